@@ -1,0 +1,250 @@
+//! Input, Output, Change: the contract on a page.
+
+use xmpp::{Element, Jid, Shared};
+
+/// A machine without clock, thread, socket or file.
+pub trait Machine {
+    /// Takes one input at a time that never goes back; appends what is to be done, in order.
+    fn handle(&mut self, input: Input, now: Now, out: &mut Vec<Output>);
+
+    /// When [`Input::Timeout`] is wanted next, on the clock of [`Now::mono_ms`].
+    fn next_timeout(&self) -> Option<u64>;
+}
+
+/// The time, as a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Now {
+    /// Milliseconds on a clock that never goes back; only differences mean anything.
+    pub mono_ms: u64,
+    /// Unix milliseconds, for stamps that people read.
+    pub unix_ms: i64,
+}
+
+/// What happened outside.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A stanza for this machine. `from` is there and authenticated, `to` is there and a parsed address.
+    Stanza(Element),
+    /// Everything of this `Persist`, and of all before it, is on disk.
+    Persisted(Token),
+    /// Nothing of this `Persist` is on disk.
+    PersistFailed(Token),
+    /// The answer to [`Output::Query`]; `None` when the store could not read.
+    Rows(QueryId, Option<ArchivePage>),
+    /// A client's stream of this full address has ended or was replaced (accounts only).
+    SessionEnded(Jid),
+    /// The stream to or from this domain has ended, or could not be made.
+    StreamEnded(String),
+    /// The time asked for by `next_timeout` has come.
+    Timeout,
+}
+
+/// What is to be done outside, in this order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// A stanza for one address: a session, a machine or a remote domain, as the router finds.
+    Send {
+        /// The recipient.
+        to: Jid,
+        /// The stanza without `to`.
+        stanza: Shared,
+    },
+    /// One stanza for many links, each copy with marks of its own spliced in at the end of its last child.
+    Fan {
+        /// The stanza without `to`; its last child is the `<x/>` of XEP-0282, not empty.
+        stanza: Shared,
+        /// (replica, marks).
+        copies: Vec<(Jid, Element)>,
+    },
+    /// Someone joins, leaves or sees more of an audience.
+    Audience {
+        /// Which one.
+        audience: AudienceId,
+        /// A full address.
+        member: Jid,
+        /// What changes.
+        change: AudienceChange,
+    },
+    /// One stanza for a whole audience.
+    Broadcast {
+        /// To whom.
+        audience: AudienceId,
+        /// What members of [`Class::Plain`] get.
+        plain: Option<Shared>,
+        /// What members of [`Class::Jids`] get.
+        jids: Option<Shared>,
+        /// Members who get neither.
+        except: Vec<Jid>,
+    },
+    /// To be made durable, all of it or nothing; answered by `Persisted` or `PersistFailed`.
+    Persist {
+        /// Names it in the answer; rises by one.
+        token: Token,
+        /// In this order.
+        changes: Vec<Change>,
+    },
+    /// To be read from an archive; answered by `Rows`. Sees every change persisted before it.
+    Query {
+        /// Names it in the answer.
+        id: QueryId,
+        /// What to read.
+        query: ArchiveQuery,
+    },
+    /// For the operator's log: names the room or the link, never a body.
+    Log(String),
+}
+
+/// Names a `Persist` of one machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Token(pub u64);
+
+/// Names a `Query` of one machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct QueryId(pub u64);
+
+/// A set of sessions that get the same broadcasts; unique within a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AudienceId(pub u64);
+
+/// What a member of an audience may see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// No real JIDs.
+    Plain,
+    /// Real JIDs.
+    Jids,
+}
+
+/// A change of an audience.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AudienceChange {
+    /// In, or seeing another class than before.
+    In(Class),
+    /// Out.
+    Out,
+    /// The audience ends with all its members; `member` is of no account.
+    End,
+}
+
+/// A durable change. `space` is a kind of record (`room`, `affiliation`, `account` …), `owner` whose it is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// Sets a record.
+    Put {
+        /// The kind of record.
+        space: &'static str,
+        /// Whose it is.
+        owner: String,
+        /// Which of the owner's.
+        key: String,
+        /// JSON, versioned by its fields having defaults.
+        value: String,
+    },
+    /// Removes a record.
+    Delete {
+        /// The kind of record.
+        space: &'static str,
+        /// Whose it is.
+        owner: String,
+        /// Which of the owner's.
+        key: String,
+    },
+    /// Removes all records of a kind that an owner has.
+    DeleteAll {
+        /// The kind of record.
+        space: &'static str,
+        /// Whose they are.
+        owner: String,
+    },
+    /// Appends to an archive; a row whose (archive, id) is there already is left as it is.
+    Append(Row),
+    /// Removes a row.
+    DeleteRow {
+        /// The archive.
+        archive: String,
+        /// The row's id.
+        id: String,
+    },
+    /// Removes an archive.
+    DeleteArchive {
+        /// The archive.
+        archive: String,
+    },
+    /// Removes rows that are older than this.
+    TrimArchive {
+        /// The archive.
+        archive: String,
+        /// Unix milliseconds; rows with a smaller stamp go.
+        before_ms: i64,
+    },
+}
+
+/// One archived message.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// The archive: a room's bare JID at its primary, `mirror:` and the JID at a replica.
+    pub archive: String,
+    /// Its place in the one order; unique within the archive.
+    pub seq: u64,
+    /// Its stanza-id, XEP-0359; unique within the archive.
+    pub id: String,
+    /// When the primary accepted it, Unix milliseconds, never falling with rising `seq`.
+    pub stamp_ms: i64,
+    /// Whom a filter `with` finds: the occupant's JID in the room.
+    pub with: String,
+    /// The stanza as XML, without `to` and without real JIDs.
+    pub stanza: String,
+}
+
+/// A page to be read, XEP-0313 4 with XEP-0059 paging.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ArchiveQuery {
+    /// The archive.
+    pub archive: String,
+    /// Only from this time on, Unix milliseconds.
+    pub start_ms: Option<i64>,
+    /// Only up to this time, Unix milliseconds.
+    pub end_ms: Option<i64>,
+    /// Only by this occupant's JID.
+    pub with: Option<String>,
+    /// Only behind the row with this id.
+    pub after_id: Option<String>,
+    /// Only before the row with this id.
+    pub before_id: Option<String>,
+    /// Only behind this place.
+    pub after_seq: Option<u64>,
+    /// Only rows with these ids, in any order; all must exist (`mam:2#extended`).
+    pub ids: Vec<String>,
+    /// The last page instead of the first.
+    pub backwards: bool,
+    /// Rows in a page at the most.
+    pub max: usize,
+    /// Whether `count` is wanted.
+    pub count: bool,
+}
+
+/// A page that was read, in rising order.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ArchivePage {
+    /// The rows.
+    pub rows: Vec<Row>,
+    /// Whether no more rows follow in the direction of reading.
+    pub complete: bool,
+    /// How many rows match without paging, where asked for.
+    pub count: Option<u64>,
+    /// Whether `after_id`, `before_id` or one of `ids` names no row (XEP-0313 5: `item-not-found`).
+    pub unknown_id: bool,
+}
+
+/// A record as loaded at the start; of the kinds that [`Change::Put`] sets.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Record {
+    /// The kind of record.
+    pub space: String,
+    /// Whose it is.
+    pub owner: String,
+    /// Which of the owner's.
+    pub key: String,
+    /// JSON.
+    pub value: String,
+}

@@ -1,0 +1,14 @@
+//! The one shape every machine of netjoin has, and the whole contract between what decides and what carries out.
+//!
+//! A machine is fed [`Input`] and the time, and gives back [`Output`] in order; nothing else happens. The server
+//! carries outputs out over sockets and a store; the simulator does over simulated ones.
+//! [`gate`] holds back what must not be seen before it is durable.
+
+pub mod gate;
+mod io;
+
+pub use gate::Gate;
+pub use io::{
+    ArchivePage, ArchiveQuery, AudienceChange, AudienceId, Change, Class, Input, Machine, Now, Output, QueryId, Record,
+    Row, Token,
+};

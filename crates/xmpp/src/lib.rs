@@ -1,0 +1,14 @@
+//! XMPP without I/O: bytes to stanzas to streams.
+//!
+//! - [`jid`]: addresses (RFC 7622 in form, normalised as Prosody and ejabberd do)
+//! - [`xml`]: the element tree, the framer that turns bytes into stanzas under limits, the writer
+//! - [`ns`]: every namespace name the project knows
+//! - [`stanza`]: what several crates say the same way: errors, delays, forms, result sets
+
+pub mod jid;
+pub mod ns;
+pub mod stanza;
+pub mod xml;
+
+pub use jid::{Jid, JidError};
+pub use xml::{Element, Node, Shared};

@@ -1,0 +1,86 @@
+//! Namespace names, each with the document that defines it.
+
+/// Content of client streams; inside netjoin every stanza is in it, whatever stream it came by (RFC 6120 4.8.2).
+pub const CLIENT: &str = "jabber:client";
+/// Content of server streams, RFC 6120 4.8.2; mapped to [`CLIENT`] at the edge.
+pub const SERVER: &str = "jabber:server";
+/// Content of component streams, XEP-0114; mapped to [`CLIENT`] at the edge.
+pub const COMPONENT: &str = "jabber:component:accept";
+/// The stream itself, RFC 6120 4.8.1.
+pub const STREAMS: &str = "http://etherx.jabber.org/streams";
+/// Conditions of stream errors, RFC 6120 4.9.
+pub const STREAM_ERRORS: &str = "urn:ietf:params:xml:ns:xmpp-streams";
+/// Conditions of stanza errors, RFC 6120 8.3.
+pub const STANZA_ERRORS: &str = "urn:ietf:params:xml:ns:xmpp-stanzas";
+/// STARTTLS, RFC 6120 5.
+pub const TLS: &str = "urn:ietf:params:xml:ns:xmpp-tls";
+/// SASL, RFC 6120 6.
+pub const SASL: &str = "urn:ietf:params:xml:ns:xmpp-sasl";
+/// Resource binding, RFC 6120 7.
+pub const BIND: &str = "urn:ietf:params:xml:ns:xmpp-bind";
+/// Session establishment of RFC 3921 3, optional ever since.
+pub const SESSION: &str = "urn:ietf:params:xml:ns:xmpp-session";
+/// Roster, RFC 6121 2.
+pub const ROSTER: &str = "jabber:iq:roster";
+/// Subscription pre-approval, RFC 6121 3.4.
+pub const SUB: &str = "urn:xmpp:features:pre-approval";
+/// Channel-binding types offered, XEP-0440.
+pub const SASL_CB: &str = "urn:xmpp:sasl-cb:0";
+/// Dialback, XEP-0220.
+pub const DIALBACK: &str = "jabber:server:dialback";
+/// The stream feature that announces dialback, XEP-0220 2.3.
+pub const DIALBACK_FEATURE: &str = "urn:xmpp:features:dialback";
+/// Data forms, XEP-0004.
+pub const FORMS: &str = "jabber:x:data";
+/// Service discovery of entities, XEP-0030.
+pub const DISCO_INFO: &str = "http://jabber.org/protocol/disco#info";
+/// Service discovery of items, XEP-0030.
+pub const DISCO_ITEMS: &str = "http://jabber.org/protocol/disco#items";
+/// Multi-user chat, XEP-0045.
+pub const MUC: &str = "http://jabber.org/protocol/muc";
+/// What a room says to and hears from users, XEP-0045.
+pub const MUC_USER: &str = "http://jabber.org/protocol/muc#user";
+/// Administration of a room, XEP-0045 8 and 9.
+pub const MUC_ADMIN: &str = "http://jabber.org/protocol/muc#admin";
+/// Ownership of a room, XEP-0045 10.
+pub const MUC_OWNER: &str = "http://jabber.org/protocol/muc#owner";
+/// FORM_TYPE of the room configuration, XEP-0045 15.5.
+pub const MUC_ROOMCONFIG: &str = "http://jabber.org/protocol/muc#roomconfig";
+/// FORM_TYPE of extended room information, XEP-0045 15.5.
+pub const MUC_ROOMINFO: &str = "http://jabber.org/protocol/muc#roominfo";
+/// FORM_TYPE of voice requests, XEP-0045 7.13.
+pub const MUC_REQUEST: &str = "http://jabber.org/protocol/muc#request";
+/// Direct invitations, XEP-0249.
+pub const CONFERENCE: &str = "jabber:x:conference";
+/// Result sets, XEP-0059.
+pub const RSM: &str = "http://jabber.org/protocol/rsm";
+/// In-band registration, XEP-0077.
+pub const REGISTER: &str = "jabber:iq:register";
+/// The stream feature that announces registration, XEP-0077 8.
+pub const REGISTER_FEATURE: &str = "http://jabber.org/features/iq-register";
+/// Software version, XEP-0092.
+pub const VERSION: &str = "jabber:iq:version";
+/// Chat states, XEP-0085.
+pub const CHATSTATES: &str = "http://jabber.org/protocol/chatstates";
+/// Ping, XEP-0199.
+pub const PING: &str = "urn:xmpp:ping";
+/// Delayed delivery, XEP-0203.
+pub const DELAY: &str = "urn:xmpp:delay";
+/// Forwarded stanzas, XEP-0297.
+pub const FORWARD: &str = "urn:xmpp:forward:0";
+/// Message archives, XEP-0313.
+pub const MAM: &str = "urn:xmpp:mam:2";
+/// Stanza ids, XEP-0359.
+pub const SID: &str = "urn:xmpp:sid:0";
+/// Self-ping announced by a room, XEP-0410.
+pub const SELF_PING: &str = "http://jabber.org/protocol/muc#self-ping-optimization";
+/// Occupant ids, XEP-0421.
+pub const OCCUPANT_ID: &str = "urn:xmpp:occupant-id:0";
+/// Message moderation, XEP-0425.
+pub const MODERATE: &str = "urn:xmpp:message-moderate:1";
+/// Limits announced on a stream, XEP-0478.
+pub const STREAM_LIMITS: &str = "urn:xmpp:stream-limits:0";
+/// What XEP-0282 shows.
+pub const DMUC: &str = "urn:xmpp:tmp:dmuc:0";
+/// What netjoin adds to it; `docs/wire.md`.
+pub const NETJOIN: &str = "urn:netjoin:dmuc:0";

@@ -1,0 +1,135 @@
+//! A stanza that goes to many: held once, serialised once, the recipient's address spliced in.
+
+use super::element::Element;
+use super::write;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+/// A stanza without a `to`, shared between all who get it. Cloning is a reference count.
+#[derive(Clone)]
+pub struct Shared(Arc<Inner>);
+
+struct Inner {
+    element: Element,
+    bytes: OnceLock<Serialised>,
+}
+
+struct Serialised {
+    bytes: Vec<u8>,
+    /// Where ` to='…'` goes: behind the last attribute of the stanza.
+    to_at: usize,
+    /// Where the tail goes: behind the last child of the stanza's last child element, when it has one.
+    tail_at: Option<usize>,
+}
+
+/// What is spliced into a serialised stanza for one recipient.
+#[derive(Clone, Copy)]
+pub struct Splice<'a> {
+    /// The recipient's address; needs no escaping when it is a parsed one.
+    pub to: &'a str,
+    /// Markup put at the end of the stanza's last child element (the marks of a link); empty for none.
+    pub tail: &'a [u8],
+}
+
+impl Shared {
+    /// Takes a stanza; a `to` it has is dropped.
+    pub fn new(mut element: Element) -> Shared {
+        element.unset("to");
+        Shared(Arc::new(Inner { element, bytes: OnceLock::new() }))
+    }
+
+    /// The stanza.
+    pub fn element(&self) -> &Element {
+        &self.0.element
+    }
+
+    /// The stanza as one recipient gets it, as a tree.
+    pub fn addressed(&self, to: &str) -> Element {
+        self.0.element.clone().attr("to", to)
+    }
+
+    /// Whether both are the same allocation.
+    pub fn same(&self, other: &Shared) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Appends the bytes for one recipient, serialising first if nobody has yet.
+    pub fn splice(&self, splice: Splice<'_>, out: &mut Vec<u8>) {
+        let s = self.serialised();
+        out.reserve(s.bytes.len() + splice.to.len() + splice.tail.len() + 16);
+        out.extend_from_slice(&s.bytes[..s.to_at]);
+        write::attribute("to", splice.to, out);
+        match s.tail_at {
+            Some(tail_at) if !splice.tail.is_empty() => {
+                out.extend_from_slice(&s.bytes[s.to_at..tail_at]);
+                out.extend_from_slice(splice.tail);
+                out.extend_from_slice(&s.bytes[tail_at..]);
+            }
+            _ => out.extend_from_slice(&s.bytes[s.to_at..]),
+        }
+    }
+
+    fn serialised(&self) -> &Serialised {
+        self.0.bytes.get_or_init(|| {
+            let stanza = &self.0.element;
+            let mut bytes = Vec::with_capacity(256);
+            write::write_open(stanza, crate::ns::CLIENT, &mut bytes);
+            let to_at = bytes.len();
+            let mut tail_at = None;
+            if stanza.nodes().is_empty() {
+                bytes.extend_from_slice(b"/>");
+            } else {
+                bytes.push(b'>');
+                write::write_nodes(stanza, &mut bytes);
+                // A last child that is not empty ends in `</name>`, the stanza in `</name>` behind it.
+                if let Some(super::Node::Element(last)) = stanza.nodes().last()
+                    && !last.nodes().is_empty()
+                {
+                    tail_at = Some(bytes.len() - last.name().len() - 3);
+                }
+                write::write_close(stanza, &mut bytes);
+            }
+            Serialised { bytes, to_at, tail_at }
+        })
+    }
+}
+
+impl From<Element> for Shared {
+    fn from(element: Element) -> Shared {
+        Shared::new(element)
+    }
+}
+
+impl PartialEq for Shared {
+    fn eq(&self, other: &Shared) -> bool {
+        self.same(other) || self.0.element == other.0.element
+    }
+}
+
+impl Eq for Shared {}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.element.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn address_and_tail_are_spliced_where_they_belong() {
+        let stanza = Element::parse(
+            "<message from='coven@chat/hag' to='x'><body>a&amp;b</body><x xmlns='urn:x'><delay/></x></message>",
+        );
+        let shared = Shared::new(stanza.unwrap());
+        let mut out = Vec::new();
+        shared.splice(Splice { to: "o'neil@a/b", tail: b"<at/>" }, &mut out);
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "<message from='coven@chat/hag' to='o&apos;neil@a/b'><body>a&amp;b</body>\
+             <x xmlns='urn:x'><delay/><at/></x></message>"
+        );
+    }
+}

@@ -1,0 +1,89 @@
+//! The writer: no prefixes but `xml:`, a default namespace declared where it changes.
+
+use super::element::{Element, Node};
+
+/// Appends `element` to `out`; `outer` is the default namespace where it will stand.
+pub fn write(element: &Element, outer: &str, out: &mut Vec<u8>) {
+    write_open(element, outer, out);
+    write_rest(element, out);
+}
+
+/// Appends `<name xmlns='…' attributes` and leaves the tag open, so that attributes may follow.
+pub fn write_open(element: &Element, outer: &str, out: &mut Vec<u8>) {
+    out.push(b'<');
+    out.extend_from_slice(element.name().as_bytes());
+    if element.ns() != outer {
+        attribute("xmlns", element.ns(), out);
+    }
+    let mut foreign = 0;
+    for attr in element.attrs() {
+        match attr.ns.as_str() {
+            "" => attribute(&attr.name, &attr.value, out),
+            "http://www.w3.org/XML/1998/namespace" => attribute(&format!("xml:{}", attr.name), &attr.value, out),
+            other => {
+                attribute(&format!("xmlns:ns{foreign}"), other, out);
+                attribute(&format!("ns{foreign}:{}", attr.name), &attr.value, out);
+                foreign += 1;
+            }
+        }
+    }
+}
+
+/// Ends the tag that [`write_open`] left open and appends contents and end tag.
+pub fn write_rest(element: &Element, out: &mut Vec<u8>) {
+    if element.nodes().is_empty() {
+        out.extend_from_slice(b"/>");
+        return;
+    }
+    out.push(b'>');
+    write_nodes(element, out);
+    write_close(element, out);
+}
+
+/// Appends the contents.
+pub fn write_nodes(element: &Element, out: &mut Vec<u8>) {
+    for node in element.nodes() {
+        match node {
+            Node::Element(child) => write(child, element.ns(), out),
+            Node::Text(text) => escape(text, out),
+        }
+    }
+}
+
+/// Appends the end tag.
+pub fn write_close(element: &Element, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"</");
+    out.extend_from_slice(element.name().as_bytes());
+    out.push(b'>');
+}
+
+/// Appends ` name='value'`.
+pub fn attribute(name: &str, value: &str, out: &mut Vec<u8>) {
+    out.push(b' ');
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"='");
+    escape(value, out);
+    out.push(b'\'');
+}
+
+/// Appends text with what XML reserves escaped; tabs and line ends too, which an attribute would lose.
+pub fn escape(text: &str, out: &mut Vec<u8>) {
+    let mut rest = text.as_bytes();
+    while let Some(at) =
+        rest.iter().position(|b| matches!(b, b'<' | b'>' | b'&' | b'\'' | b'"' | b'\r' | b'\n' | b'\t'))
+    {
+        out.extend_from_slice(&rest[..at]);
+        out.extend_from_slice(match rest[at] {
+            b'<' => b"&lt;",
+            b'>' => b"&gt;",
+            b'&' => b"&amp;",
+            b'\'' => b"&apos;",
+            b'"' => b"&quot;",
+            b'\r' => b"&#xd;",
+            b'\n' => b"&#xa;",
+            _ => b"&#x9;",
+        });
+        rest = &rest[at + 1..];
+    }
+    out.extend_from_slice(rest);
+}
