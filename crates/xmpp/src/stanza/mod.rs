@@ -2,6 +2,8 @@
 
 mod datetime;
 mod error;
+pub mod form;
+pub mod rsm;
 
 pub use datetime::{format_ms, parse_ms};
 pub use error::{Condition, StanzaError, answerable};
