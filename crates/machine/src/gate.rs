@@ -32,6 +32,16 @@ impl Gate {
         Gate::default()
     }
 
+    /// A gate whose tokens no other gate of the same machine has: `number` is their upper half.
+    pub fn numbered(number: u32) -> Gate {
+        Gate { next_token: u64::from(number) << 32, held: VecDeque::new() }
+    }
+
+    /// Whether `token` was issued by the gate with this number.
+    pub fn number_of(token: Token) -> u32 {
+        (token.0 >> 32) as u32
+    }
+
     /// Passes an output on, behind what is held.
     pub fn pass(&mut self, output: Output, out: &mut Vec<Output>) {
         if self.held.is_empty() { out.push(output) } else { self.held.push_back(Held::Free(output)) }

@@ -25,7 +25,7 @@ pub struct Now {
 pub enum Input {
     /// A stanza for this machine. `from` is there and authenticated, `to` is there and a parsed address.
     Stanza(Element),
-    /// Everything of this `Persist`, and of all before it, is on disk.
+    /// Everything of this `Persist` is on disk; answers come in the order of the requests.
     Persisted(Token),
     /// Nothing of this `Persist` is on disk.
     PersistFailed(Token),
@@ -78,7 +78,7 @@ pub enum Output {
     },
     /// To be made durable, all of it or nothing; answered by `Persisted` or `PersistFailed`.
     Persist {
-        /// Names it in the answer; rises by one.
+        /// Names it in the answer; unique in the machine.
         token: Token,
         /// In this order.
         changes: Vec<Change>,

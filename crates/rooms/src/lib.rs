@@ -1,1 +1,16 @@
-//! rooms
+//! The product: rooms that live on several servers at once. Sans-IO.
+//!
+//! - [`Primary`] (`service`): the room service of one domain; owns a [`room`] per room and a link per replica
+//! - `room/`: XEP-0045, a file per section
+//! - `primary/`: XEP-0282 as the room's side of a link speaks it; `docs/wire.md`
+//! - `replica/`: XEP-0282 as the site's side speaks it: [`Replica`]
+//! - `names`: the words of the field as types
+
+pub mod names;
+mod primary;
+mod replica;
+mod room;
+mod service;
+
+pub use names::{Affiliation, Nick, Role, Status};
+pub use service::{Create, Primary, PrimaryConfig};

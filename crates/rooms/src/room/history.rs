@@ -1,0 +1,33 @@
+//! What was said before: discussion history and subject on entering, XEP-0045 7.2.14 and 7.2.15.
+
+use super::{HistoryWanted, Past, Room};
+use xmpp::{Element, Jid, Shared, ns, stanza};
+
+impl Room {
+    /// What an entrant gets of the history, oldest first.
+    pub fn history_for(&self, wanted: HistoryWanted, now_ms: i64) -> Vec<&Past> {
+        let within = self.history.len().saturating_sub(self.config.history_stanzas);
+        wanted.choose(self.history.range(within..), now_ms)
+    }
+
+    /// The subject as an entrant gets it; empty and from the room itself when none was ever set.
+    pub fn subject_stanza(&self) -> Shared {
+        match &self.subject {
+            Some(past) => past.delayed(&self.jid),
+            None => Shared::new(
+                Element::stanza("message")
+                    .attr("from", self.jid.as_str())
+                    .attr("type", "groupchat")
+                    .child(Element::new("subject", ns::CLIENT)),
+            ),
+        }
+    }
+}
+
+impl Past {
+    /// As sent to an entrant: with a delay by the room.
+    pub fn delayed(&self, room: &Jid) -> Shared {
+        let delay = stanza::delay(Some(room.as_str()), self.stamp_ms);
+        Shared::new(self.stanza.element().clone().child(delay))
+    }
+}

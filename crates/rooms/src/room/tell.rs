@@ -1,0 +1,240 @@
+//! How anything reaches occupants. Nothing else in `room/` may send to an occupant of the room.
+//!
+//! An [`Event`] is told to all: once to the audience of direct sessions, once to each live replica (XEP-0282 4.7,
+//! 4.9), under one number of the room's order. [`Room::welcome`] and [`Room::dismiss`] are what one session gets on
+//! entering and leaving: the real stanzas for a direct one, ENTER and LEAVE (4.5, 4.6) for one behind a replica.
+//! [`Room::answer`] is everything one-to-one.
+
+use super::{Cx, Occupant, Past, Room, Session, Via, config::Whois};
+use crate::names::{Nick, Role, Status};
+use machine::{AudienceChange, Change, Class, Output};
+use xmpp::{Element, Jid, Shared, ns};
+
+/// Something all occupants are told; takes one number of the order.
+pub(crate) struct Event {
+    /// Usually one stanza; two for a nick change.
+    pub parts: Vec<Part>,
+    /// What must be durable before anybody sees it: the archive row, the outbox mark, an affiliation.
+    pub durable: Vec<Change>,
+    /// What is sent in place of the event when that fails: the error to its author.
+    pub otherwise: Vec<Output>,
+}
+
+/// One stanza of an event, as the room means it for somebody who may see everything.
+pub(crate) struct Part {
+    /// `from` is set, `to` is not; a muc#user item bears the real JID, which is taken out for those who may not see it.
+    pub stanza: Element,
+    /// Whose presence it is; that occupant's sessions get `own` in its place.
+    pub of: Option<Nick>,
+    /// Status codes that only the occupant's own sessions see (110 and its like), on top of those in `stanza`.
+    pub own: Vec<Status>,
+    /// Whether others see it at all: presence of roles that the configuration does not broadcast is not.
+    pub shown: Shown,
+    /// What goes into the dmuc element for replicas, such as the delay of 4.9.
+    pub dmuc: Vec<Element>,
+}
+
+/// Who sees a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// All occupants.
+    ToAll,
+    /// Only the occupant whose presence it is (XEP-0045 15.5.4, `muc#roomconfig_presencebroadcast`).
+    ToOwnOnly,
+}
+
+/// What of the history an entrant wants, XEP-0045 7.2.14.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct HistoryWanted {
+    pub max_chars: Option<usize>,
+    pub max_stanzas: Option<usize>,
+    pub seconds: Option<u64>,
+    pub since_ms: Option<i64>,
+}
+
+impl Room {
+    /// Tells all: direct sessions, and each live replica once. Gives the number of the event.
+    pub fn tell(&mut self, event: Event, cx: &mut Cx<'_>) -> u64 {
+        let seq = self.next_seq(cx);
+        let mut outputs = Vec::new();
+        let parts = event.parts.len();
+        let acked = if event.durable.is_empty() { None } else { cx.up.as_ref() };
+        for (index, part) in event.parts.iter().enumerate() {
+            self.tell_direct(part, &mut outputs);
+            self.links.tell(&self.jid, seq, (index + 1, parts), part, acked, &mut outputs);
+        }
+        if event.durable.is_empty() {
+            self.gate.pass_all(outputs, cx.out);
+        } else {
+            let mut durable = event.durable;
+            durable.extend(cx.take_mark(&self.jid));
+            self.gate.persist_first(durable, outputs, event.otherwise, cx.out);
+        }
+        seq
+    }
+
+    /// What a session that has just been put in gets: everything of XEP-0045 7.2.2 to 7.2.16 that follows the
+    /// event of its entry, or ENTER. `own` is its own presence with all status codes.
+    pub fn welcome(&mut self, session: &Session, own: Element, history: HistoryWanted, cx: &mut Cx<'_>) {
+        let mut outputs = Vec::new();
+        match &session.via {
+            Via::Direct => self.welcome_directly(&session.jid, own, history, cx, &mut outputs),
+            Via::Replica(replica) => self.links.enter(replica, &self.jid, session, own, history, &mut outputs),
+        }
+        self.gate.pass_all(outputs, cx.out);
+    }
+
+    /// What a session that has just been taken out gets, before the event tells the others: its own unavailable
+    /// presence with all status codes, or LEAVE.
+    pub fn dismiss(&mut self, session: &Session, own: Element, cx: &mut Cx<'_>) {
+        let mut outputs = Vec::new();
+        match &session.via {
+            Via::Direct => {
+                outputs.push(self.audience_change(&session.jid, AudienceChange::Out));
+                outputs.push(Output::Send { to: session.jid.clone(), stanza: Shared::new(own) });
+            }
+            Via::Replica(replica) => self.links.leave(replica, &self.jid, session, own, &mut outputs),
+        }
+        self.gate.pass_all(outputs, cx.out);
+    }
+
+    /// Anything for one address alone; errors for what a replica relayed bear its number.
+    pub fn answer(&mut self, to: &Jid, mut stanza: Element, cx: &mut Cx<'_>) {
+        if let Some(up) = cx.up.as_ref().filter(|up| stanza.get("type") == Some("error") && up.from == *to) {
+            stanza.push(up.on_error());
+        }
+        self.gate.pass(Output::Send { to: to.clone(), stanza: Shared::new(stanza) }, cx.out);
+    }
+
+    /// Brings the class of an occupant's sessions in line with what the occupant may see now.
+    pub fn reclass(&mut self, nick: &Nick, cx: &mut Cx<'_>) {
+        let Some(occupant) = self.occupants.get(nick) else { return };
+        let class = self.class_of(occupant);
+        let mut outputs = Vec::new();
+        for session in self.direct_sessions_of(nick) {
+            outputs.push(self.audience_change(&session.jid, AudienceChange::In(class)));
+        }
+        self.gate.pass_all(outputs, cx.out);
+    }
+
+    /// Whether an occupant may see real JIDs, XEP-0045 4.2.
+    pub fn class_of(&self, occupant: &Occupant) -> Class {
+        if self.config.whois == Whois::Anyone || occupant.role == Role::Moderator { Class::Jids } else { Class::Plain }
+    }
+
+    fn next_seq(&mut self, cx: &mut Cx<'_>) -> u64 {
+        self.order.seq += 1;
+        if self.order.seq + SEQ_BLOCK / 2 > self.order.reserved {
+            self.order.reserved = self.order.seq + SEQ_BLOCK;
+            let change = self.meta_change();
+            // Half a block is left when this is asked for; what is told meanwhile must not outrun it.
+            self.gate.persist_first(vec![change], Vec::new(), Vec::new(), cx.out);
+        }
+        self.order.seq
+    }
+
+    fn tell_direct(&self, part: &Part, outputs: &mut Vec<Output>) {
+        let jids = Shared::new(part.stanza.clone());
+        let plain = match without_jids(&part.stanza) {
+            Some(stanza) => Shared::new(stanza),
+            None => jids.clone(),
+        };
+        let own: Vec<&Session> = part.of.iter().flat_map(|nick| self.direct_sessions_of(nick)).collect();
+        let except = own.iter().map(|s| s.jid.clone()).collect();
+        let of = part.of.as_ref().and_then(|nick| self.occupants.get(nick));
+        let own_stanza = of.map(|occupant| {
+            let shown = if self.class_of(occupant) == Class::Jids { &jids } else { &plain };
+            let mut stanza = shown.element().clone();
+            add_statuses(&mut stanza, &part.own);
+            Shared::new(stanza)
+        });
+        let (plain, jids) = match part.shown {
+            Shown::ToAll => (Some(plain), Some(jids)),
+            Shown::ToOwnOnly => (None, None),
+        };
+        outputs.push(Output::Broadcast { audience: self.audience, plain, jids, except });
+        if let Some(stanza) = own_stanza {
+            outputs.extend(own.iter().map(|s| Output::Send { to: s.jid.clone(), stanza: stanza.clone() }));
+        }
+    }
+
+    fn welcome_directly(&self, to: &Jid, own: Element, history: HistoryWanted, cx: &Cx<'_>, outputs: &mut Vec<Output>) {
+        let Some(me) = self.sessions.get(to).and_then(|nick| self.occupants.get(nick)) else { return };
+        let class = self.class_of(me);
+        outputs.push(self.audience_change(to, AudienceChange::In(class)));
+        for occupant in self.occupants.values().filter(|o| o.nick != me.nick && self.shows(o)) {
+            outputs.push(Output::Send { to: to.clone(), stanza: self.roster_presence(occupant, class) });
+        }
+        outputs.push(Output::Send { to: to.clone(), stanza: Shared::new(own) });
+        for past in self.history_for(history, cx.now.unix_ms) {
+            outputs.push(Output::Send { to: to.clone(), stanza: past.delayed(&self.jid) });
+        }
+        outputs.push(Output::Send { to: to.clone(), stanza: self.subject_stanza() });
+    }
+
+    fn audience_change(&self, member: &Jid, change: AudienceChange) -> Output {
+        Output::Audience { audience: self.audience, member: member.clone(), change }
+    }
+
+    fn direct_sessions_of(&self, nick: &Nick) -> impl Iterator<Item = &Session> {
+        self.occupants.get(nick).into_iter().flat_map(|o| &o.sessions).filter(|s| s.via == Via::Direct)
+    }
+}
+
+impl HistoryWanted {
+    /// Which of `past`, oldest first, an entrant gets; `seconds` and `since` look at when a message was said, `maxchars`
+    /// counts characters of whole stanzas as sent. The same at a primary and at a replica.
+    pub fn choose<'a>(&self, past: impl DoubleEndedIterator<Item = &'a Past>, now_ms: i64) -> Vec<&'a Past> {
+        let oldest_ms = self.since_ms.max(self.seconds.map(|s| now_ms.saturating_sub_unsigned(s.saturating_mul(1000))));
+        let mut chars_left = self.max_chars.unwrap_or(usize::MAX);
+        let mut chosen: Vec<&Past> = past
+            .rev()
+            .take(self.max_stanzas.unwrap_or(usize::MAX))
+            .take_while(|past| oldest_ms.is_none_or(|oldest| past.stamp_ms >= oldest))
+            .take_while(|past| {
+                let chars = past.stanza.element().to_xml().chars().count();
+                let fits = chars <= chars_left;
+                chars_left = chars_left.saturating_sub(chars);
+                fits
+            })
+            .collect();
+        chosen.reverse();
+        chosen
+    }
+}
+
+/// Adds status codes to a muc#user element, which is made when there is none.
+pub(crate) fn add_statuses(stanza: &mut Element, statuses: &[Status]) {
+    if statuses.is_empty() {
+        return;
+    }
+    if !stanza.has_child("x", ns::MUC_USER) {
+        stanza.push(Element::new("x", ns::MUC_USER));
+    }
+    let x = stanza.get_child_mut("x", ns::MUC_USER).expect("it was just added");
+    for status in statuses {
+        x.push(Element::new("status", ns::MUC_USER).attr("code", status.0.to_string()));
+    }
+}
+
+/// The stanza with no real JID in its muc#user items; `None` when it has none.
+pub(crate) fn without_jids(stanza: &Element) -> Option<Element> {
+    let x = stanza.get_child("x", ns::MUC_USER)?;
+    x.children().find(|item| item.name() == "item" && item.get("jid").is_some())?;
+    let mut stripped = stanza.clone();
+    let x = stripped.get_child_mut("x", ns::MUC_USER)?;
+    let mut clean = Element::new("x", ns::MUC_USER);
+    for child in x.children() {
+        let mut child = child.clone();
+        if child.name() == "item" {
+            child.unset("jid");
+        }
+        clean.push(child);
+    }
+    *x = clean;
+    Some(stripped)
+}
+
+/// How many numbers of the order are reserved on disk at a time: large enough that it is rarely written, small enough
+/// that restarts leave no large holes.
+const SEQ_BLOCK: u64 = 1_000;
