@@ -3,10 +3,12 @@
 //! - [`jid`]: addresses (RFC 7622 in form, normalised as Prosody and ejabberd do)
 //! - [`xml`]: the element tree, the framer that turns bytes into stanzas under limits, the writer
 //! - [`ns`]: every namespace name the project knows
+//! - [`sasl`]: who someone is: SCRAM, PLAIN, EXTERNAL, both sides
 //! - [`stanza`]: what several crates say the same way: errors, delays, forms, result sets
 
 pub mod jid;
 pub mod ns;
+pub mod sasl;
 pub mod stanza;
 pub mod xml;
 
