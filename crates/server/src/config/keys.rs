@@ -1,0 +1,293 @@
+//! Every key there is, once: its type, its default and its manual. The typed configuration, the commented file that
+//! `init` writes, the errors of `check` and `docs/configuration.md` all come from here.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::reader::Reader;
+use super::setting::{Create, Domain, Encryption, LogFormat, Peer, Setting, SplitEnter, Trust};
+use xmpp::Jid;
+
+/// A section of the file.
+#[derive(Debug, Clone, Copy)]
+pub struct Section {
+    /// As in the file: `c2s`, `rooms.tls`; empty for the top.
+    pub path: &'static str,
+    /// What the section is for.
+    pub manual: &'static str,
+    /// Its keys; none when the operator chooses them.
+    pub keys: &'static [Key],
+}
+
+/// A key of a section.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// Its name.
+    pub name: &'static str,
+    /// How the reference names its type.
+    pub kind: fn() -> String,
+    /// The default, as TOML; empty when there is none.
+    pub default: &'static str,
+    /// The least and the greatest number, where it is one.
+    pub range: Option<(u64, u64)>,
+    /// What it does, and why one would change it.
+    pub manual: &'static str,
+}
+
+macro_rules! section {
+    (
+        $(#[doc = $about:literal])*
+        $name:ident $path:literal {
+            $( $(#[doc = $manual:literal])* $field:ident : $type:ty = $default:literal $(in $min:literal ..= $max:literal)?, )*
+        }
+    ) => {
+        $(#[doc = $about])*
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct $name {
+            $( $(#[doc = $manual])* pub $field: $type, )*
+        }
+
+        impl $name {
+            /// Its keys and their manual.
+            pub const SECTION: Section = Section {
+                path: $path,
+                manual: concat!($($about, "\n",)*),
+                keys: &[$(Key {
+                    name: stringify!($field),
+                    kind: <$type as Setting>::kind,
+                    default: $default,
+                    range: section!(@range $($min, $max)?),
+                    manual: concat!($($manual, "\n",)*),
+                },)*],
+            };
+
+            /// Reads all keys, and reports what is wrong with each; `None` when one without default is not there.
+            pub(super) fn read(reader: &mut Reader<'_, '_>) -> Option<$name> {
+                Self::read_at(Self::SECTION.path, reader)
+            }
+
+            /// As `read`, from a section of another name.
+            pub(super) fn read_at(path: &str, reader: &mut Reader<'_, '_>) -> Option<$name> {
+                let mut keys = Self::SECTION.keys.iter();
+                $(let $field = reader.key(path, keys.next()?);)*
+                Some($name { $($field: $field?,)* })
+            }
+        }
+    };
+    (@range) => { None };
+    (@range $min:literal, $max:literal) => { Some(($min, $max)) };
+}
+
+section! {
+    /// What this server is, and where it keeps what it must not lose.
+    Top "" {
+        /// The domain whose accounts live here: the part behind the @ of its users. Leave it out for a server
+        /// of rooms only, which then listens for no clients.
+        domain: Option<Domain> = "",
+        /// The directory for everything the server keeps: rooms, archives, accounts, certificates it makes.
+        /// Relative to this file. Nobody but the server's user should be able to read it.
+        data: PathBuf = "\"data\"",
+        /// Accounts that may administer this server and every room on it.
+        admins: Vec<Jid> = "[]",
+    }
+}
+
+section! {
+    /// Clients: people's programs connect here.
+    C2s "c2s" {
+        /// Addresses for clients that begin in the clear and then encrypt (STARTTLS). Port 0 takes any free one.
+        listen: Vec<SocketAddr> = "[\"0.0.0.0:5222\"]",
+        /// Addresses for clients that encrypt from the first byte (direct TLS, XEP-0368).
+        listen_tls: Vec<SocketAddr> = "[\"0.0.0.0:5223\"]",
+        /// Whether clients must encrypt. "off" is for loopback and tests, and refused on other addresses.
+        tls: Encryption = "\"required\"",
+        /// Whether anybody may make an account over the wire (XEP-0077). Open registration attracts spam.
+        registration: bool = "false",
+        /// New accounts that one address may register in a day, when registration is on.
+        registrations_per_day: u64 = "3" in 1..=10_000,
+        /// Seconds of silence after which a client is asked whether it is still there; without any answer in as
+        /// many again it is disconnected. Phones sleep: low values cost battery.
+        keepalive_seconds: u64 = "300" in 5..=86_400,
+    }
+}
+
+section! {
+    /// Other servers: rooms and people elsewhere are reached through here.
+    S2s "s2s" {
+        /// Addresses for servers that begin in the clear and then encrypt (STARTTLS).
+        listen: Vec<SocketAddr> = "[\"0.0.0.0:5269\"]",
+        /// Addresses for servers that encrypt from the first byte (direct TLS, XEP-0368).
+        listen_tls: Vec<SocketAddr> = "[]",
+        /// Whether servers must encrypt. "off" is for loopback and tests, and refused on other addresses.
+        tls: Encryption = "\"required\"",
+        /// How another server proves its domain: "certificate" takes only certificates that a known authority
+        /// signed; "dialback" also asks the domain itself (XEP-0220), as most of the network does.
+        trust: Trust = "\"dialback\"",
+        /// A PEM file with further authorities to trust, beside those of the system: for closed networks.
+        ca: Option<PathBuf> = "",
+        /// Seconds to wait for a stream to another server until what is queued for it bounces.
+        connect_seconds: u64 = "30" in 1..=600,
+        /// Stanzas that may wait for a stream to one domain while it is being made; what is over bounces.
+        queue_stanzas: u64 = "1000" in 1..=100_000,
+        /// Seconds without a stanza after which a stream to another server is closed. Links of distributed rooms
+        /// keep theirs open by themselves.
+        idle_seconds: u64 = "600" in 10..=86_400,
+    }
+}
+
+/// `[s2s.routes]`: keys are domains.
+pub const ROUTES: Section = Section {
+    path: "s2s.routes",
+    manual: "Where to find a domain, in place of DNS: for closed networks and tests. Each key is a domain, each\n\
+             value a host with a port, as in \"channel.avalon.irc\" = \"127.0.0.1:5269\".\n",
+    keys: &[],
+};
+
+section! {
+    /// Plain HTTP for the operator: /metrics and /health. Nothing here asks for a password: keep it on loopback, or
+    /// behind a proxy.
+    Http "http" {
+        /// Addresses to answer HTTP on; an empty list for none.
+        listen: Vec<SocketAddr> = "[\"127.0.0.1:5280\"]",
+    }
+}
+
+section! {
+    /// The certificate that clients and servers are shown. Left out, one is made and signed by itself at the first
+    /// start, in the data directory: enough to try, and for servers that use dialback. Read again on SIGHUP.
+    Tls "tls" {
+        /// PEM file with the certificate and then its chain. Relative to this file.
+        certificate: Option<PathBuf> = "",
+        /// PEM file with the private key that belongs to it. Relative to this file.
+        key: Option<PathBuf> = "",
+    }
+}
+
+section! {
+    /// Rooms: this server is the primary of the rooms at this address. Leave the section out for none.
+    Rooms "rooms" {
+        /// The domain of the rooms; another than that of the accounts, since an address is one or the other.
+        domain: Domain = "",
+        /// Who may create rooms: "anyone", "local" (accounts of this server) or "admins".
+        create: Create = "\"anyone\"",
+        /// The sites that may hold replicas of rooms here: domains, "*.domain" for all below one, "*" for all. A
+        /// site with a replica gets each message of a room once, whatever the number of its users there.
+        replicas: Vec<Peer> = "[\"*\"]",
+        /// Seconds between the pings by which a link to a replica is watched when nothing else is said on it.
+        keepalive_seconds: u64 = "60" in 1..=3_600,
+        /// Seconds that a link may be in doubt until it counts as split.
+        suspect_seconds: u64 = "15" in 1..=600,
+        /// Minutes that the places of people behind a split link are kept.
+        retention_minutes: u64 = "30" in 1..=10_080,
+        /// Days that messages stay in the archives of rooms; 0 keeps them for ever.
+        archive_days: u64 = "0" in 0..=36_500,
+        /// Messages that somebody who enters is shown of what was said before, unless a room says otherwise.
+        history_stanzas: u64 = "20" in 0..=100,
+    }
+}
+
+/// `[rooms.tls]`: as `[tls]`, for the rooms' domain.
+pub const ROOMS_TLS: Section = Section {
+    path: "rooms.tls",
+    manual: "A certificate for the rooms' domain alone. Left out, that of [tls] serves both.\n",
+    keys: Tls::SECTION.keys,
+};
+
+section! {
+    /// Replica: users of this site reach distributed rooms elsewhere through one copy of each room that is kept here.
+    /// Leave the section out and they are in those rooms as anywhere else.
+    Replica "replica" {
+        /// The address of the replica, at this server's domain. No account can have this name.
+        jid: Jid = "",
+        /// The services of rooms it may be a replica of: domains, "*.domain" for all below one, "*" for all.
+        primaries: Vec<Peer> = "[\"*\"]",
+        /// Seconds between the pings by which a link to a primary is watched when nothing else is said on it.
+        keepalive_seconds: u64 = "60" in 1..=3_600,
+        /// Seconds that a link may be in doubt until it counts as split.
+        suspect_seconds: u64 = "15" in 1..=600,
+        /// Seconds that the copy of a room is kept up after the last local user has left.
+        grace_seconds: u64 = "300" in 0..=86_400,
+        /// Messages that are asked for at once when a copy is made or was out of touch.
+        history_stanzas: u64 = "100" in 0..=10_000,
+        /// Bytes that are asked for at once when a copy is made or was out of touch.
+        history_bytes: u64 = "65536" in 0..=16_777_216,
+        /// Days that what is kept of a room stays after the copy was given up; then it is deleted.
+        mirror_days: u64 = "30" in 1..=36_500,
+    }
+}
+
+section! {
+    /// What users here may do in a distributed room while the link to its primary is lost (XEP-0282 4.11.1).
+    Split "replica.split" {
+        /// They may go on talking to each other; what they said is joined to the room when the link is back.
+        local_chat: bool = "true",
+        /// They may send private messages to each other.
+        private_messages: bool = "true",
+        /// Those of them who are moderators may kick others of them.
+        kick: bool = "true",
+        /// Who may enter: "none", or "members" for users of this site whom the primary has named beforehand.
+        enter: SplitEnter = "\"none\"",
+        /// Occupants at other sites are shown as away.
+        mark_away: bool = "true",
+    }
+}
+
+section! {
+    /// What this domain shows to programs that ask what there is (XEP-0030).
+    Disco "disco" {
+        /// Services shown besides those of this server: rooms elsewhere, for instance.
+        services: Vec<Domain> = "[]",
+    }
+}
+
+section! {
+    /// Bounds on what anybody can make this server do. The defaults suit most.
+    Limits "limits" {
+        /// Threads that serve connections; 0 for one per core.
+        threads: u64 = "0" in 0..=1_024,
+        /// Bytes that a stanza may have. What is longer ends its stream.
+        stanza_bytes: u64 = "262144" in 10_000..=16_777_216,
+        /// Bytes that a stanza may have before its sender has logged in.
+        login_stanza_bytes: u64 = "10000" in 4_096..=262_144,
+        /// Bytes that may wait for one connection whose receiver is slow. Over it, the connection is cut.
+        outbound_bytes: u64 = "1048576" in 65_536..=1_073_741_824,
+        /// Seconds that a connection may take to log in.
+        handshake_seconds: u64 = "30" in 1..=600,
+        /// Failed logins that one network address may have in a minute; over it, further ones wait.
+        login_failures_per_minute: u64 = "20" in 1..=100_000,
+        /// Messages a second that one session may send in the long run. Over it, they are answered with an error.
+        messages_per_second: u64 = "20" in 1..=1_000_000,
+        /// Messages that one session may send at once before that is applied.
+        messages_burst: u64 = "200" in 1..=1_000_000,
+        /// Rooms a minute that one session may enter. Over it, it is answered with an error.
+        joins_per_minute: u64 = "120" in 1..=1_000_000,
+    }
+}
+
+section! {
+    /// The log, on standard error. It names rooms and links, never what was said.
+    Log "log" {
+        /// "human" for people, "json" for one object a line.
+        format: LogFormat = "\"human\"",
+        /// How much: "error", "warn", "info", "debug" or "trace"; or a filter by part, as in
+        /// "info,server::edge=debug".
+        level: String = "\"info\"",
+    }
+}
+
+/// All sections, in the order of the file.
+pub const SECTIONS: &[Section] = &[
+    Top::SECTION,
+    C2s::SECTION,
+    S2s::SECTION,
+    ROUTES,
+    Http::SECTION,
+    Tls::SECTION,
+    Rooms::SECTION,
+    ROOMS_TLS,
+    Replica::SECTION,
+    Split::SECTION,
+    Disco::SECTION,
+    Limits::SECTION,
+    Log::SECTION,
+];
