@@ -1,6 +1,6 @@
 //! XMPP without I/O: bytes to stanzas to streams.
 //!
-//! - [`jid`]: addresses (RFC 7622 in form, normalised as Prosody and ejabberd do)
+//! - [`jid`]: addresses, in form RFC 7622, normalised as Prosody and ejabberd do
 //! - [`xml`]: the element tree, the framer that turns bytes into stanzas under limits, the writer
 //! - [`ns`]: every namespace name the project knows
 //! - [`sasl`]: who someone is: SCRAM, PLAIN, EXTERNAL, both sides

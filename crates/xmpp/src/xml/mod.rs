@@ -2,10 +2,15 @@
 //! recipient's address be spliced into bytes written once.
 
 mod element;
+mod limits;
+mod names;
 pub mod parse;
+mod pool;
 mod shared;
 mod write;
 
 pub use element::{Attr, Element, Node, Ns};
+pub use limits::Limits;
 pub use parse::{ParseError, Parser, StreamEvent};
+pub use pool::Pool;
 pub use shared::{Shared, Splice};
