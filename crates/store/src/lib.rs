@@ -1,1 +1,31 @@
-//! store
+//! What the server keeps, in one SQLite file: the records and archives that machines change by [`machine::Change`].
+//!
+//! Generic on purpose: the store knows kinds, owners, keys and archives, never rooms or accounts. Batches go in,
+//! completions come out ([`Completion`]); nothing is reported as kept that would not survive loss of power.
+//!
+//! - [`Store`]: the served file; one writer with group commit, a few readers
+//! - [`backup()`], [`verify()`], [`stats()`]: for any store file, also one that another process serves
+//! - [`disk`]: the same semantics in memory, with a crash, for the simulator
+
+mod backup;
+mod change;
+pub mod disk;
+mod error;
+mod file;
+mod health;
+mod page;
+mod queue;
+mod reader;
+mod schema;
+mod stats;
+mod store;
+mod verify;
+mod writer;
+
+pub use backup::{Progress, backup};
+pub use error::StoreError;
+pub use page::PAGE_ROWS_MAX;
+pub use queue::Metrics;
+pub use stats::{Stats, stats};
+pub use store::{Completion, Loaded, OnCompletion, Options, Store};
+pub use verify::{Report, verify};

@@ -1,0 +1,136 @@
+//! A [`Change`] as SQL.
+
+use machine::{Change, Row};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+
+/// Highest `seq` that is kept: the database's integers are signed, and one is left so that a bound lies behind it.
+pub(crate) const SEQ_MAX: u64 = i64::MAX as u64 - 1;
+
+/// Why changes were not made.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// They contradict what is kept: the machine's mistake, not the disk's.
+    Conflict,
+    /// The disk or the database refused.
+    Disk(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Refusal {
+    fn from(error: rusqlite::Error) -> Refusal {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::ConstraintViolation) => Refusal::Conflict,
+            _ => Refusal::Disk(error),
+        }
+    }
+}
+
+/// Makes changes within the transaction that is open on a connection.
+pub(crate) struct Applier<'c> {
+    connection: &'c Connection,
+    /// The archive last appended to, since appends come in runs.
+    last: Option<(String, i64)>,
+}
+
+impl<'c> Applier<'c> {
+    /// An applier for one transaction.
+    pub(crate) fn new(connection: &'c Connection) -> Applier<'c> {
+        Applier { connection, last: None }
+    }
+
+    /// Makes one change.
+    pub(crate) fn apply(&mut self, change: &Change) -> Result<(), Refusal> {
+        match change {
+            Change::Put { space, owner, key, value } => self.execute(
+                "INSERT INTO state (space, owner, key, value) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (space, owner, key) DO UPDATE SET value = excluded.value",
+                params![space, owner, key, value],
+            ),
+            Change::Delete { space, owner, key } => self
+                .execute("DELETE FROM state WHERE space = ?1 AND owner = ?2 AND key = ?3", params![space, owner, key]),
+            Change::DeleteAll { space, owner } => {
+                self.execute("DELETE FROM state WHERE space = ?1 AND owner = ?2", params![space, owner])
+            }
+            Change::Append(row) => self.append(row),
+            Change::DeleteRow { archive, id } => self.within(archive, |it, number| {
+                it.execute("DELETE FROM archive WHERE archive = ?1 AND id = ?2", params![number, id])
+            }),
+            Change::DeleteArchive { archive } => self.delete_archive(archive),
+            Change::TrimArchive { archive, before_ms } => self.within(archive, |it, number| {
+                it.execute("DELETE FROM archive WHERE archive = ?1 AND stamp_ms < ?2", params![number, before_ms])
+            }),
+        }
+    }
+
+    fn append(&mut self, row: &Row) -> Result<(), Refusal> {
+        if row.seq > SEQ_MAX {
+            return Err(Refusal::Conflict);
+        }
+        let number = self.number_or_new(&row.archive)?;
+        // Asked first rather than ON CONFLICT: only a known id is left as it is, a taken seq is a conflict.
+        self.execute(
+            r#"INSERT INTO archive (archive, seq, id, stamp_ms, "with", stanza)
+               SELECT ?1, ?2, ?3, ?4, ?5, ?6
+               WHERE NOT EXISTS (SELECT 1 FROM archive WHERE archive = ?1 AND id = ?3)"#,
+            params![number, row.seq as i64, row.id, row.stamp_ms, row.with, row.stanza],
+        )
+    }
+
+    fn delete_archive(&mut self, name: &str) -> Result<(), Refusal> {
+        self.last = None;
+        self.within(name, |it, number| {
+            it.execute("DELETE FROM archive WHERE archive = ?1", params![number])?;
+            it.execute("DELETE FROM archives WHERE number = ?1", params![number])
+        })
+    }
+
+    /// Does something to an archive that is there.
+    fn within(&self, name: &str, change: impl FnOnce(&Applier<'c>, i64) -> Result<(), Refusal>) -> Result<(), Refusal> {
+        match number(self.connection, name)? {
+            Some(number) => change(self, number),
+            None => Ok(()),
+        }
+    }
+
+    fn number_or_new(&mut self, name: &str) -> Result<i64, Refusal> {
+        if let Some((last, number)) = &self.last
+            && last == name
+        {
+            return Ok(*number);
+        }
+        let number = match number(self.connection, name)? {
+            Some(number) => number,
+            None => {
+                self.execute("INSERT INTO archives (name) VALUES (?1)", params![name])?;
+                self.connection.last_insert_rowid()
+            }
+        };
+        self.last = Some((name.to_owned(), number));
+        Ok(number)
+    }
+
+    fn execute(&self, sql: &str, params: impl rusqlite::Params) -> Result<(), Refusal> {
+        self.connection.prepare_cached(sql)?.execute(params)?;
+        Ok(())
+    }
+}
+
+/// The number rows of an archive carry; `None` when there is no such archive.
+pub(crate) fn number(connection: &Connection, name: &str) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT number FROM archives WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))
+        .optional()
+}
+
+/// About how much memory a change takes while it waits.
+pub(crate) fn bytes(change: &Change) -> usize {
+    let text = match change {
+        Change::Put { owner, key, value, .. } => owner.len() + key.len() + value.len(),
+        Change::Delete { owner, key, .. } => owner.len() + key.len(),
+        Change::DeleteAll { owner, .. } => owner.len(),
+        Change::Append(row) => row.archive.len() + row.id.len() + row.with.len() + row.stanza.len(),
+        Change::DeleteRow { archive, id } => archive.len() + id.len(),
+        Change::DeleteArchive { archive } | Change::TrimArchive { archive, .. } => archive.len(),
+    };
+    text + size_of::<Change>()
+}

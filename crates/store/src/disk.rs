@@ -1,0 +1,185 @@
+//! A disk for the simulator: what [`crate::Store`] keeps, in memory, and a crash that loses what was not synced.
+//!
+//! It gives the same answers as the store for the same changes and queries; a property test holds the two together.
+
+use crate::change::SEQ_MAX;
+use crate::page::{PAGE_ROWS_MAX, absent, unknown};
+use crate::store::Loaded;
+use machine::{ArchivePage, ArchiveQuery, Change, Record, Row};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Changes that contradict what is kept: a place that is taken, or one beyond what is kept. None of them was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the changes contradict what is kept")]
+pub struct Conflict;
+
+/// A disk with a cache that is lost in a crash.
+#[derive(Debug, Clone, Default)]
+pub struct SimDisk {
+    synced: Tables,
+    /// Everything, as it is read.
+    live: Tables,
+    /// What is in `live` and not in `synced`.
+    unsynced: VecDeque<Vec<Change>>,
+}
+
+impl SimDisk {
+    /// An empty disk.
+    pub fn new() -> SimDisk {
+        SimDisk::default()
+    }
+
+    /// Makes changes, all of them or none; they can be read at once and are lost in a crash until synced.
+    pub fn persist(&mut self, changes: Vec<Change>) -> Result<(), Conflict> {
+        if let Err(conflict) = changes.iter().try_for_each(|change| self.live.apply(change)) {
+            // Rare, so it is made anew rather than undone.
+            self.live = self.synced.clone();
+            for change in self.unsynced.iter().flatten() {
+                self.live.apply(change).expect("the same changes were made before, in the same order");
+            }
+            return Err(conflict);
+        }
+        self.unsynced.push_back(changes);
+        Ok(())
+    }
+
+    /// Makes everything durable.
+    pub fn sync(&mut self) {
+        self.sync_first(self.unsynced.len());
+    }
+
+    /// Makes the first so many of the persists that are not yet durable so.
+    pub fn sync_first(&mut self, persists: usize) {
+        for changes in self.unsynced.drain(..persists.min(self.unsynced.len())) {
+            for change in &changes {
+                self.synced.apply(change).expect("persist() made the same changes in the same order");
+            }
+        }
+    }
+
+    /// How many persists are not yet durable.
+    pub fn unsynced(&self) -> usize {
+        self.unsynced.len()
+    }
+
+    /// Loss of power: of the persists that were not synced, only the first `kept` have reached the disk by luck.
+    pub fn crash(&mut self, kept: usize) {
+        self.sync_first(kept);
+        self.unsynced.clear();
+        self.live = self.synced.clone();
+    }
+
+    /// What a machine is restored from, with the last `recent_rows` of each archive.
+    pub fn load(&self, recent_rows: usize) -> Loaded {
+        let records = self.live.state.iter().map(|((space, owner, key), value)| Record {
+            space: space.clone(),
+            owner: owner.clone(),
+            key: key.clone(),
+            value: value.clone(),
+        });
+        let recent =
+            self.live.archives.values().flat_map(|archive| {
+                archive.rows.values().skip(archive.rows.len().saturating_sub(recent_rows)).cloned()
+            });
+        Loaded { records: records.collect(), recent: recent.collect() }
+    }
+
+    /// Reads a page, of what is synced and what is not.
+    pub fn query(&self, query: &ArchiveQuery) -> ArchivePage {
+        let Some(archive) = self.live.archives.get(&query.archive) else { return absent(query) };
+        let seq_of = |id: &Option<String>| match id {
+            None => Ok(None),
+            Some(id) => archive.ids.get(id).copied().map(Some).ok_or(()),
+        };
+        let (Ok(after), Ok(before)) = (seq_of(&query.after_id), seq_of(&query.before_id)) else { return unknown() };
+        if query.ids.iter().any(|id| !archive.ids.contains_key(id)) {
+            return unknown();
+        }
+        let matching: Vec<&Row> = archive.rows.values().filter(|row| lets_through(query, row)).collect();
+        let count = query.count.then_some(matching.len() as u64);
+        let on_page = |row: &&&Row| {
+            after.is_none_or(|seq| row.seq > seq)
+                && before.is_none_or(|seq| row.seq < seq)
+                && query.after_seq.is_none_or(|seq| row.seq > seq)
+        };
+        let max = query.max.min(PAGE_ROWS_MAX);
+        let mut rows: Vec<Row> = if query.backwards {
+            matching.iter().rev().filter(on_page).take(max + 1).map(|&row| row.clone()).collect()
+        } else {
+            matching.iter().filter(on_page).take(max + 1).map(|&row| row.clone()).collect()
+        };
+        let complete = rows.len() <= max;
+        rows.truncate(max);
+        if query.backwards {
+            rows.reverse();
+        }
+        ArchivePage { rows, complete, count, unknown_id: false }
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+struct Tables {
+    state: BTreeMap<(String, String, String), String>,
+    archives: BTreeMap<String, Archive>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Archive {
+    rows: BTreeMap<u64, Row>,
+    ids: BTreeMap<String, u64>,
+}
+
+impl Tables {
+    fn apply(&mut self, change: &Change) -> Result<(), Conflict> {
+        match change {
+            Change::Put { space, owner, key, value } => {
+                self.state.insert(((*space).to_owned(), owner.clone(), key.clone()), value.clone());
+            }
+            Change::Delete { space, owner, key } => {
+                self.state.remove(&((*space).to_owned(), owner.clone(), key.clone()));
+            }
+            Change::DeleteAll { space, owner } => self.state.retain(|(s, o, _), _| !(s == space && o == owner)),
+            Change::Append(row) => {
+                if row.seq > SEQ_MAX {
+                    return Err(Conflict);
+                }
+                return self.archives.entry(row.archive.clone()).or_default().append(row);
+            }
+            Change::DeleteRow { archive, id } => self.retain(archive, |row| row.id != *id),
+            Change::DeleteArchive { archive } => {
+                self.archives.remove(archive);
+            }
+            Change::TrimArchive { archive, before_ms } => self.retain(archive, |row| row.stamp_ms >= *before_ms),
+        }
+        Ok(())
+    }
+
+    fn retain(&mut self, archive: &str, keep: impl Fn(&Row) -> bool) {
+        if let Some(Archive { rows, ids }) = self.archives.get_mut(archive) {
+            rows.retain(|_, row| keep(row));
+            ids.retain(|_, seq| rows.contains_key(seq));
+        }
+    }
+}
+
+impl Archive {
+    fn append(&mut self, row: &Row) -> Result<(), Conflict> {
+        if self.ids.contains_key(&row.id) {
+            return Ok(());
+        }
+        if self.rows.contains_key(&row.seq) {
+            return Err(Conflict);
+        }
+        self.ids.insert(row.id.clone(), row.seq);
+        self.rows.insert(row.seq, row.clone());
+        Ok(())
+    }
+}
+
+/// Whether a row is what `start_ms`, `end_ms`, `with` and `ids` ask for.
+fn lets_through(query: &ArchiveQuery, row: &Row) -> bool {
+    query.start_ms.is_none_or(|start_ms| row.stamp_ms >= start_ms)
+        && query.end_ms.is_none_or(|end_ms| row.stamp_ms <= end_ms)
+        && query.with.as_ref().is_none_or(|with| *with == row.with)
+        && (query.ids.is_empty() || query.ids.contains(&row.id))
+}
