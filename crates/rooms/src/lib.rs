@@ -5,12 +5,14 @@
 //! - `primary/`: XEP-0282 as the room's side of a link speaks it; `docs/wire.md`
 //! - `replica/`: XEP-0282 as the site's side speaks it: [`Replica`]
 //! - `names`: the words of the field as types
+//! - [`wire`]: what stands on the link between the two, as types both share
 
 pub mod names;
 mod primary;
 mod replica;
 mod room;
 mod service;
+pub mod wire;
 
 pub use names::{Affiliation, Nick, Role, Status};
 pub use service::{Create, Primary, PrimaryConfig};

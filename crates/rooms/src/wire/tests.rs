@@ -1,0 +1,148 @@
+//! What is written is what is read; what is damaged is refused, by name: the list of damages is `damage`.
+
+use super::*;
+use crate::names::{Role, Status};
+use xmpp::{Element, ns};
+
+fn jid(text: &str) -> xmpp::Jid {
+    text.parse().unwrap()
+}
+
+fn reread(element: &Element) -> Element {
+    Element::parse(&element.to_xml()).unwrap()
+}
+
+fn at(kind: Kind) -> At {
+    At::new("e9k2", 17, kind)
+}
+
+#[test]
+fn what_is_written_down_is_what_is_read() {
+    let config = RoomConfig {
+        whois_anyone: false,
+        moderated: true,
+        broadcast: vec![Role::Moderator, Role::Participant],
+        private_messages: None,
+        history: 20,
+        logging: true,
+    };
+    let session = jid("rubenro@vesa.yeggmaex.irc/shaver");
+    let wanted =
+        Wanted { maxchars: Some(0), maxstanzas: Some(20), seconds: Some(180), since_ms: Some(655_862_317_000) };
+    let marked = At {
+        seq: Some(812),
+        part: Some((1, 2)),
+        ack: Some(Ack { outbox: "o7f3".into(), n: 41 }),
+        own_only: true,
+        own: Some(vec![Status::SELF, Status::NICK_ASSIGNED]),
+        ..at(Kind::Event)
+    };
+    let seat = SeatJid { nick: "BigCheese".parse().unwrap(), jid: session.clone() };
+    for (down, at) in [
+        (Down::Event { said_ms: Some(655_862_317_000), config: Some(config.clone()) }, marked),
+        (Down::Event { said_ms: None, config: None }, At { seq: Some(1), own: Some(vec![]), ..at(Kind::Event) }),
+        (Down::Enter { jid: session.clone(), history: wanted }, at(Kind::Enter)),
+        (Down::Enter { jid: session.clone(), history: Wanted::default() }, at(Kind::Enter)),
+        (Down::Leave { jid: session }, at(Kind::Leave)),
+        (Down::Config(config), at(Kind::Config)),
+        (Down::Roster, at(Kind::Roster)),
+        (Down::Past { said_ms: Some(1) }, At { seq: Some(7), ..at(Kind::Missed) }),
+        (Down::Past { said_ms: None }, at(Kind::Subject)),
+        (Down::Synced, At { seq: Some(812), ..at(Kind::Synced) }),
+        (Down::Jids(vec![seat]), at(Kind::Jids)),
+        (Down::Resend { outbox: "o7f3".into(), from: 42 }, at(Kind::Resend)),
+    ] {
+        let x = down.x().child(at.element());
+        assert_eq!(Down::parse(&reread(&x)), Ok((down, at)), "{x}");
+    }
+}
+
+#[test]
+fn what_is_written_up_is_what_is_read() {
+    let mark = UpMark { outbox: "o7f3".into(), n: 42, epoch: Some("e9k2".into()) };
+    assert_eq!(Up::parse(&reread(&mark.x())), Ok(Up::Mark(mark)));
+    let stale = Stale { epoch: "e8".into() };
+    assert_eq!(Up::parse(&reread(&stale.x())), Ok(Up::Stale(stale)));
+    let refused = Refused { jid: jid("rubenro@vesa.yeggmaex.irc/shaver"), epoch: "e9k2".into() };
+    assert_eq!(Up::parse(&reread(&refused.x())), Ok(Up::Refused(refused)));
+}
+
+#[test]
+fn a_registration_is_read_as_written() {
+    let request = Replicate {
+        version: VERSION,
+        keepalive: 60,
+        maxstanzas: 100,
+        maxbytes: 65_536,
+        outboxes: vec![Outbox { name: "o7f3".into(), from: 1 }, Outbox { name: "o6aa".into(), from: 8 }],
+        domains: vec![jid("yeggmaex.irc")],
+        resume: Some(Resume { incarnation: "i1".into(), term: "t1".into(), seq: 801, archive: Some("a-b_c".into()) }),
+        census: Some((
+            41,
+            vec![CensusSeat {
+                nick: "BigCheese".parse().unwrap(),
+                jid: jid("rubenro@vesa.yeggmaex.irc/shaver"),
+                payload: vec![Element::new("show", ns::CLIENT).text("away")],
+            }],
+        )),
+    };
+    assert_eq!(Replicate::parse(&reread(&request.element())), Ok(request));
+}
+
+#[test]
+fn a_grant_is_read_as_written() {
+    let seat = |nick: &str, verdict| Seat {
+        nick: nick.parse().unwrap(),
+        jid: jid("rubenro@vesa.yeggmaex.irc/shaver"),
+        verdict,
+    };
+    let removed =
+        Removed { status: Status::KICKED, actor: Some("WiZ".parse().unwrap()), reason: Some("of course".into()) };
+    let granted = Granted {
+        version: VERSION,
+        epoch: "e9k2".into(),
+        incarnation: "i1".into(),
+        term: "t1".into(),
+        seq: 812,
+        keepalive: 60,
+        maxstanzas: 100,
+        maxbytes: 65_536,
+        missed: true,
+        marks: vec![Mark { outbox: "o7f3".into(), n: 41, key: [7; 32] }],
+        seats: vec![
+            seat("BigCheese", Verdict::Kept),
+            seat("Efchen", Verdict::Reenter),
+            seat("Troy", Verdict::Removed(removed)),
+        ],
+    };
+    assert_eq!(Granted::parse(&reread(&granted.element())), Ok(granted));
+}
+
+#[test]
+fn heads_and_ends_are_read_as_written() {
+    let head = Head {
+        room: jid("wallops@channel.avalon.irc"),
+        epoch: "e9k2".into(),
+        d: 412,
+        ack: Some(Ack { outbox: "o7f3".into(), n: 41 }),
+    };
+    let heads = Heads::Down(vec![head]);
+    assert_eq!(Heads::parse(&reread(&heads.element())), Ok(heads));
+    let sent = Sent { room: jid("wallops@channel.avalon.irc"), epoch: "e9k2".into(), outbox: "o7f3".into(), n: 44 };
+    let heads = Heads::Up(vec![sent]);
+    assert_eq!(Heads::parse(&reread(&heads.element())), Ok(heads));
+    let withdraw = Withdraw { epoch: Some("e9k2".into()) };
+    assert_eq!(Withdraw::parse(&reread(&withdraw.element())), Ok(withdraw));
+    assert_eq!(Withdrawn::parse(&reread(&Withdrawn { seq: 831 }.element())), Ok(Withdrawn { seq: 831 }));
+    assert_eq!(Retry::parse(&reread(&Retry { after: 30 }.element())), Ok(Retry { after: 30 }));
+}
+
+#[test]
+fn an_id_is_its_outbox_key_and_number() {
+    let key = ids::outbox_key(&[1; 32], "replica@vesa.yeggmaex.irc", "o7f3");
+    assert_eq!(ids::message_id(&key, 1).len(), 24);
+    assert_ne!(ids::message_id(&key, 1), ids::message_id(&key, 2));
+    assert_ne!(key, ids::outbox_key(&[1; 32], "replica@vesa.yeggmaex.irc", "o7f"));
+    assert_ne!(key, ids::outbox_key(&[2; 32], "replica@vesa.yeggmaex.irc", "o7f3"));
+    assert_eq!(ids::decode_key(&ids::encode_key(&key)), Some(key));
+}
