@@ -2,8 +2,12 @@
 //!
 //! - [`cli`], the command line
 //! - [`config`], the one file an operator writes
+//! - [`control`], how the other commands reach a server that runs
+//! - [`http`], /health and /metrics
 //! - [`certificate`], certificates as files
 
 pub mod certificate;
 pub mod cli;
 pub mod config;
+pub mod control;
+pub mod http;
