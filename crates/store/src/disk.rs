@@ -183,3 +183,57 @@ fn lets_through(query: &ArchiveQuery, row: &Row) -> bool {
         && query.with.as_ref().is_none_or(|with| *with == row.with)
         && (query.ids.is_empty() || query.ids.contains(&row.id))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(key: &str) -> Vec<Change> {
+        vec![Change::Put { space: "a", owner: "b".to_owned(), key: key.to_owned(), value: "1".to_owned() }]
+    }
+
+    fn keys(disk: &SimDisk) -> Vec<String> {
+        disk.load(0).records.into_iter().map(|record| record.key).collect()
+    }
+
+    #[test]
+    fn a_crash_keeps_what_was_synced_and_a_prefix_of_the_rest() {
+        let mut disk = SimDisk::new();
+        for key in ["1", "2", "3", "4", "5"] {
+            disk.persist(put(key)).expect("no conflict");
+        }
+        disk.sync_first(2);
+        assert_eq!((keys(&disk).len(), disk.unsynced()), (5, 3));
+        disk.crash(1);
+        assert_eq!(keys(&disk), ["1", "2", "3"]);
+        disk.persist(put("6")).expect("no conflict");
+        disk.crash(0);
+        assert_eq!(keys(&disk), ["1", "2", "3"]);
+        disk.persist(put("7")).expect("no conflict");
+        disk.sync();
+        disk.crash(0);
+        assert_eq!(keys(&disk), ["1", "2", "3", "7"]);
+    }
+
+    #[test]
+    fn a_conflict_takes_back_the_whole_persist_and_nothing_else() {
+        let row = |seq, id: &str| {
+            Change::Append(Row {
+                archive: "a".to_owned(),
+                seq,
+                id: id.to_owned(),
+                stamp_ms: 0,
+                with: String::new(),
+                stanza: "<m/>".to_owned(),
+            })
+        };
+        let mut disk = SimDisk::new();
+        disk.persist(vec![row(1, "x")]).expect("no conflict");
+        disk.sync();
+        disk.persist(vec![row(2, "y")]).expect("no conflict");
+        assert_eq!(disk.persist(vec![row(3, "z"), row(2, "w")]), Err(Conflict));
+        let seqs: Vec<u64> = disk.load(9).recent.iter().map(|row| row.seq).collect();
+        assert_eq!(seqs, [1, 2]);
+        assert_eq!(disk.unsynced(), 1);
+    }
+}

@@ -80,3 +80,48 @@ pub(crate) fn step_to(connection: &mut Connection, step: &str, version: u32) -> 
     transaction.pragma_update(None, "user_version", version)?;
     transaction.commit()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file as version 1 left it, with a record and a row, is brought up with both.
+    #[test]
+    fn a_file_of_version_1_is_brought_up_with_what_it_holds() {
+        let mut connection = Connection::open_in_memory().expect("memory");
+        step_to(&mut connection, STEPS[0], 1).expect("version 1");
+        connection
+            .execute_batch(
+                "INSERT INTO state VALUES ('room', 'wallops', 'config', '{}');
+                 INSERT INTO archives VALUES (1, 'wallops');
+                 INSERT INTO archive VALUES (1, 1, 7, 'id', 70, 'wallops/WiZ', '<message/>');",
+            )
+            .expect("what version 1 kept");
+        let path = Path::new("netjoin.db");
+        migrate(&mut connection, path).expect("brought up");
+        assert_eq!(version(&connection, path).expect("ours"), VERSION);
+        let query = machine::ArchiveQuery {
+            archive: "wallops".to_owned(),
+            start_ms: Some(70),
+            with: Some("wallops/WiZ".to_owned()),
+            max: 5,
+            ..Default::default()
+        };
+        let page = crate::page::read(&connection, &query).expect("a page");
+        assert_eq!(page.rows.iter().map(|row| row.seq).collect::<Vec<_>>(), [7]);
+        let value: String = connection.query_row("SELECT value FROM state", [], |row| row.get(0)).expect("the record");
+        assert_eq!(value, "{}");
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_the_file_as_it_was() {
+        let mut connection = Connection::open_in_memory().expect("memory");
+        step_to(&mut connection, STEPS[0], 1).expect("version 1");
+        step_to(&mut connection, "CREATE TABLE half (x); CREATE TABLE state (x);", 2).expect_err("state is there");
+        assert_eq!(version(&connection, Path::new("netjoin.db")).expect("ours"), 1);
+        let half: i64 = connection
+            .query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'half'", [], |row| row.get(0))
+            .expect("a count");
+        assert_eq!(half, 0);
+    }
+}

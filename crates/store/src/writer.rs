@@ -101,8 +101,10 @@ impl Writer {
 
     /// Finds out whether there is room again, by writing something of some size and taking it away.
     fn probe(&mut self) {
-        // What the log holds may be all that fills the disk; a checkpoint that fails changes nothing.
-        let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        // What the log holds may be all that fills the disk. A checkpoint that fails loses nothing.
+        if self.checkpoint_needs_no_room() {
+            let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        }
         let tried = self
             .connection
             .execute("INSERT OR REPLACE INTO probe (number, filling) VALUES (1, zeroblob(?1))", [PROBE_BYTES])
@@ -111,6 +113,15 @@ impl Writer {
             Ok(_) => self.health.green(),
             Err(error) => self.health.red(error.to_string()),
         }
+    }
+
+    /// Whether the pages in the log all have their place in the file already. Otherwise a checkpoint on a full disk
+    /// would use up whatever room comes, and cut the log by nothing.
+    fn checkpoint_needs_no_room(&self) -> bool {
+        let number = |name| self.connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        let (Ok(pages), Ok(bytes)) = (number("page_count"), number("page_size")) else { return false };
+        let file = self.connection.path().and_then(|path| std::fs::metadata(path).ok());
+        file.is_some_and(|file| file.len() >= pages.unsigned_abs() * bytes.unsigned_abs())
     }
 }
 

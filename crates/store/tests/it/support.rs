@@ -52,6 +52,15 @@ impl Bench {
             other => panic!("expected the page of {given:?}, heard {other:?}"),
         }
     }
+
+    /// Waits until health is as wanted.
+    pub fn waits_for_health(&self, green: bool) {
+        let until = std::time::Instant::now() + PATIENCE;
+        while self.store.health().is_ok() != green {
+            assert!(std::time::Instant::now() < until, "health stays {:?}", self.store.health());
+            std::thread::yield_now();
+        }
+    }
 }
 
 /// Something that hands completions on.
