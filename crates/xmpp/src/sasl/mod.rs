@@ -80,6 +80,8 @@ impl Mechanism {
 pub enum Failure {
     /// The initiating side gave up.
     Aborted,
+    /// Nothing is said in clear here.
+    EncryptionRequired,
     /// What came is not base64.
     IncorrectEncoding,
     /// The identity asked for is not the one that was proved, or is no address here.
@@ -99,6 +101,7 @@ impl Failure {
     pub fn condition(self) -> &'static str {
         match self {
             Failure::Aborted => "aborted",
+            Failure::EncryptionRequired => "encryption-required",
             Failure::IncorrectEncoding => "incorrect-encoding",
             Failure::InvalidAuthzid => "invalid-authzid",
             Failure::InvalidMechanism => "invalid-mechanism",

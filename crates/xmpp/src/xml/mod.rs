@@ -7,7 +7,7 @@ mod names;
 pub mod parse;
 mod pool;
 mod shared;
-mod write;
+pub(crate) mod write;
 
 pub use element::{Attr, Element, Node, Ns};
 pub use limits::Limits;

@@ -22,6 +22,7 @@ const HEADERS_MAX: usize = 64;
 /// Parsers at rest, and the headers their connections share.
 #[derive(Default)]
 pub struct Pool {
+    #[allow(clippy::vec_box)] // they move between pool and connections without being copied
     parsers: BTreeMap<CompactString, Vec<Box<Work>>>,
     headers: Vec<Arc<Header>>,
 }
