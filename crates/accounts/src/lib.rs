@@ -1,1 +1,31 @@
-//! accounts
+//! The users of one domain: roster, subscriptions, presence and one-to-one stanzas (RFC 6121 and around it).
+//!
+//! [`Accounts`] is a machine without I/O, driven through [`machine::Machine`]; what the host asks of it at once
+//! (binding a resource, looking up credentials) are methods beside that.
+//!
+//! - [`config`][]: what the host decides
+//! - [`service`][]: the way in; who gets which stanza
+//! - `account`: what is held of a user, durable and not
+//! - `sessions`: binding and the end of streams (RFC 6120 7)
+//! - `roster`: items and the roster's own protocol (RFC 6121 2)
+//! - [`subscription`][]: the tables of RFC 6121 appendix A; `subscribe` acts on them (section 3)
+//! - `presence`: broadcast, probes, directed presence (RFC 6121 4)
+//! - `message`: messages and what they are answered with (RFC 6121 5 and 8)
+//! - `iq`: what the domain and its accounts answer themselves
+//! - `ledger`: what is not durable yet, and what becomes of it
+
+mod account;
+pub mod config;
+mod iq;
+mod ledger;
+mod message;
+mod presence;
+mod roster;
+pub mod service;
+mod sessions;
+mod subscribe;
+pub mod subscription;
+
+pub use config::AccountsConfig;
+pub use service::{Accounts, is_for_accounts};
+pub use sessions::{BindError, Bound, Closed};

@@ -1,0 +1,73 @@
+//! What is held of a user: the durable part (roster) and the sessions of the moment.
+
+use crate::roster::Item;
+use std::collections::{BTreeMap, BTreeSet};
+use xmpp::{Jid, Shared};
+
+/// One user of the domain.
+#[derive(Debug, Default)]
+pub(crate) struct Account {
+    /// Contacts, and requests not answered yet, by bare address as a rule.
+    pub roster: BTreeMap<Jid, Item>,
+    /// Bound resources.
+    pub sessions: BTreeMap<String, Session>,
+}
+
+/// A bound resource (RFC 6121 1.4: a connected resource).
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// The full address.
+    pub jid: Jid,
+    /// Its last broadcast presence while it is available.
+    pub presence: Option<Available>,
+    /// Whether it has asked for the roster and so gets its changes (RFC 6121 2.2).
+    pub interested: bool,
+    /// Whom it has shown itself to by directed presence (RFC 6121 4.6).
+    pub directed: BTreeSet<Jid>,
+}
+
+/// The presence of an available resource.
+#[derive(Debug, Clone)]
+pub(crate) struct Available {
+    /// RFC 6121 4.7.2.3.
+    pub priority: i8,
+    /// The stanza, from the full address.
+    pub stanza: Shared,
+}
+
+impl Session {
+    /// A resource just bound: connected, not available.
+    pub fn new(jid: Jid) -> Session {
+        Session { jid, presence: None, interested: false, directed: BTreeSet::new() }
+    }
+}
+
+impl Account {
+    /// Sessions that have sent available presence.
+    pub fn available(&self) -> impl Iterator<Item = &Session> {
+        self.sessions.values().filter(|s| s.presence.is_some())
+    }
+
+    /// Sessions that get roster pushes.
+    pub fn interested(&self) -> impl Iterator<Item = &Session> {
+        self.sessions.values().filter(|s| s.interested)
+    }
+
+    /// Available sessions with a priority of at least 0, each with that priority.
+    pub fn reachable(&self) -> impl Iterator<Item = (&Session, i8)> {
+        self.sessions
+            .values()
+            .filter_map(|s| s.presence.as_ref().map(|p| (s, p.priority)))
+            .filter(|(_, priority)| *priority >= 0)
+    }
+
+    /// Contacts that get this user's presence.
+    pub fn audience(&self) -> impl Iterator<Item = &Jid> {
+        self.roster.iter().filter(|(_, item)| item.state.shows()).map(|(jid, _)| jid)
+    }
+
+    /// Whether `who` may know of this account: itself, or who gets its presence.
+    pub fn is_shown_to(&self, own: &str, who: &Jid) -> bool {
+        who.bare_str() == own || self.roster.get(&who.bare()).is_some_and(|item| item.state.shows())
+    }
+}

@@ -1,0 +1,38 @@
+//! What the host decides about a domain's accounts, and every limit there is.
+
+use xmpp::Jid;
+
+/// How one domain's accounts are kept.
+#[derive(Debug, Clone)]
+pub struct AccountsConfig {
+    /// The domain, without local part and resource.
+    pub domain: Jid,
+    /// Shown in the domain's disco#items, in this order.
+    pub disco_services: Vec<Jid>,
+    /// Localparts that no account can have, normalised; the replica's is one.
+    pub reserved: Vec<String>,
+}
+
+impl AccountsConfig {
+    /// A domain without services or reserved names.
+    pub fn new(domain: Jid) -> AccountsConfig {
+        AccountsConfig { domain, disco_services: Vec::new(), reserved: Vec::new() }
+    }
+}
+
+/// Bound resources of one account; a further one is refused (RFC 6120 7.6.2.1).
+pub const SESSIONS_PER_ACCOUNT_MAX: usize = 20;
+/// Contacts of one account, with the requests that it has not answered; each is sent presence at every change.
+pub const ROSTER_ITEMS_MAX: usize = 1_000;
+/// Unanswered requests that are in no roster; strangers lengthen this list, so further ones are not taken.
+pub const REQUESTS_PENDING_MAX: usize = 100;
+/// Bytes of a kept subscription request; of a longer one only the fact is kept (RFC 6121 3.1.3).
+pub const REQUEST_BYTES_MAX: usize = 2_048;
+/// Groups of one contact.
+pub const GROUPS_PER_ITEM_MAX: usize = 32;
+/// Bytes of a contact's name, and of a group's (RFC 6121 2.3.3 leaves the number to us).
+pub const NAME_BYTES_MAX: usize = 1_023;
+/// Addresses outside its contacts that a session shows itself to at a time: rooms, mostly.
+pub const DIRECTED_PER_SESSION_MAX: usize = 1_000;
+/// Roster changes on their way to the disk, of all accounts together; over it they are refused for now.
+pub const CHANGES_IN_FLIGHT_MAX: usize = 10_000;

@@ -1,0 +1,134 @@
+//! What the domain and its accounts answer themselves (RFC 6121 8.5.2.1.3), and requests to a resource.
+
+use crate::service::{Accounts, Addressed};
+use machine::Output;
+use xmpp::stanza::{Condition, iq_result};
+use xmpp::{Element, Jid, Shared, ns};
+
+/// Of whom a request asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// The sender's own account.
+    Own,
+    /// Another's account, which shows itself to the sender.
+    Contact,
+    /// An account that does not, or that does not exist: nobody is to learn which.
+    Stranger,
+    /// The domain.
+    Domain,
+}
+
+impl Accounts {
+    pub(crate) fn iq(&mut self, iq: Addressed, out: &mut Vec<Output>) {
+        if let Some(to) = iq.to.as_ref().filter(|to| !to.is_bare()) {
+            return match self.session(to).is_some() {
+                true => out.push(Output::Send { to: to.clone(), stanza: Shared::new(iq.stanza) }),
+                // 8.5.3.2.3
+                false => self.refuse(&iq.stanza, Condition::ServiceUnavailable, out),
+            };
+        }
+        match iq.stanza.get("type") {
+            // An answer to a roster push, or one nobody waits for.
+            Some("result" | "error") => return,
+            Some("get" | "set") => {}
+            _ => return self.refuse(&iq.stanza, Condition::BadRequest, out),
+        }
+        // RFC 6120 8.2.3: a request has exactly one child.
+        let mut children = iq.stanza.children();
+        let (Some(payload), None) = (children.next(), children.next()) else {
+            return self.refuse(&iq.stanza, Condition::BadRequest, out);
+        };
+        let asked = self.asked(&iq);
+        match self.answer_iq(&iq, payload, asked, out) {
+            Ok(Some(child)) => out.push(reply(&iq, Some(child))),
+            Ok(None) => {}
+            Err(error) => self.refuse(&iq.stanza, error, out),
+        }
+    }
+
+    fn asked(&self, iq: &Addressed) -> Asked {
+        match &iq.to {
+            None if iq.is_own => Asked::Own,
+            None => Asked::Stranger,
+            Some(to) if *to == self.config.domain => Asked::Domain,
+            Some(to) if iq.is_own && to.as_str() == iq.from.bare_str() => Asked::Own,
+            Some(to) => match self.account(to) {
+                Some(account) if account.is_shown_to(to.as_str(), &iq.from) => Asked::Contact,
+                _ => Asked::Stranger,
+            },
+        }
+    }
+
+    /// The child of the result; `None` when the answer has been given or waits.
+    fn answer_iq(
+        &mut self,
+        iq: &Addressed,
+        payload: &Element,
+        asked: Asked,
+        out: &mut Vec<Output>,
+    ) -> Result<Option<Element>, Condition> {
+        let is_get = iq.stanza.get("type") == Some("get");
+        match (payload.name(), payload.ns(), asked) {
+            ("query", ns::ROSTER, Asked::Own) => {
+                self.roster(&iq.stanza, &iq.from, payload, out);
+                Ok(None)
+            }
+            // RFC 6121 2.3.3: the same for an account that does not exist.
+            ("query", ns::ROSTER, Asked::Contact | Asked::Stranger) => Err(Condition::Forbidden),
+            (_, _, Asked::Stranger) => Err(Condition::ServiceUnavailable),
+            ("query", ns::DISCO_INFO, _) if is_get => no_node(payload).map(|()| Some(self.disco_info(asked))),
+            ("query", ns::DISCO_ITEMS, _) if is_get => no_node(payload).map(|()| Some(self.disco_items(asked))),
+            ("ping", ns::PING, _) if is_get => {
+                out.push(reply(iq, None));
+                Ok(None)
+            }
+            ("query", ns::VERSION, Asked::Domain) if is_get => Ok(Some(version())),
+            _ => Err(Condition::ServiceUnavailable),
+        }
+    }
+
+    /// XEP-0030 3.1: the domain as a server, or an account as one of its users.
+    fn disco_info(&self, asked: Asked) -> Element {
+        let (category, kind, features) = match asked {
+            Asked::Domain => ("server", "im", FEATURES_OF_DOMAIN),
+            _ => ("account", "registered", FEATURES_OF_ACCOUNT),
+        };
+        let identity = Element::new("identity", ns::DISCO_INFO).attr("category", category).attr("type", kind);
+        let identity = identity.attr_opt("name", (asked == Asked::Domain).then_some(PRODUCT));
+        Element::new("query", ns::DISCO_INFO)
+            .child(identity)
+            .with(features.iter().map(|var| Element::new("feature", ns::DISCO_INFO).attr("var", var)))
+    }
+
+    /// XEP-0030 4.1: the domain's services; an account has none.
+    fn disco_items(&self, asked: Asked) -> Element {
+        let services: &[Jid] = if asked == Asked::Domain { &self.config.disco_services } else { &[] };
+        Element::new("query", ns::DISCO_ITEMS)
+            .with(services.iter().map(|jid| Element::new("item", ns::DISCO_ITEMS).attr("jid", jid.as_str())))
+    }
+}
+
+/// XEP-0030 3.2, 4.2: there are no nodes here.
+fn no_node(query: &Element) -> Result<(), Condition> {
+    if query.get("node").is_some_and(|node| !node.is_empty()) {
+        return Err(Condition::ItemNotFound);
+    }
+    Ok(())
+}
+
+/// XEP-0092.
+fn version() -> Element {
+    Element::new("query", ns::VERSION)
+        .child(Element::new("name", ns::VERSION).text(PRODUCT))
+        .child(Element::new("version", ns::VERSION).text(env!("CARGO_PKG_VERSION")))
+}
+
+/// The result of a request.
+pub(crate) fn reply(iq: &Addressed, child: Option<Element>) -> Output {
+    let stanza = Shared::new(iq_result(&iq.stanza).with(child));
+    Output::Send { to: iq.from.clone(), stanza }
+}
+
+const PRODUCT: &str = "netjoin";
+const FEATURES_OF_DOMAIN: &[&str] = &[ns::DISCO_INFO, ns::DISCO_ITEMS, ns::PING, ns::SUB, ns::VERSION];
+const FEATURES_OF_ACCOUNT: &[&str] = &[ns::DISCO_INFO, ns::DISCO_ITEMS, ns::PING];

@@ -1,0 +1,95 @@
+//! Binding resources (RFC 6120 7) and the end of streams.
+
+use crate::account::Session;
+use crate::config::SESSIONS_PER_ACCOUNT_MAX;
+use crate::service::Accounts;
+use machine::Output;
+use rand_chacha::rand_core::Rng;
+use xmpp::Jid;
+use xmpp::stanza::Condition;
+
+/// A resource is bound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bound {
+    /// The full address.
+    pub jid: Jid,
+    /// Whether another stream had it: the host closes that one with the stream error `conflict` and hands in no
+    /// `SessionEnded` for it, since its end has been dealt with.
+    pub replaced: bool,
+}
+
+/// Why no resource was bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BindError {
+    /// There is no such account, or not any more.
+    #[error("there is no such account")]
+    NoAccount,
+    /// [`SESSIONS_PER_ACCOUNT_MAX`] resources are bound.
+    #[error("the account has as many sessions as it may")]
+    TooManySessions,
+}
+
+impl BindError {
+    /// The condition, RFC 6120 7.6.2.
+    pub fn condition(self) -> Condition {
+        match self {
+            BindError::NoAccount => Condition::NotAllowed,
+            BindError::TooManySessions => Condition::ResourceConstraint,
+        }
+    }
+}
+
+/// A stream that the host is to close.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closed {
+    /// The full address it had; its end has been dealt with, no `SessionEnded` follows.
+    pub jid: Jid,
+    /// The stream error, RFC 6120 4.9.3.
+    pub condition: &'static str,
+}
+
+impl Accounts {
+    /// Binds `user`'s resource, or one made up when `user` is bare. A stream that had it ends here: its contacts
+    /// and rooms are told first (RFC 6120 7.7.2.2, the newer one wins).
+    pub fn bind(&mut self, user: &Jid, out: &mut Vec<Output>) -> Result<Bound, BindError> {
+        let sessions = &self.account(user).ok_or(BindError::NoAccount)?.sessions;
+        let taken = user.resource().is_some_and(|resource| sessions.contains_key(resource));
+        if !taken && sessions.len() >= SESSIONS_PER_ACCOUNT_MAX {
+            return Err(BindError::TooManySessions);
+        }
+        let jid = if user.is_bare() { self.made_up(user) } else { user.clone() };
+        if taken {
+            self.session_ended(&jid, out);
+        }
+        let account = jid.local().and_then(|local| self.accounts.get_mut(local)).ok_or(BindError::NoAccount)?;
+        account.sessions.insert(jid.resource().unwrap_or_default().to_owned(), Session::new(jid.clone()));
+        Ok(Bound { jid, replaced: taken })
+    }
+
+    /// The full addresses that are bound.
+    pub fn sessions(&self) -> impl Iterator<Item = &Jid> {
+        self.accounts.values().flat_map(|account| account.sessions.values()).map(|session| &session.jid)
+    }
+
+    /// Streams to be closed since the last call; the host asks after every input.
+    pub fn take_closed(&mut self) -> Vec<Closed> {
+        std::mem::take(&mut self.closed)
+    }
+
+    /// A stream has ended without a word: unavailable to all who saw it (RFC 6121 4.5.2 and 4.6.3).
+    pub(crate) fn session_ended(&mut self, jid: &Jid, out: &mut Vec<Output>) {
+        self.withdraw(jid, None, out);
+        if let (Some(local), Some(resource)) = (jid.local(), jid.resource())
+            && self.is_here(jid)
+            && let Some(account) = self.accounts.get_mut(local)
+        {
+            account.sessions.remove(resource);
+        }
+    }
+
+    /// A full address whose resource nobody can guess (RFC 6120 7.6.1).
+    fn made_up(&mut self, user: &Jid) -> Jid {
+        let resource = format!("{:016x}", self.random.next_u64());
+        user.with_resource(&resource).unwrap_or_else(|_| user.clone())
+    }
+}
