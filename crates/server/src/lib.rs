@@ -4,6 +4,7 @@
 //! - [`config`], the one file an operator writes
 //! - [`control`], how the other commands reach a server that runs
 //! - [`http`], /health and /metrics
+//! - [`log`], the log
 //! - [`certificate`], certificates as files
 
 pub mod certificate;
@@ -11,3 +12,4 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod http;
+pub mod log;

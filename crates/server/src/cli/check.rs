@@ -1,11 +1,12 @@
 //! `netjoin check`: everything that is wrong with a configuration, and what it would do.
 
-use std::process::ExitCode;
+use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use serde_json::json;
 
-use super::exit;
+use super::exit::Failure;
+use super::output;
 use crate::config::{Checked, Config, manual};
 
 /// Its arguments.
@@ -20,7 +21,7 @@ Exit codes: 0 it can run, perhaps with warnings; 3 it cannot.")]
 pub struct Args {
     /// The configuration file
     #[arg(long, value_name = "FILE", required_unless_present = "manual")]
-    config: Option<std::path::PathBuf>,
+    config: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -30,49 +31,62 @@ pub struct Args {
 }
 
 /// Runs it.
-pub fn run(args: &Args) -> ExitCode {
+pub fn run(args: &Args) -> Result<(), Failure> {
     let Some(file) = &args.config else {
-        print!("{}", manual::reference());
-        return exit::code(exit::OK);
+        return output::line(manual::reference().trim_end());
     };
     let checked = Config::check(file);
     if args.json {
-        print_json(&checked)
+        print_json(&checked)?
     } else {
-        print_text(&checked)
+        print_text(&checked)?
     }
-    exit::code(if checked.config.is_some() { exit::OK } else { exit::CONFIG })
+    // The problems are what was asked for, and have been printed.
+    checked.config.map(drop).ok_or(Failure::config(""))
 }
 
-fn print_text(checked: &Checked) {
+fn print_text(checked: &Checked) -> Result<(), Failure> {
     for problem in &checked.problems {
-        println!("{problem}");
+        output::line(&problem.to_string())?;
         if let Some(manual) = manual::of_key(&problem.key) {
-            println!("    {manual}");
+            output::line(&format!("    {}: {manual}", problem.key))?;
         }
     }
-    let Some(config) = &checked.config else { return };
+    match &checked.config {
+        Some(config) => print_plan(config),
+        None => Ok(()),
+    }
+}
+
+/// What the server would do.
+fn print_plan(config: &Config) -> Result<(), Failure> {
+    let mut rows: Vec<[String; 2]> = Vec::new();
+    let mut row = |what: &str, value: String| rows.push([what.to_owned(), value]);
     if let Some(domain) = &config.domain {
-        println!("accounts at {domain}");
+        row("accounts", format!("at {domain}"));
     }
     if let Some(rooms) = &config.rooms {
-        println!("rooms at {}", rooms.domain);
+        row("rooms", format!("at {}", rooms.domain));
     }
     if let Some(replica) = &config.replica {
-        println!("replica {}", replica.jid);
+        row("replica", replica.jid.to_string());
     }
     for (what, key, addr) in config.listeners() {
-        println!("listens on {addr} for {what} ({key})");
+        row("listens", format!("{addr} for {what} ({key})"));
+    }
+    for (domain, route) in &config.routes {
+        row("route", format!("{domain} at {}:{}", route.host, route.port));
     }
     for files in config.certificates() {
         let domains: Vec<&str> = files.domains.iter().map(|domain| domain.as_str()).collect();
         let how = if files.made && !files.certificate.exists() { ", made at the first start" } else { "" };
-        println!("shows {} for {}{how}", files.certificate.display(), domains.join(", "));
+        row("certificate", format!("{} for {}{how}", files.certificate.display(), domains.join(", ")));
     }
-    println!("keeps everything in {}", config.data.display());
+    row("keeps", config.data.display().to_string());
+    output::table(["WHAT", "HOW"], &rows)
 }
 
-fn print_json(checked: &Checked) {
+fn print_json(checked: &Checked) -> Result<(), Failure> {
     let problems = checked.problems.iter().map(|problem| {
         json!({
             "file": problem.file, "line": problem.line, "key": problem.key,
@@ -81,12 +95,9 @@ fn print_json(checked: &Checked) {
     });
     let listeners = checked.config.iter().flat_map(|config| config.listeners());
     let listeners = listeners.map(|(what, key, addr)| json!({"what": what, "key": key, "addr": addr.to_string()}));
-    println!(
-        "{}",
-        json!({
-            "ok": checked.config.is_some(),
-            "problems": problems.collect::<Vec<_>>(),
-            "listens": listeners.collect::<Vec<_>>(),
-        })
-    );
+    output::json(&json!({
+        "ok": checked.config.is_some(),
+        "problems": problems.collect::<Vec<_>>(),
+        "listens": listeners.collect::<Vec<_>>(),
+    }))
 }
