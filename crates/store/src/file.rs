@@ -17,6 +17,12 @@ use std::time::Duration;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The write-ahead log is cut back to this after something long, as a backup, has let it grow.
 pub(crate) const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// The write-ahead log is written back to the file from this length on: 16 MiB. A page that many commits touch is
+/// then written back once for all of them.
+const CHECKPOINT_PAGES: i64 = 4_096;
+/// What the writer keeps of the file in memory, at the most: ids are random, so that a commit of many rows touches
+/// pages all over their index, and what does not fit is written twice.
+const WRITER_CACHE_KIB: i64 = 32 * 1024;
 /// Prepared statements a connection keeps: more than there are texts of them.
 const STATEMENTS_MAX: usize = 64;
 /// What the lock's file may say about its holder.
@@ -25,7 +31,7 @@ const HOLDER_BYTES_MAX: u64 = 64;
 /// The right to serve a file, for as long as it lives.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -53,7 +59,15 @@ impl Lock {
         file.set_len(0).map_err(StoreError::io(&beside))?;
         // A full disk must not keep the server from starting: the lock holds without its holder's name.
         let _ = writeln!(file, "process {}", std::process::id());
-        Ok(Lock { _file: file })
+        Ok(Lock { file })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Said aloud: a child process between its fork and its exec has this file open too, and closing it here
+        // alone would leave the lock in place until then. An error would leave it to the same end.
+        let _ = self.file.unlock();
     }
 }
 
@@ -83,6 +97,8 @@ pub(crate) fn open_writing(path: &Path) -> Result<Connection, StoreError> {
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         connection.pragma_update(None, "journal_size_limit", WAL_BYTES_MAX as i64)
     };
     set(&connection).map_err(|error| not_ours(path, error))?;

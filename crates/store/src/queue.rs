@@ -13,7 +13,7 @@ use std::time::Duration;
 /// Bytes of changes that wait at the most: what a stalled disk may cost in memory.
 const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Changes in one commit at the most, so that what comes behind does not wait long for it.
-const COMMIT_CHANGES_MAX: usize = 10_000;
+const COMMIT_CHANGES_MAX: usize = 2_000;
 /// Queries that wait at the most, behind persists and for a reader; one over it is answered as unreadable.
 const QUERIES_MAX: usize = 10_000;
 
@@ -227,9 +227,7 @@ impl Queue {
                 Some((_, Behind::Refused(first, last))) => {
                     lane.telling = true;
                     drop(state);
-                    for token in first.0..=last.0 {
-                        tell(Completion::Done { machine, token: Token(token), ok: false });
-                    }
+                    tell_refused(machine, first, last, tell);
                     state = self.lock();
                 }
                 None => {
@@ -273,7 +271,8 @@ impl Queue {
         self.for_readers.notify_all();
     }
 
-    /// The writer has ended before its time: everything that waits for it fails, and everything from now on.
+    /// The writer has ended before its time: everything that waits for it fails, and everything from now on. What it
+    /// had in hand stays unanswered, since nobody knows whether it was kept.
     pub(crate) fn lose_writer(&self, tell: &OnCompletion) {
         let mut state = self.lock();
         state.writer_lost = true;
@@ -281,6 +280,19 @@ impl Queue {
         drop(state);
         for Batch { machine, token, .. } in batches {
             self.settle(machine, token, false, tell);
+        }
+        let mut state = self.lock();
+        let behind: Vec<(u8, Behind)> = state
+            .lanes
+            .iter_mut()
+            .flat_map(|(machine, lane)| lane.behind.drain(..).map(|(_, behind)| (*machine, behind)))
+            .collect();
+        drop(state);
+        for (machine, behind) in behind {
+            match behind {
+                Behind::Query(Reading { id, .. }) => tell(Completion::Rows { machine, id, page: None }),
+                Behind::Refused(first, last) => tell_refused(machine, first, last, tell),
+            }
         }
     }
 
@@ -311,5 +323,11 @@ impl State {
             taken.push(batch);
         }
         taken
+    }
+}
+
+fn tell_refused(machine: u8, first: Token, last: Token, tell: &OnCompletion) {
+    for token in first.0..=last.0 {
+        tell(Completion::Done { machine, token: Token(token), ok: false });
     }
 }

@@ -130,7 +130,7 @@ pub(crate) fn limit_pages(connection: &Connection, pages: Option<u32>) -> rusqli
     connection.query_row(&format!("PRAGMA max_page_count = {}", pages.unwrap_or(PAGES_MAX)), [], |_| Ok(()))
 }
 
-/// Turns health red and fails what waits if the writer's thread panics, so that nobody waits for ever.
+/// Turns health red and fails what waits if the writer's thread panics.
 struct LostUnlessEnded {
     queue: Arc<Queue>,
     health: Arc<Health>,
