@@ -219,7 +219,13 @@ impl Negotiation {
     }
 
     fn on(stream: Box<dyn Stream>) -> Negotiation {
-        Negotiation { stream, parser: Parser::new(Limits::AUTHENTICATED), unread: Vec::new(), exporter: None, encrypted: false }
+        Negotiation {
+            stream,
+            parser: Parser::new(Limits::AUTHENTICATED),
+            unread: Vec::new(),
+            exporter: None,
+            encrypted: false,
+        }
     }
 
     async fn start_tls(mut tcp: TcpStream, login: &Login) -> Result<Negotiation> {
@@ -259,8 +265,7 @@ impl Negotiation {
             .map(|m| m.children().map(Element::content).collect())
             .unwrap_or_default();
         let names = || offered.iter().map(String::as_str);
-        let who =
-            sasl::Login { user: login.local.clone(), password: login.password.clone(), authzid: None };
+        let who = sasl::Login { user: login.local.clone(), password: login.password.clone(), authzid: None };
         let exporter = self.exporter.as_deref();
         let mechanism = sasl::Client::choose(names(), &who, exporter, self.encrypted)
             .with_context(|| format!("offered: {offered:?}"))?;
@@ -284,8 +289,7 @@ impl Negotiation {
     }
 
     async fn bind(&mut self, resource: &str) -> Result<String> {
-        let bind =
-            Element::new("bind", ns::BIND).child(Element::new("resource", ns::BIND).text(resource));
+        let bind = Element::new("bind", ns::BIND).child(Element::new("resource", ns::BIND).text(resource));
         self.write(&Element::stanza("iq").attr("type", "set").attr("id", "bind").child(bind).to_xml()).await?;
         let answer = self.next().await?;
         let jid = answer.get_child("bind", ns::BIND).and_then(|b| b.get_child("jid", ns::BIND)).map(Element::content);

@@ -12,7 +12,8 @@ mod primary;
 mod replica;
 mod room;
 mod service;
+mod service_disco;
 pub mod wire;
 
 pub use names::{Affiliation, Nick, Role, Status};
-pub use service::{Create, Primary, PrimaryConfig};
+pub use service::{Create, Primary, PrimaryConfig, RoomSummary};

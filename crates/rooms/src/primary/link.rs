@@ -27,6 +27,11 @@ pub(crate) struct Up {
 }
 
 impl Links {
+    /// The replicas, by address.
+    pub fn replicas(&self) -> Vec<Jid> {
+        self.links.keys().cloned().collect()
+    }
+
     /// Tells every live replica one part of an event; `acked` is the mark whose outcome this event is.
     pub fn tell(
         &mut self,

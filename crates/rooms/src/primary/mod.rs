@@ -5,5 +5,6 @@
 //! somebody is admitted, `Room::turned_away` when somebody is not.
 
 mod link;
+mod seam;
 
 pub(crate) use link::{Links, Up};

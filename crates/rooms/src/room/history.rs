@@ -10,6 +10,14 @@ impl Room {
         wanted.choose(self.history.range(within..), now_ms)
     }
 
+    /// Takes a message into the history.
+    pub fn remember(&mut self, past: Past) {
+        if self.history.len() >= HISTORY_MAX {
+            self.history.pop_front();
+        }
+        self.history.push_back(past);
+    }
+
     /// The subject as an entrant gets it; empty and from the room itself when none was ever set.
     pub fn subject_stanza(&self) -> Shared {
         match &self.subject {
@@ -31,3 +39,6 @@ impl Past {
         Shared::new(self.stanza.element().clone().child(delay))
     }
 }
+
+/// Most messages of history a room holds in memory, whatever its owner asks for.
+pub(crate) const HISTORY_MAX: usize = 100;

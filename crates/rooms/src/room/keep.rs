@@ -1,8 +1,20 @@
 //! The room's records on disk: which there are, and how they are written and read again.
+//!
+//! | space | owner | key | |
+//! |---|---|---|---|
+//! | `room` | room | `meta` | [`Meta`] |
+//! | `room` | room | `subject` | [`Said`] |
+//! | `affiliation` | room | bare JID | [`Affiliated`] |
+//! | `occupant` | room | full JID | [`Seated`]; kept lazily |
+//! | `mark` | room | replica and outbox | `primary/` |
 
-use super::{Config, Room};
-use machine::Change;
+use super::{Affiliated, Config, Cx, Life, Lost, Order, Past, Room, Session, Via};
+use crate::names::Nick;
+use crate::service::PrimaryConfig;
+use machine::{Change, Record, Row};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use xmpp::{Element, Jid, Shared};
 
 /// The record `room`/(jid)/`meta`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -12,22 +24,170 @@ pub(crate) struct Meta {
     pub secret: [u8; 32],
     /// Numbers of the order reserved so far.
     pub reserved: u64,
+    /// Whether its owner has not opened it yet.
+    #[serde(default)]
+    pub locked: bool,
+}
+
+/// The record `room`/(jid)/`subject`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Said {
+    pub seq: u64,
+    pub id: String,
+    pub stamp_ms: i64,
+    pub stanza: String,
+}
+
+/// The record `occupant`/(room)/(full JID).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Seated {
+    pub nick: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replica: Option<String>,
+}
+
+/// The records of one room as loaded.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    meta: Option<Meta>,
+    subject: Option<Past>,
+    affiliations: Vec<(Jid, Affiliated)>,
+    lost: Vec<Lost>,
+    /// The spaces that are not the room's own: (space, key, value).
+    pub others: Vec<(String, String, String)>,
+}
+
+impl Kept {
+    /// Takes one record; one that cannot be read is said why.
+    pub fn take(&mut self, record: &Record) -> Result<(), String> {
+        let why = |e: serde_json::Error| format!("record {} of {}: {e}", record.space, record.owner);
+        match (record.space.as_str(), record.key.as_str()) {
+            ("room", "meta") => self.meta = Some(serde_json::from_str(&record.value).map_err(why)?),
+            ("room", "subject") => {
+                let said: Said = serde_json::from_str(&record.value).map_err(why)?;
+                self.subject = Past::read(said.seq, said.id, said.stamp_ms, &said.stanza);
+            }
+            ("affiliation", key) => {
+                let jid = Jid::new(key).map_err(|e| format!("an affiliation of {}: {e}", record.owner))?;
+                self.affiliations.push((jid, serde_json::from_str(&record.value).map_err(why)?));
+            }
+            ("occupant", key) => {
+                let jid = Jid::new(key).map_err(|e| format!("an occupant of {}: {e}", record.owner))?;
+                let seated: Seated = serde_json::from_str(&record.value).map_err(why)?;
+                let nick: Nick = seated.nick.parse().map_err(|e| format!("a nick in {}: {e}", record.owner))?;
+                let replica = seated.replica.and_then(|replica| Jid::new(&replica).ok());
+                self.lost.push(Lost { jid, nick, via: replica.map_or(Via::Direct, Via::Replica) });
+            }
+            _ => self.others.push((record.space.clone(), record.key.clone(), record.value.clone())),
+        }
+        Ok(())
+    }
+
+    /// The subject as it is written.
+    pub fn subject(past: &Past) -> Said {
+        Said { seq: past.seq, id: past.id.clone(), stamp_ms: past.stamp_ms, stanza: past.stanza.element().to_xml() }
+    }
 }
 
 impl Room {
+    /// The room as it was kept; `None` when its main record is missing.
+    pub fn load(jid: Jid, number: u32, service: Arc<PrimaryConfig>, seed: [u8; 32], kept: Kept) -> Option<Room> {
+        let meta = kept.meta?;
+        let mut room = Room::unborn(jid, number, service, seed);
+        room.order = Order {
+            incarnation: meta.incarnation,
+            secret: meta.secret,
+            // What was reserved may have been given.
+            seq: meta.reserved,
+            reserved: meta.reserved,
+            ..room.order
+        };
+        room.life = if meta.locked { Life::Locked } else { Life::Open };
+        room.kept = true;
+        room.config = meta.config;
+        room.affiliations = kept.affiliations.into_iter().collect();
+        room.subject = kept.subject;
+        room.kept_until_ms = if kept.lost.is_empty() { 0 } else { u64::MAX };
+        room.lost = kept.lost;
+        Some(room)
+    }
+
+    /// A row of the archive, oldest first, for the history.
+    pub fn recall(&mut self, row: &Row) {
+        self.order.stamp_ms = self.order.stamp_ms.max(row.stamp_ms);
+        let Some(past) = Past::read(row.seq, row.id.clone(), row.stamp_ms, &row.stanza) else { return };
+        if !super::subject::is_subject(past.stanza.element()) {
+            self.remember(past);
+        }
+    }
+
     /// The record as it stands.
     pub fn meta_change(&self) -> Change {
+        self.meta_change_with(&self.config, self.life == Life::Locked || self.life == Life::Unborn)
+    }
+
+    /// The record with another configuration.
+    pub fn meta_change_with(&self, config: &Config, locked: bool) -> Change {
         let meta = Meta {
-            config: self.config.clone(),
+            config: config.clone(),
             incarnation: self.order.incarnation.clone(),
             secret: self.order.secret,
             reserved: self.order.reserved,
+            locked,
         };
-        Change::Put {
-            space: "room",
-            owner: self.jid.to_string(),
-            key: "meta".into(),
-            value: serde_json::to_string(&meta).expect("a record of strings and numbers"),
+        put("room", &self.jid, "meta", &meta)
+    }
+
+    /// What a user is to the room for good; `None` for nothing in particular.
+    pub fn affiliation_change(&self, bare: &Jid, affiliated: Option<&Affiliated>) -> Change {
+        match affiliated {
+            Some(affiliated) => put("affiliation", &self.jid, bare.as_str(), affiliated),
+            None => delete("affiliation", &self.jid, bare.as_str()),
         }
     }
+
+    /// Everything of the room on disk goes.
+    pub fn removal_changes(&self) -> Vec<Change> {
+        let owner = self.jid.to_string();
+        let mut changes: Vec<Change> = ["room", "affiliation", "occupant", "mark"]
+            .into_iter()
+            .map(|space| Change::DeleteAll { space, owner: owner.clone() })
+            .collect();
+        changes.push(Change::DeleteArchive { archive: owner });
+        changes
+    }
+
+    /// Remembers lazily who is in the room.
+    pub fn keep_session(&mut self, session: &Session, nick: &Nick, cx: &mut Cx<'_>) {
+        let replica = match &session.via {
+            Via::Direct => None,
+            Via::Replica(replica) => Some(replica.to_string()),
+        };
+        let seated = Seated { nick: nick.to_string(), replica };
+        let change = put("occupant", &self.jid, session.jid.as_str(), &seated);
+        self.gate.persist(vec![change], cx.out);
+    }
+
+    /// Forgets lazily who was in the room.
+    pub fn forget_session(&mut self, jid: &Jid, cx: &mut Cx<'_>) {
+        let change = delete("occupant", &self.jid, jid.as_str());
+        self.gate.persist(vec![change], cx.out);
+    }
+}
+
+impl Past {
+    /// Reads a message as it was kept.
+    fn read(seq: u64, id: String, stamp_ms: i64, stanza: &str) -> Option<Past> {
+        Some(Past { seq, id, stamp_ms, stanza: Shared::new(Element::parse(stanza).ok()?) })
+    }
+}
+
+/// A record set.
+pub(crate) fn put(space: &'static str, room: &Jid, key: &str, value: &impl Serialize) -> Change {
+    let value = serde_json::to_string(value).expect("records are of strings and numbers");
+    Change::Put { space, owner: room.to_string(), key: key.to_owned(), value }
+}
+
+fn delete(space: &'static str, room: &Jid, key: &str) -> Change {
+    Change::Delete { space, owner: room.to_string(), key: key.to_owned() }
 }

@@ -3,30 +3,78 @@
 //! | file | XEP-0045 |
 //! |---|---|
 //! | `tell` | how anything reaches occupants, directly or over links; nothing else may send to them |
+//! | `route` | which rule a stanza falls under; addresses, 17.1 to 17.4 |
+//! | `create` | 10.1 creating a room, locked until its owner has spoken |
+//! | `admit` | 7.2 who may enter: every rule, top to bottom |
+//! | `enter` | 7.2 entering; a further session of the same user; being entered again |
+//! | `leave` | 7.14 leaving, and every other way out |
+//! | `presence` | 7.7 and how an occupant looks to others |
+//! | `nick` | 7.6 changing the nickname |
+//! | `message` | 7.4 messages to all |
+//! | `subject` | 8.1 the subject |
+//! | `history` | 7.2.13 to 7.2.15 what was said before |
+//! | `owner` | 10 the owner's form, and the room's end |
+//! | `config_form`, `status` | 15.5.3 the form; 10.2.1 what its change tells all |
+//! | `disco` | 6.4 and 6.5 |
+//! | `pending` | decisions that must be durable before anybody hears of them |
+//! | `keep` | the records on disk |
+//! | `ids` | occupant ids (XEP-0421) and stanza ids (XEP-0359) |
+//! | `ghost` | 14.1 and 17.1.1.2: whoever cannot be reached is taken out |
 //!
 //! A room is entered by direct occupants (plain XEP-0045) and by those behind a replica; the files here do not care
 //! which: [`tell`] does.
 
+mod admit;
 mod config;
+mod config_form;
+mod create;
+mod disco;
+mod enter;
+mod ghost;
 mod history;
+mod ids;
 mod keep;
+mod leave;
+mod message;
+mod nick;
+mod owner;
+mod pending;
 mod presence;
+mod refuse;
+mod route;
+mod status;
+mod subject;
 mod tell;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use crate::names::{Affiliation, Nick, Role};
 use crate::primary::{Links, Up};
-use machine::{AudienceId, Change, Gate, Now, Output};
+use crate::service::PrimaryConfig;
+use machine::{AudienceId, Change, Gate, Now, Output, Token};
 use rand_chacha::ChaCha12Rng;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use xmpp::{Element, Jid};
 
-pub(crate) use config::{Config, Whois};
+pub(crate) use config::{Config, PrivateMessages, Whois};
+pub(crate) use keep::Kept;
+pub(crate) use leave::Removal;
+pub(crate) use pending::{Apply, Pending, Waiting};
+pub(crate) use presence::outsider;
 pub(crate) use tell::{Event, HistoryWanted, Part, Shown, add_statuses, without_jids};
 
 /// A room with all who are in it.
 pub(crate) struct Room {
     /// The bare address.
     pub jid: Jid,
+    /// The upper half of the room's tokens and queries.
+    pub number: u32,
+    /// What the operator says of the whole service.
+    pub service: Arc<PrimaryConfig>,
+    pub life: Life,
+    /// Whether there is anything of the room on disk.
+    pub kept: bool,
     pub config: Config,
     pub audience: AudienceId,
     pub affiliations: BTreeMap<Jid, Affiliated>,
@@ -39,7 +87,29 @@ pub(crate) struct Room {
     /// XEP-0282: the replicas.
     pub links: Links,
     pub gate: Gate,
+    /// A decision that is being made durable; nothing else is decided meanwhile.
+    pub pending: Option<Pending>,
+    /// What came meanwhile, in order.
+    pub waiting: VecDeque<Waiting>,
+    /// Messages told on condition that they become durable, oldest first.
+    pub unsure: VecDeque<Unsure>,
+    /// Sessions of before a restart that have not been told yet.
+    pub lost: Vec<Lost>,
+    /// An empty temporary room is not given up before (monotonic milliseconds); 0 for at once.
+    pub kept_until_ms: u64,
     pub rng: ChaCha12Rng,
+}
+
+/// A room's life, XEP-0045 10.1 and 10.9.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// Only an address: nobody has created it yet.
+    Unborn,
+    /// Created, and not yet opened by its owner (10.1.1).
+    Locked,
+    Open,
+    /// Destroyed or given up; the service takes it away when nothing is held back any more.
+    Over,
 }
 
 /// The room's one order of events, `docs/wire.md`.
@@ -52,6 +122,8 @@ pub(crate) struct Order {
     pub seq: u64,
     /// Numbers up to here are reserved on disk.
     pub reserved: u64,
+    /// The stamp of the last message, Unix milliseconds; stamps never fall with rising numbers.
+    pub stamp_ms: i64,
     /// What occupant-ids, stanza-ids and the keys of outboxes are made with. Never leaves the primary.
     pub secret: [u8; 32],
 }
@@ -74,7 +146,7 @@ pub(crate) struct Occupant {
     pub affiliation: Affiliation,
     /// XEP-0421.
     pub occupant_id: String,
-    /// In the order they entered; never empty while the occupant is in the room.
+    /// The last is the one whose presence others see; never empty while the occupant is in the room.
     pub sessions: Vec<Session>,
 }
 
@@ -109,17 +181,39 @@ pub(crate) struct Past {
     pub stanza: xmpp::Shared,
 }
 
+/// A message that is undone if its row cannot be kept.
+#[derive(Debug)]
+pub(crate) struct Unsure {
+    pub token: Token,
+    pub seq: u64,
+    /// The subject that was there before, when the message is one.
+    pub subject_before: Option<Option<Past>>,
+}
+
+/// A session of before a restart.
+#[derive(Debug, Clone)]
+pub(crate) struct Lost {
+    pub jid: Jid,
+    pub nick: Nick,
+    pub via: Via,
+}
+
 /// The time and the way out, passed down every call.
 pub(crate) struct Cx<'a> {
     pub now: Now,
     pub out: &'a mut Vec<Output>,
     /// The mark of the stanza being handled, when a replica relayed it.
     pub up: Option<Up>,
-    /// Whether the mark has gone into a `Persist` with its outcome.
+    /// Whether the mark has gone into a `Persist` with its outcome, or waits with its stanza.
     pub mark_kept: bool,
 }
 
-impl Cx<'_> {
+impl<'a> Cx<'a> {
+    /// For a stanza that no replica relayed.
+    pub fn new(now: Now, out: &'a mut Vec<Output>) -> Cx<'a> {
+        Cx { now, out, up: None, mark_kept: false }
+    }
+
     /// The mark of the stanza being handled as a change, once: whoever persists its outcome takes it along.
     pub fn take_mark(&mut self, room: &Jid) -> Option<Change> {
         let up = self.up.as_ref().filter(|_| !self.mark_kept)?;

@@ -1,11 +1,58 @@
-//! What an occupant's presence looks like to others, XEP-0045 7.2.2, 7.7 and 15.5.3.
+//! What an occupant's presence looks like to others, and how it changes: XEP-0045 7.2.2, 7.7 and 15.5.3.
 
-use super::{Occupant, Room};
-use crate::names::Role;
+use super::enter::payload_of;
+use super::{Cx, Event, Occupant, Part, Removal, Room, Session, Shown, add_statuses};
+use crate::names::{Affiliation, Nick, Role, Status};
 use machine::Class;
-use xmpp::{Element, Shared, ns};
+use xmpp::{Element, Jid, Shared, ns};
 
 impl Room {
+    /// 7.7: an occupant's client shows another availability.
+    pub fn update_presence(&mut self, from: &Jid, stanza: &Element, cx: &mut Cx<'_>) {
+        let Some(nick) = self.sessions.get(from).cloned() else { return };
+        let session = self.occupants.get_mut(&nick).and_then(|o| o.sessions.iter_mut().find(|s| s.jid == *from));
+        let Some(session) = session else { return };
+        session.payload = payload_of(stanza);
+        self.show_update(&nick, from, cx);
+    }
+
+    /// Tells all the presence of one session, which is the one others see from now on.
+    pub fn show_update(&mut self, nick: &Nick, session: &Jid, cx: &mut Cx<'_>) {
+        let Some(occupant) = self.occupants.get_mut(nick) else { return };
+        let Some(at) = occupant.sessions.iter().position(|s| s.jid == *session) else { return };
+        let shown = occupant.sessions.remove(at);
+        occupant.sessions.push(shown);
+        self.tell_presence(nick, |_| {}, cx);
+    }
+
+    /// Tells all how an occupant stands now; `with` may add to the item, such as a reason.
+    pub fn tell_presence(&mut self, nick: &Nick, with: impl FnOnce(&mut Element), cx: &mut Cx<'_>) {
+        let Some(occupant) = self.occupants.get(nick) else { return };
+        let mut stanza = self.presence_of(occupant);
+        if let Some(item) = stanza.get_child_mut("x", ns::MUC_USER).and_then(|x| x.get_child_mut("item", ns::MUC_USER))
+        {
+            with(item);
+        }
+        let part = self.part_of(occupant, stanza);
+        self.tell(Event { parts: vec![part], durable: Vec::new(), otherwise: Vec::new() }, cx);
+    }
+
+    /// A part that is an occupant's presence: his own sessions see 110.
+    pub fn part_of(&self, occupant: &Occupant, stanza: Element) -> Part {
+        Part {
+            stanza,
+            of: Some(occupant.nick.clone()),
+            own: vec![Status::SELF],
+            shown: if self.shows(occupant) { Shown::ToAll } else { Shown::ToOwnOnly },
+            dmuc: Vec::new(),
+        }
+    }
+
+    /// 7.2.17: presence from a client that only believes to be in the room is answered with an explicit removal.
+    pub fn tell_outsider(&mut self, from: &Jid, nick: &Nick, cx: &mut Cx<'_>) {
+        self.answer(from, outsider(&self.jid, nick), cx);
+    }
+
     /// Whether others see this occupant at all.
     pub fn shows(&self, occupant: &Occupant) -> bool {
         occupant.role == Role::Moderator || self.config.presence_broadcast.contains(&occupant.role)
@@ -23,14 +70,60 @@ impl Room {
     /// An occupant's presence for somebody who may see everything.
     pub fn presence_of(&self, occupant: &Occupant) -> Element {
         let session = occupant.sessions.last().expect("an occupant in the room has a session");
-        let item = Element::new("item", ns::MUC_USER)
-            .attr("affiliation", occupant.affiliation.as_str())
-            .attr("role", occupant.role.as_str())
-            .attr("jid", session.jid.as_str());
-        Element::stanza("presence")
-            .attr("from", occupant.nick.in_room(&self.jid).as_str())
-            .with(session.payload.iter().cloned())
-            .child(Element::new("x", ns::MUC_USER).child(item))
+        self.presence_with(occupant, session)
+    }
+
+    /// An occupant's presence as one of his sessions shows it.
+    pub fn presence_with(&self, occupant: &Occupant, session: &Session) -> Element {
+        self.shown_presence(occupant, &session.payload)
+            .child(muc_user(occupant.affiliation, occupant.role, &session.jid))
             .child(Element::new("occupant-id", ns::OCCUPANT_ID).attr("id", &occupant.occupant_id))
     }
+
+    /// The presence by which an occupant's session is no longer in the room, for somebody who may see everything.
+    pub fn unavailable_with(&self, occupant: &Occupant, session: &Session, removal: &Removal) -> Element {
+        let mut x = muc_user(removal.affiliation.unwrap_or(occupant.affiliation), Role::None, &session.jid);
+        if let Some(item) = x.get_child_mut("item", ns::MUC_USER) {
+            removal.describe(item);
+        }
+        let mut stanza = self.shown_presence(occupant, &removal.payload).attr("type", "unavailable").child(x);
+        add_statuses(&mut stanza, &removal.statuses);
+        stanza.child(Element::new("occupant-id", ns::OCCUPANT_ID).attr("id", &occupant.occupant_id))
+    }
+
+    /// A stanza about an occupant as that occupant may see it.
+    pub fn seen_by(&self, occupant: &Occupant, stanza: Element) -> Element {
+        match self.class_of(occupant) {
+            Class::Jids => stanza,
+            Class::Plain => super::without_jids(&stanza).unwrap_or(stanza),
+        }
+    }
+
+    fn shown_presence(&self, occupant: &Occupant, payload: &[Element]) -> Element {
+        Element::stanza("presence")
+            .attr("from", occupant.nick.in_room(&self.jid).as_str())
+            .with(payload.iter().cloned())
+    }
+}
+
+/// The removal of somebody who is not there, 7.2.17.
+pub(crate) fn outsider(room: &Jid, nick: &Nick) -> Element {
+    let item = Element::new("item", ns::MUC_USER)
+        .attr("affiliation", Affiliation::None.as_str())
+        .attr("role", Role::None.as_str())
+        .child(Element::new("reason", ns::MUC_USER).text("You are not in the room."));
+    let mut stanza = Element::stanza("presence")
+        .attr("from", nick.in_room(room).as_str())
+        .attr("type", "unavailable")
+        .child(Element::new("x", ns::MUC_USER).child(item));
+    add_statuses(&mut stanza, &[Status::SELF, Status::KICKED, Status::FAILURE]);
+    stanza
+}
+
+fn muc_user(affiliation: Affiliation, role: Role, jid: &Jid) -> Element {
+    let item = Element::new("item", ns::MUC_USER)
+        .attr("affiliation", affiliation.as_str())
+        .attr("role", role.as_str())
+        .attr("jid", jid.as_str());
+    Element::new("x", ns::MUC_USER).child(item)
 }

@@ -5,7 +5,7 @@
 //! entering and leaving: the real stanzas for a direct one, ENTER and LEAVE (4.5, 4.6) for one behind a replica.
 //! [`Room::answer`] is everything one-to-one.
 
-use super::{Cx, Occupant, Past, Room, Session, Via, config::Whois};
+use super::{Cx, Occupant, Past, Room, Session, Unsure, Via, config::Whois};
 use crate::names::{Nick, Role, Status};
 use machine::{AudienceChange, Change, Class, Output};
 use xmpp::{Element, Jid, Shared, ns};
@@ -68,7 +68,8 @@ impl Room {
         } else {
             let mut durable = event.durable;
             durable.extend(cx.take_mark(&self.jid));
-            self.gate.persist_first(durable, outputs, event.otherwise, cx.out);
+            let token = self.gate.persist_first(durable, outputs, event.otherwise, cx.out);
+            self.unsure.push_back(Unsure { token, seq, subject_before: None });
         }
         seq
     }
@@ -124,7 +125,8 @@ impl Room {
 
     fn next_seq(&mut self, cx: &mut Cx<'_>) -> u64 {
         self.order.seq += 1;
-        if self.order.seq + SEQ_BLOCK / 2 > self.order.reserved {
+        // A room that is destroyed has no record to write any more.
+        if self.kept && self.order.seq + SEQ_BLOCK / 2 > self.order.reserved {
             self.order.reserved = self.order.seq + SEQ_BLOCK;
             let change = self.meta_change();
             // Half a block is left when this is asked for; what is told meanwhile must not outrun it.
@@ -172,7 +174,8 @@ impl Room {
         outputs.push(Output::Send { to: to.clone(), stanza: self.subject_stanza() });
     }
 
-    fn audience_change(&self, member: &Jid, change: AudienceChange) -> Output {
+    /// A change of the room's audience as an output.
+    pub fn audience_change(&self, member: &Jid, change: AudienceChange) -> Output {
         Output::Audience { audience: self.audience, member: member.clone(), change }
     }
 

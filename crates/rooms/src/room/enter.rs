@@ -1,0 +1,193 @@
+//! Entering a room, XEP-0045 7.2, and the two ways that look alike: another session under one's own nick (7.2.8), and a
+//! client that has lost track of a room it is in (7.2.1).
+
+use super::admit::JoinError;
+use super::{Cx, Event, HistoryWanted, Life, Occupant, Part, Room, Session, Shown, Via, add_statuses};
+use crate::names::{Nick, Status};
+use machine::AudienceChange;
+use xmpp::{Element, Jid, ns, stanza};
+
+/// Everything an entry needs once it is granted.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub jid: Jid,
+    pub nick: Nick,
+    pub payload: Vec<Element>,
+    pub history: HistoryWanted,
+    /// The id of the join, reflected in the entrant's own presence.
+    pub id: Option<String>,
+    pub created: bool,
+}
+
+impl Room {
+    /// Somebody who is not in the room asks to enter.
+    pub fn enter(&mut self, from: &Jid, nick: Nick, stanza: &Element, cx: &mut Cx<'_>) {
+        if self.life == Life::Unborn {
+            return self.create(from, nick, stanza, cx);
+        }
+        let password =
+            stanza.get_child("x", ns::MUC).and_then(|x| x.get_child("password", ns::MUC)).map(Element::content);
+        match self.admit(from, &nick, password.as_deref()) {
+            Ok(()) => self.put_in(Entry::of(from, nick, stanza, false), cx),
+            Err(error) => self.turn_away(from, stanza, error, cx),
+        }
+    }
+
+    /// A session that had been removed for a technical reason alone is entered again, without its user's doing.
+    pub fn enter_again(
+        &mut self,
+        nick: Nick,
+        jid: &Jid,
+        payload: Vec<Element>,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), JoinError> {
+        if self.sessions.contains_key(jid) {
+            return Ok(());
+        }
+        self.admit_again(jid, &nick)?;
+        let history = HistoryWanted { max_stanzas: Some(0), ..HistoryWanted::default() };
+        self.put_in(Entry { jid: jid.clone(), nick, payload, history, id: None, created: false }, cx);
+        Ok(())
+    }
+
+    /// 7.2.1: a client that joins although it is in is sent everything again.
+    pub fn enter_once_more(&mut self, from: &Jid, stanza: &Element, cx: &mut Cx<'_>) {
+        let Some(nick) = self.sessions.get(from).cloned() else { return };
+        let via = self.via_for(from, cx);
+        self.carry_over(from, via, cx);
+        let Some(occupant) = self.occupants.get_mut(&nick) else { return };
+        let Some(session) = occupant.sessions.iter_mut().find(|s| s.jid == *from) else { return };
+        let payload = payload_of(stanza);
+        let differs = session.payload != payload;
+        session.payload = payload;
+        let entry = Entry::of(from, nick.clone(), stanza, false);
+        self.welcome_session(&entry, cx);
+        if differs {
+            self.show_update(&nick, from, cx);
+        }
+    }
+
+    /// Puts an entrant in and tells everybody.
+    pub fn put_in(&mut self, entry: Entry, cx: &mut Cx<'_>) {
+        let via = self.via_for(&entry.jid, cx);
+        let session = Session { jid: entry.jid.clone(), via, payload: entry.payload.clone() };
+        self.keep_session(&session, &entry.nick, cx);
+        let earlier = self.sessions.insert(entry.jid.clone(), entry.nick.clone());
+        assert!(earlier.is_none(), "only who is not in the room enters");
+        if let Some(occupant) = self.occupants.get_mut(&entry.nick) {
+            // The presence that others know stays the shown one.
+            occupant.sessions.insert(0, session);
+        } else {
+            self.add_occupant(&entry, session);
+            self.tell_entry(&entry.nick, cx);
+        }
+        self.welcome_session(&entry, cx);
+    }
+
+    /// Answers a join with an error.
+    pub fn turn_away(&mut self, from: &Jid, stanza: &Element, error: JoinError, cx: &mut Cx<'_>) {
+        let error = error.error();
+        self.refuse(stanza, error.clone(), cx);
+        self.turned_away(from, &error, cx);
+    }
+
+    fn add_occupant(&mut self, entry: &Entry, session: Session) {
+        let bare = entry.jid.bare();
+        let affiliation = self.affiliation_of(&bare);
+        let occupant = Occupant {
+            nick: entry.nick.clone(),
+            role: self.role_on_entering(affiliation),
+            affiliation,
+            occupant_id: self.order.occupant_id(&bare),
+            bare,
+            sessions: vec![session],
+        };
+        self.occupants.insert(entry.nick.clone(), occupant);
+    }
+
+    fn tell_entry(&mut self, nick: &Nick, cx: &mut Cx<'_>) {
+        let Some(occupant) = self.occupants.get(nick) else { return };
+        let part = Part {
+            stanza: self.presence_of(occupant),
+            // The entrant gets his own presence behind the roster, not with the others.
+            of: None,
+            own: Vec::new(),
+            shown: if self.shows(occupant) { Shown::ToAll } else { Shown::ToOwnOnly },
+            dmuc: Vec::new(),
+        };
+        self.tell(Event { parts: vec![part], durable: Vec::new(), otherwise: Vec::new() }, cx);
+    }
+
+    fn welcome_session(&mut self, entry: &Entry, cx: &mut Cx<'_>) {
+        let Some(occupant) = self.occupants.get(&entry.nick) else { return };
+        let Some(session) = occupant.sessions.iter().find(|s| s.jid == entry.jid).cloned() else { return };
+        let mut own = self.seen_by(occupant, self.presence_with(occupant, &session));
+        if let Some(id) = &entry.id {
+            own.set("id", id);
+        }
+        add_statuses(&mut own, &self.statuses_on_entering(entry.created));
+        self.welcome(&session, own, entry.history, cx);
+    }
+
+    /// A session that is in comes by another way than before: from directly to a replica, or back.
+    fn carry_over(&mut self, jid: &Jid, via: Via, cx: &mut Cx<'_>) {
+        let Some(occupant) = self.sessions.get(jid).and_then(|nick| self.occupants.get_mut(nick)) else { return };
+        let Some(session) = occupant.sessions.iter_mut().find(|s| s.jid == *jid) else { return };
+        if session.via == via {
+            return;
+        }
+        let before = session.clone();
+        session.via = via;
+        let (after, nick) = (session.clone(), occupant.nick.clone());
+        self.keep_session(&after, &nick, cx);
+        match before.via {
+            Via::Direct => {
+                let out = self.audience_change(jid, AudienceChange::Out);
+                self.gate.pass(out, cx.out);
+            }
+            Via::Replica(_) => {
+                let Some(occupant) = self.occupants.get(&nick) else { return };
+                let gone = super::Removal::with([Status::FAILURE]);
+                let own = self.own_unavailable(occupant, &before, &gone);
+                self.dismiss(&before, own, cx);
+            }
+        }
+    }
+}
+
+impl Entry {
+    /// Reads a join.
+    pub fn of(jid: &Jid, nick: Nick, stanza: &Element, created: bool) -> Entry {
+        Entry {
+            jid: jid.clone(),
+            nick,
+            payload: payload_of(stanza),
+            history: HistoryWanted::of(stanza),
+            id: stanza.get("id").map(str::to_owned),
+            created,
+        }
+    }
+}
+
+impl HistoryWanted {
+    /// Reads the `<history/>` of a join, 7.2.14; what is no number limits nothing.
+    pub fn of(join: &Element) -> HistoryWanted {
+        let history = join.get_child("x", ns::MUC).and_then(|x| x.get_child("history", ns::MUC));
+        let Some(history) = history else { return HistoryWanted::default() };
+        let number = |name| history.get(name).and_then(|text| text.trim().parse::<u64>().ok());
+        HistoryWanted {
+            max_chars: number("maxchars").map(|n| usize::try_from(n).unwrap_or(usize::MAX)),
+            max_stanzas: number("maxstanzas").map(|n| usize::try_from(n).unwrap_or(usize::MAX)),
+            seconds: number("seconds"),
+            since_ms: history.get("since").and_then(stanza::parse_ms),
+        }
+    }
+}
+
+/// What of a user's presence others get to see: all but what only the room may say (16.3).
+pub(crate) fn payload_of(presence: &Element) -> Vec<Element> {
+    let foreign = |child: &&Element| {
+        !matches!(child.ns(), ns::MUC | ns::MUC_USER | ns::DMUC | ns::NETJOIN | ns::OCCUPANT_ID | ns::SID)
+    };
+    presence.children().filter(foreign).cloned().collect()
+}

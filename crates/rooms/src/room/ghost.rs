@@ -1,0 +1,75 @@
+//! Whoever cannot be reached is taken out: XEP-0045 "Ghost Users" (17.1) and "Service removes user because of error
+//! response" (11.1). By the latter the code is 333 alone, without 307: nobody has kicked anybody.
+
+use super::{Cx, Lost, Removal, Room, Via, add_statuses};
+use crate::names::{Affiliation, Role, Status};
+use machine::Output;
+use xmpp::{Element, Jid, Shared, ns};
+
+impl Room {
+    /// A client has answered something of the room's with an error.
+    pub fn bounced(&mut self, from: &Jid, stanza: &Element, cx: &mut Cx<'_>) {
+        let conditions = stanza.get_child("error", ns::CLIENT).into_iter().flat_map(Element::children);
+        let gone = conditions.filter(|c| c.ns() == ns::STANZA_ERRORS).any(|c| UNREACHABLE.contains(&c.name()));
+        if gone {
+            self.take_session_out(from, &Removal::with([Status::FAILURE]), cx);
+        }
+    }
+
+    /// After a restart nobody is in the room; direct sessions of before are told so that they come back. Those behind a
+    /// replica stay in `lost` until its census says who is still there.
+    pub fn tell_lost(&mut self, cx: &mut Cx<'_>) {
+        let (direct, behind): (Vec<Lost>, Vec<Lost>) =
+            std::mem::take(&mut self.lost).into_iter().partition(|lost| lost.via == Via::Direct);
+        for lost in &direct {
+            if self.sessions.contains_key(&lost.jid) {
+                continue;
+            }
+            self.forget_session(&lost.jid, cx);
+            let stanza = Shared::new(self.lost_presence(lost, Status::FAILURE));
+            self.gate.pass(Output::Send { to: lost.jid.clone(), stanza }, cx.out);
+        }
+        self.lost = behind;
+        self.kept_until_ms = self.kept_until_ms.min(cx.now.mono_ms + RETURN_MS);
+    }
+
+    /// 11.2: the service shuts down; direct sessions are told, those behind replicas keep their seats until it is back.
+    pub fn shut_down(&mut self, cx: &mut Cx<'_>) {
+        let mut outputs = Vec::new();
+        for occupant in self.occupants.values() {
+            for session in occupant.sessions.iter().filter(|s| s.via == Via::Direct) {
+                let own = self.own_unavailable(occupant, session, &Removal::with([Status::SHUTDOWN]));
+                outputs.push(Output::Send { to: session.jid.clone(), stanza: Shared::new(own) });
+            }
+        }
+        self.gate.pass_all(outputs, cx.out);
+    }
+
+    fn lost_presence(&self, lost: &Lost, why: Status) -> Element {
+        let affiliation = self.affiliation_of(&lost.jid).max(Affiliation::None);
+        let item = Element::new("item", ns::MUC_USER)
+            .attr("affiliation", affiliation.as_str())
+            .attr("role", Role::None.as_str());
+        let mut stanza = Element::stanza("presence")
+            .attr("from", lost.nick.in_room(&self.jid).as_str())
+            .attr("type", "unavailable")
+            .child(Element::new("x", ns::MUC_USER).child(item));
+        add_statuses(&mut stanza, &[Status::SELF, why]);
+        stanza
+    }
+}
+
+/// The delivery-related errors of 17.1.1 "Ghost Users", and what servers send for a client that is not there.
+const UNREACHABLE: [&str; 7] = [
+    "gone",
+    "item-not-found",
+    "recipient-unavailable",
+    "redirect",
+    "remote-server-not-found",
+    "remote-server-timeout",
+    "service-unavailable",
+];
+
+/// How long after a restart an empty temporary room waits for those who were in it, so that it is not another's
+/// when they come back.
+const RETURN_MS: u64 = 10 * 60 * 1_000;

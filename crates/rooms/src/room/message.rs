@@ -1,0 +1,111 @@
+//! Messages to all, XEP-0045 7.4, and what of a message is the room's alone to say.
+
+use super::{Cx, Event, Life, Occupant, Part, Past, Room, Shown};
+use crate::names::Role;
+use machine::{Change, Gate, Row};
+use xmpp::stanza::{self, Condition, StanzaError};
+use xmpp::{Element, Jid, Shared, ns};
+
+impl Room {
+    /// A message of type `groupchat` to the room: a subject change (8.1) or something said to all.
+    pub fn handle_groupchat(&mut self, from: &Jid, stanza: &Element, cx: &mut Cx<'_>) {
+        let Some(occupant) = self.sessions.get(from).and_then(|nick| self.occupants.get(nick)) else {
+            return self.refuse(stanza, Condition::NotAcceptable, cx);
+        };
+        debug_assert_ne!(self.life, Life::Over);
+        if super::subject::is_subject(stanza) {
+            return self.change_subject(from, stanza, cx);
+        }
+        if occupant.role < Role::Participant {
+            return self.refuse(stanza, Condition::Forbidden, cx);
+        }
+        self.say(from, stanza, cx);
+    }
+
+    /// Tells all what an occupant who may speak has said.
+    fn say(&mut self, from: &Jid, stanza: &Element, cx: &mut Cx<'_>) {
+        if self.gate.held() > GATE_HELD_MAX {
+            return self.refuse(
+                stanza,
+                StanzaError::new(Condition::ResourceConstraint, "The disk does not keep up."),
+                cx,
+            );
+        }
+        let Some(occupant) = self.sessions.get(from).and_then(|nick| self.occupants.get(nick)) else { return };
+        let past = self.as_said(occupant, stanza, cx);
+        let keeps = worth_keeping(stanza);
+        let durable = if keeps && self.config.logging { vec![self.row(&past)] } else { Vec::new() };
+        let otherwise = self.refusal_output(stanza, &Condition::InternalServerError.into(), cx).into_iter().collect();
+        let part = self.part_said(&past);
+        if keeps {
+            self.remember(past);
+        }
+        self.tell(Event { parts: vec![part], durable, otherwise }, cx);
+    }
+
+    /// The message as broadcast, with the number and the stanza-id the next event has.
+    pub fn as_said(&self, occupant: &Occupant, stanza: &Element, cx: &Cx<'_>) -> Past {
+        let seq = self.order.seq + 1;
+        let id = self.order.message_id(seq, cx.up.as_ref());
+        let mut said = clean(stanza, &self.jid);
+        said.set("from", occupant.nick.in_room(&self.jid).as_str());
+        said.unset("to");
+        said.push(Element::new("occupant-id", ns::OCCUPANT_ID).attr("id", &occupant.occupant_id));
+        said.push(Element::new("stanza-id", ns::SID).attr("by", self.jid.as_str()).attr("id", &id));
+        let stamp_ms = cx.now.unix_ms.max(self.order.stamp_ms);
+        Past { seq, id, stamp_ms, stanza: Shared::new(said) }
+    }
+
+    /// The one part of the event that tells it; the delay for replicas names the occupant (XEP-0282 4.9).
+    pub fn part_said(&mut self, past: &Past) -> Part {
+        self.order.stamp_ms = past.stamp_ms;
+        let stanza = past.stanza.element().clone();
+        let delay = stanza::delay(stanza.get("from"), past.stamp_ms);
+        Part { stanza, of: None, own: Vec::new(), shown: Shown::ToAll, dmuc: vec![delay] }
+    }
+
+    /// The archive's row for it.
+    pub fn row(&self, past: &Past) -> Change {
+        let said = past.stanza.element();
+        Change::Append(Row {
+            archive: self.jid.to_string(),
+            seq: past.seq,
+            id: past.id.clone(),
+            stamp_ms: past.stamp_ms,
+            with: said.get("from").unwrap_or_default().to_owned(),
+            stanza: said.to_xml(),
+        })
+    }
+}
+
+/// A user's message without anything that only the room may say: roles and codes (16.3), its own stanza-ids (XEP-0359
+/// business rule 4), occupant-ids (XEP-0421), its delays, and what belongs between primary and replica.
+pub(crate) fn clean(stanza: &Element, room: &Jid) -> Element {
+    let mut clean = stanza.clone();
+    clean.retain(|child| match (child.name(), child.ns()) {
+        (_, ns::MUC_USER | ns::OCCUPANT_ID | ns::DMUC | ns::NETJOIN) => false,
+        ("stanza-id", ns::SID) => child.get("by").and_then(|by| Jid::new(by).ok()).is_some_and(|by| by != *room),
+        ("delay", ns::DELAY) => child.get("from").and_then(|by| Jid::new(by).ok()).is_none_or(|by| by.bare() != *room),
+        _ => true,
+    });
+    clean
+}
+
+/// Whether a message is kept in history and archive: one with a body, and what later refers to one (reactions,
+/// corrections, retractions). Typing notifications and read markers pass, and are gone.
+pub(crate) fn worth_keeping(stanza: &Element) -> bool {
+    if stanza.children().any(|c| c.ns() == HINTS && matches!(c.name(), "no-store" | "no-permanent-store")) {
+        return false;
+    }
+    let refers = |c: &Element| matches!(c.ns(), REACTIONS | RETRACT) || (c.name() == "store" && c.ns() == HINTS);
+    stanza.has_child("body", ns::CLIENT) || stanza.children().any(refers)
+}
+
+/// XEP-0334.
+const HINTS: &str = "urn:xmpp:hints";
+/// XEP-0444.
+const REACTIONS: &str = "urn:xmpp:reactions:0";
+/// XEP-0424.
+const RETRACT: &str = "urn:xmpp:message-retract:1";
+/// Most outputs held back for the disk before messages are refused; below the gate's own bound, which presence may use.
+const GATE_HELD_MAX: usize = Gate::HELD_MAX / 2;

@@ -1,0 +1,144 @@
+//! The owner's requests, XEP-0045 10: the configuration form (10.1.2, 10.1.3, 10.2) and destroying the room (10.9).
+
+use super::{Apply, Config, Cx, Life, Removal, Room, config_form, status};
+use crate::names::{Affiliation, Nick, Role, Status};
+use xmpp::stanza::form::Form;
+use xmpp::stanza::{Condition, StanzaError, iq_result};
+use xmpp::{Element, Jid, ns};
+
+/// Where a destroyed room's occupants may go, 10.9.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Destruction {
+    pub venue: Option<Jid>,
+    pub password: Option<String>,
+    pub reason: Option<String>,
+}
+
+impl Room {
+    /// An iq with `<query xmlns='http://jabber.org/protocol/muc#owner'/>`.
+    pub fn handle_owner(&mut self, from: &Jid, iq: &Element, query: &Element, cx: &mut Cx<'_>) {
+        if self.affiliation_of(from) != Affiliation::Owner {
+            return self.refuse(iq, Condition::Forbidden, cx);
+        }
+        if iq.get("type") == Some("get") {
+            let form = config_form::form(&self.config, &self.jid);
+            let answer = iq_result(iq).child(Element::new("query", ns::MUC_OWNER).child(form.element()));
+            return self.answer(from, answer, cx);
+        }
+        if let Some(destroy) = query.get_child("destroy", ns::MUC_OWNER) {
+            return match Destruction::parse(destroy) {
+                Ok(destruction) => self.decide(self.removal_changes(), Apply::Destruction(destruction), iq, cx),
+                Err(condition) => self.refuse(iq, condition, cx),
+            };
+        }
+        match Form::find(query) {
+            Some(form) if form.kind == "submit" => self.handle_form(iq, &form, cx),
+            // 10.1.3: a room whose configuration is cancelled was never there.
+            Some(form) if form.kind == "cancel" && self.life == Life::Locked => {
+                self.decide(self.removal_changes(), Apply::Destruction(Destruction::default()), iq, cx);
+            }
+            Some(form) if form.kind == "cancel" => self.answer(from, iq_result(iq), cx),
+            _ => self.refuse(iq, Condition::BadRequest, cx),
+        }
+    }
+
+    /// A submitted form; one without fields takes the room as it is (10.1.2).
+    fn handle_form(&mut self, iq: &Element, form: &Form, cx: &mut Cx<'_>) {
+        match config_form::read(&self.config, form) {
+            Ok(config) => {
+                let changes = vec![self.meta_change_with(&config, false)];
+                self.decide(changes, Apply::Config(Box::new(config)), iq, cx);
+            }
+            Err(error) => self.refuse(iq, StanzaError::new(Condition::NotAcceptable, error.to_string()), cx),
+        }
+    }
+
+    /// The configuration is on disk: the one who asked is answered, then all are told what changed.
+    pub fn configured(&mut self, config: Config, request: &Element, cx: &mut Cx<'_>) {
+        let opened = std::mem::replace(&mut self.life, Life::Open) == Life::Locked;
+        let before = std::mem::replace(&mut self.config, config);
+        if let Some(owner) = request.get("from").and_then(|from| Jid::new(from).ok()) {
+            self.answer(&owner, iq_result(request), cx);
+        }
+        if before.whois != self.config.whois {
+            let nicks: Vec<Nick> = self.occupants.keys().cloned().collect();
+            for nick in &nicks {
+                self.reclass(nick, cx);
+            }
+        }
+        let statuses = status::of_config_change(&before, &self.config);
+        // Nobody but its creator has known a locked room.
+        if !statuses.is_empty() && !opened {
+            self.tell_config(&statuses, cx);
+        }
+        if self.config.members_only && !before.members_only {
+            self.remove_non_members(cx);
+        }
+        self.give_up_if_empty(cx.now);
+    }
+
+    /// 10.2: who is no member of what is now a members-only room leaves it.
+    fn remove_non_members(&mut self, cx: &mut Cx<'_>) {
+        let strangers = self.occupants.values().filter(|o| o.affiliation < Affiliation::Member);
+        let nicks: Vec<Nick> = strangers.map(|o| o.nick.clone()).collect();
+        for nick in &nicks {
+            self.take_seat_out(nick, &Removal::with([Status::MEMBERS_ONLY]), cx, |_, _| {});
+        }
+    }
+
+    /// 10.9: every occupant is told once, then the owner; the room is over.
+    pub fn destroyed(&mut self, destruction: &Destruction, request: &Element, cx: &mut Cx<'_>) {
+        self.kept = false;
+        self.tell_destroyed(destruction.element(), cx);
+        if let Some(owner) = request.get("from").and_then(|from| Jid::new(from).ok()) {
+            self.answer(&owner, iq_result(request), cx);
+        }
+        self.life = Life::Over;
+    }
+
+    fn tell_destroyed(&mut self, destroy: Element, cx: &mut Cx<'_>) {
+        for occupant in std::mem::take(&mut self.occupants).into_values() {
+            for session in &occupant.sessions {
+                if session.via == super::Via::Direct {
+                    let own = unavailable_for_all(&occupant.nick.in_room(&self.jid), destroy.clone());
+                    self.dismiss(session, own, cx);
+                }
+            }
+        }
+        self.sessions.clear();
+        // For replicas: each turns it into its own sessions' (docs/wire.md). No direct session is left to see it.
+        let stanza = unavailable_for_all(&self.jid, destroy);
+        let part = super::Part { stanza, of: None, own: Vec::new(), shown: super::Shown::ToAll, dmuc: Vec::new() };
+        self.tell(super::Event { parts: vec![part], durable: Vec::new(), otherwise: Vec::new() }, cx);
+    }
+}
+
+impl Destruction {
+    fn parse(destroy: &Element) -> Result<Destruction, Condition> {
+        let text = |name| destroy.get_child(name, ns::MUC_OWNER).map(Element::content);
+        let venue = destroy.get("jid").map(Jid::new).transpose().map_err(|_| Condition::JidMalformed)?;
+        Ok(Destruction { venue, password: text("password"), reason: text("reason") })
+    }
+
+    /// What the occupants are told.
+    fn element(&self) -> Element {
+        let text = |name: &str, text: &Option<String>| {
+            text.as_ref().map(|text| Element::new(name, ns::MUC_USER).text(text.clone()))
+        };
+        Element::new("destroy", ns::MUC_USER)
+            .attr_opt("jid", self.venue.as_ref().map(Jid::as_str))
+            .with(text("password", &self.password))
+            .with(text("reason", &self.reason))
+    }
+}
+
+/// The unavailable presence of a room's end, 10.9: affiliation and role are gone with it.
+fn unavailable_for_all(from: &Jid, destroy: Element) -> Element {
+    let item = Element::new("item", ns::MUC_USER)
+        .attr("affiliation", Affiliation::None.as_str())
+        .attr("role", Role::None.as_str());
+    Element::stanza("presence")
+        .attr("from", from.as_str())
+        .attr("type", "unavailable")
+        .child(Element::new("x", ns::MUC_USER).child(item).child(destroy))
+}

@@ -1,0 +1,122 @@
+//! Decisions that must be durable before anybody hears of them: creating, configuring, destroying, affiliations.
+//!
+//! One at a time: it is persisted, what comes meanwhile waits, then it is applied and announced, or refused with nothing
+//! changed.
+
+use super::enter::Entry;
+use super::owner::Destruction;
+use super::{Config, Cx, Life, Room};
+use crate::primary::Up;
+use machine::{Change, Token};
+use xmpp::Element;
+use xmpp::stanza::{Condition, StanzaError};
+
+/// A decision on its way to the disk.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub token: Token,
+    pub apply: Apply,
+    /// Who asked, to be answered.
+    pub request: Element,
+    pub up: Option<Up>,
+}
+
+/// What is done once it is durable.
+#[derive(Debug)]
+pub(crate) enum Apply {
+    /// 10.1: the room comes to be and its creator enters.
+    Creation(Box<Entry>),
+    /// 10.2: the room is configured, and open from now on.
+    Config(Box<Config>),
+    /// 10.9: the room is at its end.
+    Destruction(Destruction),
+}
+
+/// A stanza that waits for a decision.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub stanza: Element,
+    pub up: Option<Up>,
+}
+
+impl Room {
+    /// Persists a decision; it is applied when that is done.
+    pub fn decide(&mut self, mut changes: Vec<Change>, apply: Apply, request: &Element, cx: &mut Cx<'_>) {
+        changes.extend(cx.take_mark(&self.jid));
+        let token = self.gate.persist(changes, cx.out);
+        self.pending = Some(Pending { token, apply, request: request.clone(), up: cx.up.clone() });
+    }
+
+    /// A stanza that came while a decision is on its way.
+    pub fn wait(&mut self, stanza: Element, cx: &mut Cx<'_>) {
+        if self.waiting.len() >= WAITING_MAX {
+            let error = StanzaError::new(Condition::ResourceConstraint, "The room is busy; try again.");
+            return self.refuse(&stanza, error, cx);
+        }
+        // Its mark is written with its own outcome, later.
+        cx.mark_kept = true;
+        self.waiting.push_back(Waiting { stanza, up: cx.up.clone() });
+    }
+
+    /// Everything up to `token` is on disk.
+    pub fn persisted(&mut self, token: Token, cx: &mut Cx<'_>) {
+        self.gate.persisted(token, cx.out);
+        while self.unsure.front().is_some_and(|unsure| unsure.token <= token) {
+            self.unsure.pop_front();
+        }
+        if let Some(pending) = self.pending.take_if(|pending| pending.token <= token) {
+            cx.up = pending.up;
+            cx.mark_kept = true;
+            self.apply(pending.apply, &pending.request, cx);
+            self.go_on(cx);
+        }
+    }
+
+    /// Nothing of `token` is on disk.
+    pub fn persist_failed(&mut self, token: Token, cx: &mut Cx<'_>) {
+        self.gate.failed(token, cx.out);
+        if let Some(at) = self.unsure.iter().position(|unsure| unsure.token == token)
+            && let Some(unsure) = self.unsure.remove(at)
+        {
+            self.history.retain(|past| past.seq != unsure.seq);
+            if let Some(before) = unsure.subject_before {
+                self.subject = before;
+            }
+        }
+        if let Some(pending) = self.pending.take_if(|pending| pending.token == token) {
+            cx.up = pending.up;
+            cx.mark_kept = true;
+            self.refuse(&pending.request, Condition::InternalServerError, cx);
+            self.go_on(cx);
+        }
+    }
+
+    fn apply(&mut self, apply: Apply, request: &Element, cx: &mut Cx<'_>) {
+        match apply {
+            Apply::Creation(entry) => self.created(*entry, cx),
+            Apply::Config(config) => self.configured(*config, request, cx),
+            Apply::Destruction(destruction) => self.destroyed(&destruction, request, cx),
+        }
+    }
+
+    /// What waited is taken up, until the next decision.
+    fn go_on(&mut self, cx: &mut Cx<'_>) {
+        while self.pending.is_none()
+            && let Some(Waiting { stanza, up }) = self.waiting.pop_front()
+        {
+            cx.up = up;
+            cx.mark_kept = false;
+            self.handle_stanza(stanza, cx);
+            if let Some(mark) = cx.take_mark(&self.jid) {
+                self.gate.persist(vec![mark], cx.out);
+            }
+        }
+        cx.up = None;
+        if self.life == Life::Unborn {
+            self.give_up_if_empty(cx.now);
+        }
+    }
+}
+
+/// Most stanzas that wait for a decision; a commit takes milliseconds.
+const WAITING_MAX: usize = 1_000;

@@ -1,0 +1,162 @@
+//! Which rule a stanza to the room or to an occupant falls under; XEP-0045 16 (business rules).
+//!
+//! Everything a user sends comes through [`Room::handle_stanza`], whether it came directly or through a replica.
+
+use super::{Cx, Life, Room, Via};
+use crate::names::Affiliation;
+use crate::names::Nick;
+use crate::service::RoomSummary;
+use machine::{ArchivePage, AudienceChange, Change, Now, Output, QueryId};
+use xmpp::stanza::Condition;
+use xmpp::{Element, Jid, ns};
+
+/// What remains to be done for a room that is over.
+pub(crate) struct Ended {
+    /// The end of its audience.
+    pub audience: Output,
+    /// Its records and its archive, to be removed.
+    pub changes: Vec<Change>,
+}
+
+impl Room {
+    /// A stanza by a user, to the room's address or to an occupant's; marks of a replica are in `cx` already.
+    pub fn handle_stanza(&mut self, stanza: Element, cx: &mut Cx<'_>) {
+        if self.pending.is_some() {
+            return self.wait(stanza, cx);
+        }
+        let (Some(from), Some(to)) = (address(&stanza, "from"), address(&stanza, "to")) else { return };
+        if self.life == Life::Over {
+            return self.refuse(&stanza, Condition::ItemNotFound, cx);
+        }
+        match stanza.name() {
+            "presence" => self.handle_presence(&from, &to, &stanza, cx),
+            "message" => self.handle_message(&from, &to, &stanza, cx),
+            "iq" => self.handle_iq(&from, &to, &stanza, cx),
+            _ => {}
+        }
+    }
+
+    /// When [`Room::expire`] is wanted, on the monotonic clock.
+    pub fn next_timeout(&self) -> Option<u64> {
+        let told = self.lost.iter().any(|lost| lost.via == Via::Direct).then_some(0);
+        let given_up = (self.is_idle() && self.life != Life::Over).then_some(self.kept_until_ms);
+        [told, given_up].into_iter().flatten().min()
+    }
+
+    /// The time asked for has come.
+    pub fn expire(&mut self, cx: &mut Cx<'_>) {
+        self.tell_lost(cx);
+        self.give_up_if_empty(cx.now);
+    }
+
+    /// 7.14: a room that is not persistent ends with its last occupant.
+    pub fn give_up_if_empty(&mut self, now: Now) {
+        if self.is_idle() && now.mono_ms >= self.kept_until_ms {
+            self.life = Life::Over;
+        }
+    }
+
+    /// What remains to be done for a room that is over.
+    pub fn end(&self) -> Ended {
+        let audience = self.audience_change(&self.jid, AudienceChange::End);
+        Ended { audience, changes: if self.kept { self.removal_changes() } else { Vec::new() } }
+    }
+
+    /// One room as an operator sees it.
+    pub fn summary(&self) -> RoomSummary {
+        let sessions = self.occupants.values().flat_map(|o| &o.sessions);
+        RoomSummary {
+            jid: self.jid.clone(),
+            name: self.config.name.clone(),
+            persistent: self.config.persistent,
+            occupants: self.occupants.len(),
+            direct_sessions: sessions.filter(|s| s.via == Via::Direct).count(),
+            replicas: self.links.replicas(),
+        }
+    }
+
+    /// Whether this user owns the room by its own list.
+    pub fn is_owned_by(&self, bare: &Jid) -> bool {
+        self.affiliations.get(bare).is_some_and(|known| known.affiliation == Affiliation::Owner)
+    }
+
+    /// The answer to a query.
+    pub fn rows(&mut self, id: QueryId, page: Option<ArchivePage>, cx: &mut Cx<'_>) {
+        self.link_rows(id, page, cx);
+    }
+
+    fn is_idle(&self) -> bool {
+        let kept = self.config.persistent && matches!(self.life, Life::Open | Life::Locked);
+        self.occupants.is_empty() && !kept && self.pending.is_none() && self.waiting.is_empty() && !self.links_hold()
+    }
+
+    fn handle_presence(&mut self, from: &Jid, to: &Jid, stanza: &Element, cx: &mut Cx<'_>) {
+        match stanza.get("type") {
+            None if from.is_bare() => self.refuse(stanza, Condition::JidMalformed, cx),
+            None => self.handle_available(from, to, stanza, cx),
+            // 16.3: from somebody who is not in the room it is ignored.
+            Some("unavailable") => self.leave(from, stanza, cx),
+            Some("error") => self.bounced(from, stanza, cx),
+            // 16.3: neither a join nor a leave.
+            Some(_) => {}
+        }
+    }
+
+    fn handle_available(&mut self, from: &Jid, to: &Jid, stanza: &Element, cx: &mut Cx<'_>) {
+        let joins = stanza.has_child("x", ns::MUC);
+        let Some(nick) = Nick::of(to) else {
+            return self.turn_away(from, stanza, super::admit::JoinError::NoNickname, cx);
+        };
+        match self.sessions.get(from) {
+            None if joins => self.enter(from, nick, stanza, cx),
+            None => self.tell_outsider(from, &nick, cx),
+            Some(present) if *present == nick && joins => self.enter_once_more(from, stanza, cx),
+            Some(present) if *present == nick => self.update_presence(from, stanza, cx),
+            Some(_) => self.change_nick(from, nick, stanza, cx),
+        }
+    }
+
+    fn handle_message(&mut self, from: &Jid, to: &Jid, stanza: &Element, cx: &mut Cx<'_>) {
+        if stanza.get("type") == Some("error") {
+            return self.bounced(from, stanza, cx);
+        }
+        if matches!(self.life, Life::Unborn | Life::Locked) {
+            // 16.2: not yet unlocked is not yet there.
+            return self.refuse(stanza, Condition::ItemNotFound, cx);
+        }
+        match (Nick::of(to), stanza.get("type")) {
+            (None, Some("groupchat")) => self.handle_groupchat(from, stanza, cx),
+            (None, _) => self.refuse(stanza, Condition::BadRequest, cx),
+            // 7.5: the recipient's client would take it for one to all.
+            (Some(_), Some("groupchat")) => self.refuse(stanza, Condition::BadRequest, cx),
+            (Some(_), _) => self.refuse(stanza, Condition::ItemNotFound, cx),
+        }
+    }
+
+    fn handle_iq(&mut self, from: &Jid, to: &Jid, iq: &Element, cx: &mut Cx<'_>) {
+        if !matches!(iq.get("type"), Some("get" | "set")) {
+            return;
+        }
+        if self.life == Life::Unborn {
+            return self.refuse(iq, Condition::ItemNotFound, cx);
+        }
+        let Some(payload) = iq.children().next().filter(|_| to.is_bare()) else {
+            return self.refuse(iq, Condition::ServiceUnavailable, cx);
+        };
+        match (payload.name(), payload.ns(), iq.get("type")) {
+            ("query", ns::MUC_OWNER, _) => self.handle_owner(from, iq, payload, cx),
+            // 16.2 and 7.2.10: to all but its owner a locked room is not there.
+            _ if self.life == Life::Locked && self.affiliation_of(from) != Affiliation::Owner => {
+                self.refuse(iq, Condition::ItemNotFound, cx);
+            }
+            ("query", ns::DISCO_INFO, Some("get")) => self.handle_info(from, iq, payload, cx),
+            ("query", ns::DISCO_ITEMS, Some("get")) => self.handle_items(from, iq, cx),
+            _ => self.refuse(iq, Condition::ServiceUnavailable, cx),
+        }
+    }
+}
+
+/// A parsed address of a stanza; the edge has seen to it that there is one.
+fn address(stanza: &Element, which: &str) -> Option<Jid> {
+    stanza.get(which).and_then(|text| Jid::new(text).ok())
+}

@@ -1,0 +1,94 @@
+//! What the service says of itself: XEP-0045 6.2 (features) and 6.3 (its rooms, page by page), ping (XEP-0199).
+
+use crate::room::{Life, Room};
+use crate::service::{Primary, reply};
+use machine::Output;
+use xmpp::stanza::{Condition, iq_result, rsm};
+use xmpp::{Element, Jid, Shared, ns};
+
+impl Primary {
+    /// A stanza to the service's own address.
+    pub(crate) fn handle_own(&mut self, stanza: &Element, out: &mut Vec<Output>) {
+        match (stanza.name(), stanza.get("type")) {
+            ("iq", Some("get")) => self.answer_get(stanza, out),
+            ("iq", Some("set")) => reply(stanza, &Condition::ServiceUnavailable.into(), out),
+            // Nobody is here to talk to; presence concerns rooms alone.
+            ("message", kind) if kind != Some("error") => reply(stanza, &Condition::ServiceUnavailable.into(), out),
+            _ => {}
+        }
+    }
+
+    fn answer_get(&self, stanza: &Element, out: &mut Vec<Output>) {
+        let Some(payload) = stanza.children().next() else { return reply(stanza, &Condition::BadRequest.into(), out) };
+        let answer = match (payload.name(), payload.ns(), payload.get("node")) {
+            ("query", ns::DISCO_INFO, None) => Ok(Some(self.info())),
+            ("query", ns::DISCO_ITEMS, None) => self.items(payload).map(Some),
+            ("query", ns::DISCO_INFO | ns::DISCO_ITEMS, Some(_)) => Err(Condition::ItemNotFound),
+            ("ping", ns::PING, _) => Ok(None),
+            _ => Err(Condition::ServiceUnavailable),
+        };
+        let to = stanza.get("from").and_then(|from| Jid::new(from).ok());
+        match (answer, to) {
+            (Ok(payload), Some(to)) => {
+                out.push(Output::Send { to, stanza: Shared::new(iq_result(stanza).with(payload)) });
+            }
+            (Err(condition), _) => reply(stanza, &condition.into(), out),
+            (Ok(_), None) => {}
+        }
+    }
+
+    fn info(&self) -> Element {
+        let identity = Element::new("identity", ns::DISCO_INFO)
+            .attr("category", "conference")
+            .attr("name", "Rooms")
+            .attr("type", "text");
+        let dmuc = (!self.config.replicas.is_empty()).then_some(ns::DMUC);
+        Element::new("query", ns::DISCO_INFO).child(identity).with(FEATURES.into_iter().chain(dmuc).map(feature))
+    }
+
+    /// 6.3: the rooms that are open and public, in order of their addresses; paged by address.
+    fn items(&self, query: &Element) -> Result<Element, Condition> {
+        let page = rsm::Request::find(query).map_err(|_| Condition::BadRequest)?;
+        let max = page.max.map_or(ITEMS_PAGE_MAX, |max| (max as usize).min(ITEMS_PAGE_MAX));
+        let listed: Vec<&Room> = self.rooms.values().filter(|r| r.life == Life::Open && r.config.public).collect();
+        let from = match (&page.after, page.index) {
+            (Some(after), _) => listed.partition_point(|room| room.jid.as_str() <= after.as_str()),
+            (None, Some(index)) => (index as usize).min(listed.len()),
+            (None, None) => 0,
+        };
+        let to = match page.before.as_deref() {
+            Some("") | None => listed.len(),
+            Some(before) => listed.partition_point(|room| room.jid.as_str() < before),
+        };
+        let within = listed.get(from..to.max(from)).unwrap_or_default();
+        let backwards = page.before.is_some();
+        let start = if backwards { within.len().saturating_sub(max) } else { 0 };
+        let shown = within.get(start..(start + max).min(within.len())).unwrap_or_default();
+        let items = shown.iter().map(|room| {
+            let name = Some(room.config.name.as_str()).filter(|name| !name.is_empty());
+            Element::new("item", ns::DISCO_ITEMS).attr("jid", room.jid.as_str()).attr_opt("name", name)
+        });
+        let answer = Element::new("query", ns::DISCO_ITEMS).with(items);
+        if shown.len() == listed.len() && !query.has_child("set", ns::RSM) {
+            return Ok(answer);
+        }
+        let id = |room: Option<&&Room>| room.map(|room| room.jid.as_str().to_owned());
+        let (first, last) = (id(shown.first()), id(shown.last()));
+        let index = (from + start) as u64;
+        Ok(answer.child(rsm::set(first.as_deref(), last.as_deref(), Some(index), Some(listed.len() as u64))))
+    }
+}
+
+/// A feature of a disco#info answer.
+pub(crate) fn feature(var: &str) -> Element {
+    Element::new("feature", ns::DISCO_INFO).attr("var", var)
+}
+
+/// XEP-0045 7.4: messages keep their id.
+pub(crate) const STABLE_ID: &str = "http://jabber.org/protocol/muc#stable_id";
+
+const FEATURES: [&str; 9] =
+    [ns::DISCO_INFO, ns::DISCO_ITEMS, ns::MUC, STABLE_ID, ns::RSM, ns::PING, ns::OCCUPANT_ID, ns::SID, ns::MAM];
+
+/// Most rooms listed in one answer; more are paged (XEP-0059).
+const ITEMS_PAGE_MAX: usize = 200;
