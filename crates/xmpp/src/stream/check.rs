@@ -10,7 +10,7 @@ pub(super) enum Wrong {
     /// The stream ends.
     Stream(StreamError),
     /// The stanza is refused, and its sender told.
-    Stanza(StanzaError),
+    Stanza(Box<StanzaError>),
     /// The stanza is dropped: it is one that must not be answered.
     Silent,
 }
@@ -18,7 +18,7 @@ pub(super) enum Wrong {
 impl Wrong {
     /// The answer, unless the stanza must not have one.
     fn answer(stanza: &Element, error: StanzaError) -> Wrong {
-        if answerable(stanza) { Wrong::Stanza(error) } else { Wrong::Silent }
+        if answerable(stanza) { Wrong::Stanza(Box::new(error)) } else { Wrong::Silent }
     }
 }
 

@@ -13,6 +13,8 @@ mod session;
 #[cfg(test)]
 mod tests;
 
+pub(super) use open::version_is_ours;
+
 use super::error::StreamError;
 use super::wire::{Effects, Seed, TlsPolicy, Wire};
 use crate::sasl::{Credentials, Server};

@@ -40,21 +40,22 @@ impl Acceptor {
     }
 
     /// The account asked for; fields that may not be left out are named to whoever does.
-    fn wanted(&self, iq: &Element) -> Result<(Jid, String), StanzaError> {
-        let bad = |text: &str| StanzaError::new(Condition::NotAcceptable, text);
-        let query = iq.get_child("query", ns::REGISTER).ok_or(Condition::BadRequest)?;
+    fn wanted(&self, iq: &Element) -> Result<(Jid, String), Box<StanzaError>> {
+        let bad = |condition, text: &str| Box::new(StanzaError::new(condition, text));
+        let query =
+            iq.get_child("query", ns::REGISTER).ok_or_else(|| bad(Condition::BadRequest, "a query is needed"))?;
         let field = |name| query.get_child(name, ns::REGISTER).map(Element::content).filter(|text| !text.is_empty());
         if query.has_child("remove", ns::REGISTER) {
-            return Err(StanzaError::new(Condition::RegistrationRequired, "log in to remove an account"));
+            return Err(bad(Condition::RegistrationRequired, "log in to remove an account"));
         }
-        let username = field("username").ok_or_else(|| bad("a username is needed"))?;
-        let password = field("password").ok_or_else(|| bad("a password is needed"))?;
+        let username = field("username").ok_or_else(|| bad(Condition::NotAcceptable, "a username is needed"))?;
+        let password = field("password").ok_or_else(|| bad(Condition::NotAcceptable, "a password is needed"))?;
         if password.len() > PASSWORD_BYTES_MAX {
-            return Err(bad("the password is too long"));
+            return Err(bad(Condition::NotAcceptable, "the password is too long"));
         }
         let domain = self.negotiation.as_ref().map_or("", |n| n.domain.as_str());
         let user = Jid::from_parts(Some(&username), domain, None);
-        Ok((user.map_err(|_| StanzaError::new(Condition::JidMalformed, "that name has no address"))?, password))
+        Ok((user.map_err(|_| bad(Condition::JidMalformed, "that name has no address"))?, password))
     }
 
     /// Nobody is known yet, so answers come from the domain and go to the stream itself.
