@@ -4,6 +4,8 @@
 //! - [`config`], the one file an operator writes
 //! - [`control`], how the other commands reach a server that runs
 //! - [`http`], /health and /metrics
+//! - [`init`], a server from nothing
+//! - [`users`], accounts changed by an operator
 //! - [`log`], the log
 //! - [`certificate`], certificates as files
 
@@ -12,4 +14,6 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod http;
+pub mod init;
 pub mod log;
+pub mod users;

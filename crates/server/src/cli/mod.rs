@@ -3,12 +3,14 @@
 mod ask;
 mod check;
 pub mod exit;
+mod init;
 
 mod link;
 mod output;
 mod progress;
 mod room;
 mod store;
+mod user;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -46,8 +48,12 @@ Exit codes:
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Make a configuration, a certificate and the first account
+    Init(init::Args),
     /// Say what is wrong with a configuration, by line and key, and what would be listened on
     Check(check::Args),
+    /// Accounts: make, remove, list them, change a password; also while it serves
+    User(user::Args),
     /// Sites and their links: list them, hold one apart, let it join again
     Link(link::Args),
     /// Rooms: those led here, and those mirrored from elsewhere
@@ -74,7 +80,9 @@ impl ConfigFile {
 /// Parses the command line and carries it out.
 pub fn run() -> ExitCode {
     let done = match Cli::parse().command {
+        Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::User(args) => user::run(&args),
         Command::Link(args) => link::run(&args),
         Command::Room(args) => room::run(&args),
         Command::Store(args) => store::run(&args),

@@ -1,0 +1,4 @@
+//! What the server does, seen from outside: through its sockets and its command line.
+
+mod commands;
+mod init;
