@@ -4,13 +4,11 @@
 //! store refuses it, that comes back, unless a later change of the same record has taken its place, which then
 //! keeps it instead. What must be sent only once the change is durable goes through [`machine::Gate`].
 
-use crate::records::{SPACE_ACCOUNT, SPACE_ROSTER};
 use crate::roster::Item;
 use crate::service::Accounts;
 use machine::{Change, Gate, Output, Token};
 use std::collections::BTreeMap;
 use xmpp::Jid;
-use xmpp::sasl::Credentials;
 
 /// Changes under way.
 #[derive(Debug, Default)]
@@ -32,37 +30,15 @@ pub(crate) enum Before {
         /// What was there.
         item: Option<Item>,
     },
-    /// No account of this name.
-    Nobody {
-        /// The localpart.
-        local: String,
-    },
-    /// An account's credentials.
-    Credentials {
-        /// The localpart.
-        local: String,
-        /// What was there.
-        credentials: Option<Credentials>,
-    },
-    /// An account that was not to be removed.
-    Staying {
-        /// The localpart.
-        local: String,
-    },
 }
 
 impl Before {
     /// Whether both are about the same record.
     fn same_record(&self, other: &Before) -> bool {
-        self.record() == other.record()
-    }
-
-    /// The space, the owner and the contact of the record.
-    fn record(&self) -> (&'static str, &str, Option<&Jid>) {
-        match self {
-            Before::Contact { local, contact, .. } => (SPACE_ROSTER, local, Some(contact)),
-            Before::Nobody { local } | Before::Credentials { local, .. } => (SPACE_ACCOUNT, local, None),
-            Before::Staying { local } => ("", local, None),
+        match (self, other) {
+            (Before::Contact { local, contact, .. }, Before::Contact { local: l, contact: c, .. }) => {
+                local == l && contact == c
+            }
         }
     }
 }
@@ -76,11 +52,6 @@ pub(crate) enum Afterwards {
         local: String,
         /// The new subscriber.
         to: Jid,
-    },
-    /// An account's records are gone.
-    Forget {
-        /// The localpart.
-        local: String,
     },
 }
 
@@ -116,7 +87,10 @@ impl Ledger {
 
     /// Whether a change of this contact is not durable yet.
     pub fn is_under_way(&self, local: &str, contact: &Jid) -> bool {
-        self.before.values().flatten().any(|before| before.record() == (SPACE_ROSTER, local, Some(contact)))
+        let is_it = |before: &Before| match before {
+            Before::Contact { local: l, contact: c, .. } => l == local && c == contact,
+        };
+        self.before.values().flatten().any(is_it)
     }
 
     /// The store has everything up to `token`; gives back what is to be done now.
@@ -154,7 +128,6 @@ impl Accounts {
         for afterwards in self.ledger.persisted(token, out) {
             match afterwards {
                 Afterwards::Announce { local, to } => self.announce(&local, &to, out),
-                Afterwards::Forget { local } => self.forget(&local, out),
             }
         }
     }
@@ -164,20 +137,6 @@ impl Accounts {
             match before {
                 Before::Contact { local, contact, item } => {
                     self.set_item(&local, contact, item);
-                }
-                Before::Nobody { local } => {
-                    self.end_sessions(&local, out);
-                    self.accounts.remove(&local);
-                }
-                Before::Credentials { local, credentials } => {
-                    if let Some(account) = self.accounts.get_mut(&local) {
-                        account.credentials = credentials;
-                    }
-                }
-                Before::Staying { local } => {
-                    if let Some(account) = self.accounts.get_mut(&local) {
-                        account.leaving = false;
-                    }
                 }
             }
         }

@@ -16,4 +16,5 @@ mod service_disco;
 pub mod wire;
 
 pub use names::{Affiliation, Nick, Role, Status};
+pub use replica::{LinkSummary, Replica, ReplicaConfig};
 pub use service::{Create, Primary, PrimaryConfig, RoomSummary};

@@ -58,10 +58,13 @@ use std::sync::Arc;
 use xmpp::{Element, Jid};
 
 pub(crate) use config::{Config, PrivateMessages, Whois};
+pub(crate) use enter::payload_of;
 pub(crate) use keep::Kept;
 pub(crate) use leave::Removal;
+pub(crate) use message::worth_keeping;
 pub(crate) use pending::{Apply, Pending, Waiting};
 pub(crate) use presence::outsider;
+pub(crate) use subject::is_subject;
 pub(crate) use tell::{Event, HistoryWanted, Part, Shown, add_statuses, without_jids};
 
 /// A room with all who are in it.

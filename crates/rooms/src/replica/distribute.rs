@@ -1,0 +1,166 @@
+//! One copy from the primary to all who are here, XEP-0282 4.7 and 4.9.
+//!
+//! The stanzas, and their order, are those of `room/tell.rs`: others first, then the sessions of whoever it is about.
+
+use super::mirror::Mirror;
+use super::roster::{Seat, item_of};
+use super::site::Cx;
+use crate::names::{Nick, Status};
+use crate::room::{add_statuses, is_subject, without_jids, worth_keeping};
+use crate::wire::{At, RoomConfig};
+use machine::{AudienceChange, Class, Output};
+use xmpp::{Element, Jid, Shared, ns};
+
+impl Mirror {
+    /// An event, or a part of one; the parts are applied together when the last is there.
+    pub(super) fn event(
+        &mut self,
+        stanza: Element,
+        at: At,
+        said_ms: Option<i64>,
+        config: Option<RoomConfig>,
+        cx: &mut Cx<'_>,
+    ) {
+        let Some(seq) = at.seq else { return };
+        let (part, parts) = at.part.unwrap_or((1, 1));
+        let follows = self.link.parts.len() + 1 == part as usize
+            && self.link.parts.first().is_none_or(|(_, first)| first.seq == at.seq);
+        if !follows {
+            cx.log(format!("link {}: part {part} of event {seq} is out of turn", self.room));
+            return self.lost(cx);
+        }
+        self.link.parts.push((stanza, at));
+        if part < parts {
+            return;
+        }
+        if self.link.place.as_ref().is_some_and(|place| seq <= place.seq) {
+            self.link.parts.clear();
+            return;
+        }
+        for (stanza, at) in std::mem::take(&mut self.link.parts) {
+            match stanza.name() {
+                "presence" => self.presence(stanza, &at, cx),
+                "message" => self.said(stanza, seq, said_ms.unwrap_or(cx.now.unix_ms), config.as_ref(), cx),
+                _ => {}
+            }
+        }
+        if let Some(place) = &mut self.link.place {
+            place.seq = seq;
+        }
+    }
+
+    fn presence(&mut self, stanza: Element, at: &At, cx: &mut Cx<'_>) {
+        let from = stanza.get("from").and_then(|from| Jid::new(from).ok());
+        let Some(nick) = from.as_ref().and_then(Nick::of) else {
+            return self.destroyed(&stanza, cx);
+        };
+        let own_statuses = at.own.clone().unwrap_or_else(|| vec![Status::SELF]);
+        let hidden = at.own_only || self.hidden().contains(&nick);
+        let (seen_as, ends) = if stanza.get("type") == Some("unavailable") {
+            match renamed_to(&stanza) {
+                Some(new) => (self.rename(&nick, new), false),
+                None => (nick, true),
+            }
+        } else {
+            if let Some(seat) = Seat::of(&stanza) {
+                self.seats.insert(nick.clone(), seat);
+            }
+            (nick, false)
+        };
+        self.show(&stanza, &seen_as, &own_statuses, hidden, cx);
+        if ends {
+            self.seats.remove(&seen_as);
+        }
+        self.reclass(cx);
+    }
+
+    /// Shows an occupant's presence to the others, and to the occupant's own sessions with codes of their own.
+    fn show(&mut self, stanza: &Element, of: &Nick, own_statuses: &[Status], hidden: bool, cx: &mut Cx<'_>) {
+        let own = self.sessions_of(of);
+        if !hidden {
+            self.broadcast(stanza, own.clone(), cx);
+        }
+        if own.is_empty() {
+            return;
+        }
+        let mut own_stanza = match self.class_of(self.seats.get(of)) {
+            Class::Jids => stanza.clone(),
+            Class::Plain => without_jids(stanza).unwrap_or_else(|| stanza.clone()),
+        };
+        add_statuses(&mut own_stanza, own_statuses);
+        let shared = Shared::new(own_stanza);
+        cx.out.extend(own.into_iter().map(|to| Output::Send { to, stanza: shared.clone() }));
+    }
+
+    /// One stanza for all who are here.
+    pub(super) fn broadcast(&self, stanza: &Element, except: Vec<Jid>, cx: &mut Cx<'_>) {
+        if self.sessions.is_empty() {
+            return;
+        }
+        let jids = Shared::new(stanza.clone());
+        let plain = without_jids(stanza).map_or_else(|| jids.clone(), Shared::new);
+        cx.out.push(Output::Broadcast { audience: self.audience, plain: Some(plain), jids: Some(jids), except });
+    }
+
+    /// A whole seat changes name, with all its sessions; gives the name it has now.
+    fn rename(&mut self, from: &Nick, to: Nick) -> Nick {
+        if let Some(seat) = self.seats.remove(from) {
+            self.seats.insert(to.clone(), seat);
+        }
+        for session in self.sessions.values_mut().chain(self.gone.values_mut()).filter(|s| s.nick == *from) {
+            session.nick = to.clone();
+        }
+        to
+    }
+
+    /// A message for all: something said, the subject, or what the room says of its configuration.
+    fn said(&mut self, stanza: Element, seq: u64, said_ms: i64, config: Option<&RoomConfig>, cx: &mut Cx<'_>) {
+        self.broadcast(&stanza, Vec::new(), cx);
+        if let Some(config) = config {
+            self.config = config.clone();
+            return self.reclass(cx);
+        }
+        let past = self.past_of(stanza, seq, said_ms);
+        self.remember(past, cx);
+    }
+
+    /// Keeps a message that is worth it.
+    pub(super) fn remember(&mut self, past: crate::room::Past, cx: &mut Cx<'_>) {
+        let message = past.stanza.element();
+        if is_subject(message) {
+            self.archive_rows(std::slice::from_ref(&past), cx);
+            self.past.subject = Some(past);
+        } else if worth_keeping(message) {
+            self.archive_rows(std::slice::from_ref(&past), cx);
+            self.past.push(past);
+        }
+    }
+
+    /// XEP-0045 10.9: each of those here is told as an occupant; the mirror is at its end.
+    fn destroyed(&mut self, stanza: &Element, cx: &mut Cx<'_>) {
+        let destroy = stanza.get_child("x", ns::MUC_USER).and_then(|x| x.get_child("destroy", ns::MUC_USER)).cloned();
+        let mut all: Vec<(u64, Jid, Nick)> =
+            self.sessions.iter().map(|(jid, session)| (session.entry, jid.clone(), session.nick.clone())).collect();
+        all.sort();
+        for (_, to, nick) in all {
+            let item = Element::new("item", ns::MUC_USER).attr("affiliation", "none").attr("role", "none");
+            let x = Element::new("x", ns::MUC_USER).child(item).with(destroy.clone());
+            let own = Element::stanza("presence")
+                .attr("from", nick.in_room(&self.room).as_str())
+                .attr("type", "unavailable")
+                .child(x);
+            let change = AudienceChange::Out;
+            cx.out.push(Output::Audience { audience: self.audience, member: to.clone(), change });
+            cx.pass(&to, own);
+        }
+        self.sessions.clear();
+        self.forget(cx);
+    }
+}
+
+/// The new name, where an unavailable presence is a nick change (XEP-0045 7.6).
+fn renamed_to(stanza: &Element) -> Option<Nick> {
+    let changes = |status: &Element| status.name() == "status" && status.get("code") == Some("303");
+    stanza.get_child("x", ns::MUC_USER)?.children().find(|child| changes(child))?;
+    item_of(stanza)?.get("nick")?.parse().ok()
+}

@@ -1,0 +1,68 @@
+//! ENTER, XEP-0282 4.5: a local session is put in, and sent what XEP-0045 7.2.2 to 7.2.16 says, in that order.
+
+use super::mirror::{Mirror, Session};
+use super::roster::Seat;
+use super::site::Cx;
+use crate::names::Nick;
+use crate::room::HistoryWanted;
+use crate::wire::{Refused, Wanted};
+use machine::{AudienceChange, Output};
+use xmpp::stanza::{Condition, StanzaError};
+use xmpp::{Element, Jid};
+
+impl Mirror {
+    /// ENTER for a session. Without an unanswered join of that session it is refused (4.5: "The replica MUST verify
+    /// that the user has sent directed presence").
+    pub(super) fn enter(&mut self, jid: &Jid, own: Element, occupant: &Jid, wanted: Wanted, cx: &mut Cx<'_>) {
+        let Some(nick) = Nick::of(occupant) else { return };
+        if !cx.site.is_local(jid) || !self.joins.contains_key(jid) {
+            return self.refuse_enter(jid, occupant, cx);
+        }
+        let seat = self.seats.get(&nick).cloned().or_else(|| Seat::of(&own));
+        let (class, entry) = (self.class_of(seat.as_ref()), self.entries);
+        self.entries += 1;
+        let payload = seat.map(|seat| seat.payload).unwrap_or_default();
+        self.gone.remove(jid);
+        self.sessions.insert(jid.clone(), Session { nick: nick.clone(), class, entry, payload });
+        let change = AudienceChange::In(class);
+        cx.out.push(Output::Audience { audience: self.audience, member: jid.clone(), change });
+        self.welcome(jid, &nick, own, &history_wanted(wanted), cx);
+        self.forget_join(jid, cx);
+    }
+
+    fn welcome(&mut self, to: &Jid, me: &Nick, own: Element, wanted: &HistoryWanted, cx: &mut Cx<'_>) {
+        let class = self.class_of(self.seats.get(me));
+        let hidden = self.hidden();
+        let others = self.seats.iter().filter(|(nick, seat)| *nick != me && self.shows(seat) && !hidden.contains(nick));
+        for (nick, seat) in others {
+            cx.pass(to, seat.presence(&nick.in_room(&self.room), class));
+        }
+        cx.pass(to, own);
+        for past in self.past.chosen(wanted, self.config.history as usize, cx.now.unix_ms) {
+            cx.out.push(Output::Send { to: to.clone(), stanza: past.delayed(&self.room) });
+        }
+        let subject = self.past.subject_stanza(&self.room);
+        cx.out.push(Output::Send { to: to.clone(), stanza: subject });
+    }
+
+    fn refuse_enter(&mut self, jid: &Jid, occupant: &Jid, cx: &mut Cx<'_>) {
+        self.refusals += 1;
+        let Some(epoch) = self.link.epoch.clone() else { return };
+        let error = Element::stanza("presence")
+            .attr("from", cx.site.config.jid.as_str())
+            .attr("type", "error")
+            .child(Refused { jid: jid.clone(), epoch }.x())
+            .child(StanzaError::from(Condition::NotAllowed).element(None));
+        cx.up(occupant, error);
+    }
+}
+
+fn history_wanted(wanted: Wanted) -> HistoryWanted {
+    let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    HistoryWanted {
+        max_chars: wanted.maxchars.map(size),
+        max_stanzas: wanted.maxstanzas.map(size),
+        seconds: wanted.seconds,
+        since_ms: wanted.since_ms,
+    }
+}

@@ -1,0 +1,97 @@
+//! What was said, XEP-0282 4.4: in memory for those who enter, and as rows of the mirrored archive.
+
+use super::mirror::Mirror;
+use super::site::Cx;
+use crate::room::{HistoryWanted, Past, without_jids};
+use machine::{Change, Row};
+use std::collections::VecDeque;
+use xmpp::{Element, Jid, Shared, ns};
+
+/// What was said lately, oldest first, and the subject.
+#[derive(Debug, Default)]
+pub(super) struct Remembered {
+    ring: VecDeque<Past>,
+    /// `None` while none was ever set.
+    pub subject: Option<Past>,
+    /// The stanza-id of the last message kept; also when the ring is empty after a restart.
+    last_id: Option<String>,
+}
+
+impl Remembered {
+    pub fn push(&mut self, past: Past) {
+        self.last_id = Some(past.id.clone());
+        self.ring.push_back(past);
+        if self.ring.len() > HISTORY_MAX {
+            self.ring.pop_front();
+        }
+    }
+
+    /// The whole of the history is what the primary says.
+    pub fn replace(&mut self, ring: Vec<Past>) {
+        self.ring.clear();
+        ring.into_iter().for_each(|past| self.push(past));
+    }
+
+    pub fn clear(&mut self) {
+        *self = Remembered::default();
+    }
+
+    pub fn last_id(&self) -> Option<String> {
+        self.last_id.clone()
+    }
+
+    /// Where the mirrored archive ended at the start.
+    pub fn ended_at(&mut self, id: String) {
+        self.last_id = Some(id);
+    }
+
+    /// What an entrant gets, as at the primary.
+    pub fn chosen(&self, wanted: &HistoryWanted, most: usize, now_ms: i64) -> Vec<&Past> {
+        wanted.choose(self.ring.range(self.ring.len().saturating_sub(most)..), now_ms)
+    }
+
+    /// The subject as an entrant gets it; empty and from the room itself when none was ever set.
+    pub fn subject_stanza(&self, room: &Jid) -> Shared {
+        let never = || {
+            let stanza = Element::stanza("message").attr("from", room.as_str()).attr("type", "groupchat");
+            Shared::new(stanza.child(Element::new("subject", ns::CLIENT)))
+        };
+        self.subject.as_ref().map_or_else(never, |past| past.delayed(room))
+    }
+}
+
+impl Mirror {
+    /// The name of the mirrored archive.
+    pub(super) fn archive(&self) -> String {
+        format!("mirror:{}", self.room)
+    }
+
+    /// A message from the primary as it is kept.
+    pub(super) fn past_of(&self, stanza: Element, seq: u64, stamp_ms: i64) -> Past {
+        let by_room = |id: &&Element| id.is("stanza-id", ns::SID) && id.get("by") == Some(self.room.as_str());
+        let id = stanza.children().find(by_room).and_then(|id| id.get("id")).map(str::to_owned);
+        Past { seq, id: id.unwrap_or_else(|| seq.to_string()), stamp_ms, stanza: Shared::new(stanza) }
+    }
+
+    /// Writes messages to the mirrored archive; nobody waits for it, since a resumption begins where it ends.
+    pub(super) fn archive_rows(&self, past: &[Past], cx: &mut Cx<'_>) {
+        if self.config.logging && !past.is_empty() {
+            cx.keep(past.iter().map(|past| self.row(past)).collect());
+        }
+    }
+
+    fn row(&self, past: &Past) -> Change {
+        let said = past.stanza.element();
+        Change::Append(Row {
+            archive: self.archive(),
+            seq: past.seq,
+            id: past.id.clone(),
+            stamp_ms: past.stamp_ms,
+            with: said.get("from").unwrap_or_default().to_owned(),
+            stanza: without_jids(said).as_ref().unwrap_or(said).to_xml(),
+        })
+    }
+}
+
+/// Most messages remembered per room; a room's own configuration says how many of them an entrant gets.
+const HISTORY_MAX: usize = 500;

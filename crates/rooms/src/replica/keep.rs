@@ -1,0 +1,132 @@
+//! The replica's records on disk.
+//!
+//! | space | owner | key | |
+//! |---|---|---|---|
+//! | `mirror` | room | `meta` | [`Meta`]: where the mirror stands |
+//! | `outbox` | room | outbox and place | [`Said`]: a message that has not had its outcome |
+//!
+//! Rows of the archive `mirror:` and the room are what was said. No real JID is on disk but those of the site's own users.
+
+use super::Replica;
+use super::life::{Life, Sign};
+use super::mirror::{Mirror, Place};
+use super::outbox::{Entry, Outbox};
+use super::site::{Cx, Due};
+use machine::{AudienceId, Change, Now, Record, Row};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use xmpp::{Element, Jid};
+
+/// The record `mirror`/(room)/`meta`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Meta {
+    incarnation: String,
+    term: String,
+    seq: u64,
+}
+
+/// The record `outbox`/(room)/(outbox and place).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Said {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nick: Option<String>,
+    stanza: String,
+}
+
+/// The key of an outbox's record; keys sort in accepted order.
+pub(super) fn outbox_key(outbox: &str, place: u64) -> String {
+    format!("{outbox} {place:020}")
+}
+
+/// The record of an entry, where it has one.
+pub(super) fn outbox_put(room: &Jid, entry: &Entry) -> Option<Change> {
+    let said = Said { nick: entry.nick.as_ref().map(ToString::to_string), stanza: entry.stanza.to_xml() };
+    Some(Change::Put {
+        space: "outbox",
+        owner: room.to_string(),
+        key: entry.key.clone()?,
+        value: serde_json::to_string(&said).expect("a record of strings"),
+    })
+}
+
+/// The end of an entry's record.
+pub(super) fn outbox_gone(room: &Jid, key: String) -> Change {
+    Change::Delete { space: "outbox", owner: room.to_string(), key }
+}
+
+impl Mirror {
+    /// Where the mirror stands.
+    pub(super) fn meta_change(&self) -> Change {
+        let owner = self.room.to_string();
+        match &self.link.place {
+            Some(Place { incarnation, term, seq }) => {
+                let meta = Meta { incarnation: incarnation.clone(), term: term.clone(), seq: *seq };
+                let value = serde_json::to_string(&meta).expect("a record of strings and a number");
+                Change::Put { space: "mirror", owner, key: "meta".into(), value }
+            }
+            None => Change::Delete { space: "mirror", owner, key: "meta".into() },
+        }
+    }
+
+    /// The room is no more: nothing of it is kept.
+    pub(super) fn forget(&mut self, cx: &mut Cx<'_>) {
+        self.link.place = None;
+        cx.keep(vec![self.meta_change(), Change::DeleteArchive { archive: self.archive() }]);
+        self.revoked(cx);
+        self.sign(Sign::Expired, cx);
+    }
+}
+
+impl Replica {
+    /// Takes up what is on disk. Only rooms with something in an outbox are registered with again by themselves.
+    pub(super) fn load(&mut self, records: Vec<Record>, recent: Vec<Row>) {
+        let mut places: BTreeMap<String, Place> = BTreeMap::new();
+        let mut said: BTreeMap<(String, String), String> = BTreeMap::new();
+        for record in records {
+            match record.space.as_str() {
+                "mirror" => {
+                    if let Ok(Meta { incarnation, term, seq }) = serde_json::from_str(&record.value) {
+                        places.insert(record.owner, Place { incarnation, term, seq });
+                    }
+                }
+                "outbox" => drop(said.insert((record.owner, record.key), record.value)),
+                _ => {}
+            }
+        }
+        for ((owner, key), value) in said {
+            let (Ok(room), Ok(said)) = (Jid::new(&owner), serde_json::from_str::<Said>(&value)) else { continue };
+            let Ok(stanza) = Element::parse(&said.stanza) else { continue };
+            let mirror = self.mirror_of_before(room, &mut places);
+            let name = key.split(' ').next().unwrap_or_default().to_owned();
+            if mirror.older.last().is_none_or(|outbox| outbox.name != name) {
+                mirror.older.push(Outbox::new(name));
+            }
+            if let Some(outbox) = mirror.older.last_mut() {
+                outbox.load(stanza, said.nick.and_then(|nick| nick.parse().ok()), key);
+            }
+        }
+        for row in recent {
+            let room = row.archive.strip_prefix("mirror:").and_then(|room| Jid::new(room).ok());
+            let Some(mirror) = room.and_then(|room| self.mirrors.get_mut(&room)) else { continue };
+            if let Some(place) = &mut mirror.link.place
+                && row.seq >= place.seq
+            {
+                place.seq = row.seq;
+                mirror.past.ended_at(row.id);
+            }
+        }
+    }
+
+    fn mirror_of_before(&mut self, room: Jid, places: &mut BTreeMap<String, Place>) -> &mut Mirror {
+        let site = &mut self.site;
+        self.mirrors.entry(room).or_insert_with_key(|room| {
+            let start = Now { mono_ms: 0, unix_ms: 0 };
+            let (audience, outbox) = (AudienceId(site.random()), Outbox::new(site.name()));
+            let mut mirror = Mirror::with(room.clone(), audience, outbox, start);
+            (mirror.life, mirror.link.retry_at) = (Life::Suspect, Some(0));
+            mirror.link.place = places.remove(room.as_str());
+            site.timers.set(Due::Room(room.clone()), Some(0));
+            mirror
+        })
+    }
+}

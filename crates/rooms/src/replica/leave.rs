@@ -1,0 +1,101 @@
+//! LEAVE, XEP-0282 4.6, and leaving while the primary is not reached, 4.11.1: "react to people … leaving the room".
+
+use super::mirror::{Mirror, Session};
+use super::site::Cx;
+use crate::names::{Nick, Status};
+use crate::room::add_statuses;
+use machine::{AudienceChange, Class, Output};
+use xmpp::{Element, Jid, ns};
+
+/// How a session goes when it is this site that says so.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Parting {
+    /// What its unavailable presence says besides.
+    pub payload: Vec<Element>,
+    /// Codes besides 110.
+    pub statuses: Vec<Status>,
+    /// The nick of who did it.
+    pub actor: Option<Nick>,
+    pub reason: Option<String>,
+}
+
+impl Parting {
+    /// One that is explained by its codes.
+    pub fn with(statuses: impl IntoIterator<Item = Status>) -> Parting {
+        Parting { statuses: statuses.into_iter().collect(), ..Parting::default() }
+    }
+}
+
+impl Mirror {
+    /// LEAVE for a session: it is taken out, and sent what the stanza says.
+    pub(super) fn leave(&mut self, jid: &Jid, own: Element, cx: &mut Cx<'_>) {
+        self.joins.remove(jid).into_iter().flat_map(|join| join.behind).for_each(|stanza| cx.pass(jid, stanza));
+        if self.put_out(jid, cx).is_some() {
+            cx.pass(jid, own);
+        }
+        // The link has ended with its last session at the primary too; who is about to enter needs another.
+        if self.sessions.is_empty() && self.gone.is_empty() && !self.joins.is_empty() {
+            self.register_anew(cx);
+        }
+    }
+
+    /// A session leaves while the primary is not reached: those here see it now, the others when the outbox is heard.
+    pub(super) fn leave_cut_off(&mut self, jid: &Jid, payload: Vec<Element>, cx: &mut Cx<'_>) {
+        let Some(session) = self.take_out(jid, &Parting { payload: payload.clone(), ..Parting::default() }, cx) else {
+            return;
+        };
+        let nick = session.nick.clone();
+        self.gone.insert(jid.clone(), session);
+        if !self.sessions_of(&nick).is_empty() {
+            return;
+        }
+        if let Some(seat) = self.seats.remove(&nick).filter(|seat| self.shows(seat)) {
+            let stanza = seat.unavailable(&nick.in_room(&self.room), payload, Class::Jids);
+            self.broadcast(&stanza, Vec::new(), cx);
+        }
+        self.reclass(cx);
+    }
+
+    /// Takes a session out and tells it so; gives what it was.
+    pub(super) fn take_out(&mut self, jid: &Jid, parting: &Parting, cx: &mut Cx<'_>) -> Option<Session> {
+        let session = self.put_out(jid, cx)?;
+        let from = session.nick.in_room(&self.room);
+        let mut own = match self.seats.get(&session.nick) {
+            Some(seat) => seat.unavailable(&from, parting.payload.clone(), session.class),
+            None => unknown_unavailable(&from),
+        };
+        add_statuses(&mut own, &[&[Status::SELF], parting.statuses.as_slice()].concat());
+        describe(&mut own, parting);
+        cx.pass(jid, own);
+        Some(session)
+    }
+
+    /// Takes a session out of all tables.
+    fn put_out(&mut self, jid: &Jid, cx: &mut Cx<'_>) -> Option<Session> {
+        self.gone.remove(jid);
+        let session = self.sessions.remove(jid)?;
+        let change = AudienceChange::Out;
+        cx.out.push(Output::Audience { audience: self.audience, member: jid.clone(), change });
+        Some(session)
+    }
+}
+
+/// Puts actor and reason into the item, XEP-0045 8.2.
+fn describe(own: &mut Element, parting: &Parting) {
+    let item = own.get_child_mut("x", ns::MUC_USER).and_then(|x| x.get_child_mut("item", ns::MUC_USER));
+    let Some(item) = item else { return };
+    if let Some(actor) = &parting.actor {
+        item.push(Element::new("actor", ns::MUC_USER).attr("nick", actor.as_str()));
+    }
+    if let Some(reason) = &parting.reason {
+        item.push(Element::new("reason", ns::MUC_USER).text(reason.clone()));
+    }
+}
+
+fn unknown_unavailable(from: &Jid) -> Element {
+    let item = Element::new("item", ns::MUC_USER).attr("affiliation", "none").attr("role", "none");
+    Element::stanza("presence")
+        .attr("from", from.as_str())
+        .attr("type", "unavailable")
+        .child(Element::new("x", ns::MUC_USER).child(item))
+}

@@ -1,0 +1,285 @@
+//! One room as mirrored at a site, XEP-0282 4.1, and the way everything from the primary takes through it.
+
+use super::history::Remembered;
+use super::life::{Life, Sign};
+use super::outbox::Outbox;
+use super::roster::Seats;
+use super::site::Cx;
+use super::snapshot::Staging;
+use super::{ReplicaConfig, intent, register};
+use crate::names::{Nick, Role};
+use crate::wire::{At, Down, RoomConfig, Stale, Up, UpMark};
+use machine::{AudienceId, Class, Now};
+use std::collections::{BTreeMap, VecDeque};
+use xmpp::{Element, Jid, ns};
+
+/// One room as mirrored at a site.
+pub(super) struct Mirror {
+    /// The bare address.
+    pub room: Jid,
+    pub life: Life,
+    /// When this life began.
+    pub since: Now,
+    pub link: Link,
+    pub config: RoomConfig,
+    pub seats: Seats,
+    pub past: Remembered,
+    pub audience: AudienceId,
+    /// Local sessions in the room, by full JID.
+    pub sessions: BTreeMap<Jid, Session>,
+    /// Joins of local sessions that have not been answered.
+    pub joins: BTreeMap<Jid, Join>,
+    /// Sessions that left while the primary was not reached, as the primary still knows them.
+    pub gone: BTreeMap<Jid, Session>,
+    pub outbox: Outbox,
+    /// What earlier starts of this site had not got rid of, oldest first.
+    pub older: Vec<Outbox>,
+    /// Stanzas of users held while the service is being asked.
+    pub held: VecDeque<Element>,
+    pub resumes: u64,
+    pub refusals: u64,
+    /// Sessions entered so far; gives the order of the census.
+    pub entries: u64,
+}
+
+/// The registration with the primary.
+#[derive(Debug, Default)]
+pub(super) struct Link {
+    /// Names it.
+    pub epoch: Option<String>,
+    /// The last number down that was applied.
+    pub d: u64,
+    /// Which life of the room, which start of the primary, the last event applied; where there was one.
+    pub place: Option<Place>,
+    /// The id of the request under way.
+    pub asked: Option<String>,
+    /// Which request this is; 0 for none yet.
+    pub attempt: u32,
+    /// Whether nothing of before is to be sorted out first, so that users' stanzas follow the request at once.
+    pub fresh: bool,
+    /// Attempts that failed in a row.
+    pub failures: u32,
+    pub retry_at: Option<u64>,
+    /// Since when the primary has not been reached.
+    pub lost_at: Option<u64>,
+    /// The snapshot as far as it has come.
+    pub staging: Option<Staging>,
+    /// The parts of an event as far as they have come.
+    pub parts: Vec<(Element, At)>,
+    pub stale_said_at: Option<u64>,
+}
+
+/// How far a mirror has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    pub incarnation: String,
+    pub term: String,
+    pub seq: u64,
+}
+
+/// A local session in the room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Session {
+    pub nick: Nick,
+    pub class: Class,
+    /// Its place among all entries here.
+    pub entry: u64,
+    /// Of its last presence.
+    pub payload: Vec<Element>,
+}
+
+/// A join that has not been answered.
+#[derive(Debug, Clone)]
+pub(super) struct Join {
+    /// The join itself, should it have to be sent again.
+    pub stanza: Element,
+    /// What came for this user alone and waits for the ENTER.
+    pub behind: VecDeque<Element>,
+}
+
+impl Mirror {
+    /// A room nothing is known of yet.
+    pub fn new(room: Jid, cx: &mut Cx<'_>) -> Mirror {
+        let (audience, outbox) = (AudienceId(cx.site.random()), Outbox::new(cx.site.name()));
+        Mirror::with(room, audience, outbox, cx.now)
+    }
+
+    /// The same, from its parts.
+    pub fn with(room: Jid, audience: AudienceId, outbox: Outbox, now: Now) -> Mirror {
+        Mirror {
+            room,
+            life: Life::Asking,
+            since: now,
+            link: Link::default(),
+            config: UNKNOWN,
+            seats: Seats::default(),
+            past: Remembered::default(),
+            audience,
+            sessions: BTreeMap::new(),
+            joins: BTreeMap::new(),
+            gone: BTreeMap::new(),
+            outbox,
+            older: Vec::new(),
+            held: VecDeque::new(),
+            resumes: 0,
+            refusals: 0,
+            entries: 0,
+        }
+    }
+
+    /// Moves on as the table says; `false` where the sign says nothing.
+    pub fn sign(&mut self, sign: Sign, cx: &Cx<'_>) -> bool {
+        let Some(life) = self.life.after(sign) else { return false };
+        self.life = life;
+        self.since = cx.now;
+        true
+    }
+
+    /// A stanza from the room to the replica: XEP-0282 4.3 to 4.9.
+    pub fn down(&mut self, stanza: &Element, from: &Jid, cx: &mut Cx<'_>) {
+        if stanza.get("type") == Some("error") {
+            return self.bounced(stanza, cx);
+        }
+        if let Some(Ok(Up::Stale(stale))) = stanza.get_child("x", ns::DMUC).map(Up::parse) {
+            return self.told_stale(&stale, cx);
+        }
+        let (down, at) = match Down::find(stanza) {
+            Some(Ok(found)) => found,
+            Some(Err(damaged)) => {
+                cx.log(format!("link {}: {damaged}", self.room));
+                return self.lost(cx);
+            }
+            None => return,
+        };
+        if self.link.epoch.as_deref() != Some(at.epoch.as_str()) || !self.life.talks() {
+            return self.say_stale(&at.epoch, cx);
+        }
+        if at.d <= self.link.d {
+            return;
+        }
+        if at.d != self.link.d + 1 {
+            cx.log(format!("link {}: {} follows {}", self.room, at.d, self.link.d));
+            return self.lost(cx);
+        }
+        self.link.d = at.d;
+        if let Some(ack) = &at.ack {
+            self.acknowledged(&ack.outbox, ack.n, cx);
+        }
+        let mut stanza = stanza.clone();
+        stanza.unset("to");
+        crate::wire::strip(&mut stanza);
+        self.apply(down, at, stanza, from, cx);
+    }
+
+    fn apply(&mut self, down: Down, at: At, stanza: Element, from: &Jid, cx: &mut Cx<'_>) {
+        match (down, self.life) {
+            (Down::Jids(jids), _) => self.learn_jids(jids),
+            (Down::Resend { outbox, from }, _) => self.resend(&outbox, from, cx),
+            (Down::Config(config), Life::Syncing) => self.stage(|staging| staging.config = Some(config), cx),
+            (Down::Roster, Life::Syncing) => self.stage_seat(&stanza, cx),
+            (Down::Past { said_ms }, Life::Syncing) => self.stage_past(said_ms, &at, stanza, cx),
+            (Down::Synced, Life::Syncing) => self.synced(at.seq.unwrap_or_default(), cx),
+            (Down::Event { said_ms, config }, Life::Live) => self.event(stanza, at, said_ms, config, cx),
+            (Down::Enter { jid, history }, Life::Live) => self.enter(&jid, stanza, from, history, cx),
+            (Down::Leave { jid }, Life::Live) => self.leave(&jid, stanza, cx),
+            _ => {
+                cx.log(format!("link {}: '{}' is out of turn", self.room, at.kind.as_str()));
+                self.lost(cx);
+            }
+        }
+    }
+
+    /// A stanza from the room to one local user: an error, a private message, an answer. On the wire it is the user's own.
+    pub fn one_to_one(&mut self, mut stanza: Element, from: &Jid, to: &Jid, cx: &mut Cx<'_>) {
+        let mark = UpMark::find(&stanza).and_then(Result::ok);
+        crate::wire::strip(&mut stanza);
+        stanza.unset("to");
+        if stanza.get("type") == Some("error") && stanza.name() != "iq" {
+            return self.error_for(stanza, mark, from, to, cx);
+        }
+        let Some(join) = self.joins.get_mut(to) else { return cx.pass(to, stanza) };
+        let plain = stanza.name() == "presence" || stanza.get("type") == Some("groupchat");
+        if plain {
+            // The room serves this user itself.
+            self.forget_join(to, cx);
+            return cx.pass(to, stanza);
+        }
+        if join.behind.len() < BEHIND_MAX { join.behind.push_back(stanza) } else { cx.pass(to, stanza) }
+    }
+
+    /// An unanswered join is answered; what waited behind it goes on.
+    pub fn forget_join(&mut self, user: &Jid, cx: &mut Cx<'_>) {
+        for stanza in self.joins.remove(user).into_iter().flat_map(|join| join.behind) {
+            cx.pass(user, stanza);
+        }
+    }
+
+    /// What becomes of a stanza of another registration: not applied, and said so, once a second at the most.
+    fn say_stale(&mut self, epoch: &str, cx: &mut Cx<'_>) {
+        let recently = self.link.stale_said_at.is_some_and(|at| cx.now.mono_ms < at + STALE_MS);
+        // While a registration is under way what is still coming of the one before is no news to anybody.
+        if recently || self.life == Life::Registering {
+            return;
+        }
+        self.link.stale_said_at = Some(cx.now.mono_ms);
+        let stale = Stale { epoch: epoch.to_owned() };
+        let message = Element::stanza("message").attr("from", cx.site.config.jid.as_str()).child(stale.x());
+        cx.up(&self.room, message);
+    }
+
+    fn told_stale(&mut self, stale: &Stale, cx: &mut Cx<'_>) {
+        if self.link.epoch.as_deref() == Some(stale.epoch.as_str()) {
+            self.lost(cx);
+        }
+    }
+
+    /// After each input: a room without local users is not held open for long.
+    pub fn settle(&mut self, cx: &mut Cx<'_>) {
+        let nobody = self.sessions.is_empty() && self.joins.is_empty() && self.gone.is_empty();
+        if self.life == Life::Live && nobody && self.older.iter().all(Outbox::is_empty) {
+            self.fall_dormant(cx);
+        }
+    }
+
+    /// When this room wants to be woken.
+    pub fn due(&self, config: &ReplicaConfig) -> Option<u64> {
+        let after = |ms: u64| Some(self.since.mono_ms + ms);
+        match self.life {
+            Life::Asking => after(intent::HELD_MS),
+            Life::Registering => after(register::ANSWER_MS),
+            Life::Syncing => after(register::SNAPSHOT_MS),
+            Life::Suspect => self.link.retry_at,
+            Life::Dormant => after(config.grace_seconds * 1000),
+            Life::Plain => after(register::PLAIN_MS),
+            Life::Live | Life::Over => None,
+        }
+    }
+
+    /// The time asked for has come.
+    pub fn expire(&mut self, cx: &mut Cx<'_>) {
+        match self.life {
+            Life::Asking => self.not_announced(cx),
+            Life::Registering => self.unanswered(cx),
+            Life::Syncing => self.lost(cx),
+            Life::Suspect => self.retry(cx),
+            Life::Dormant => self.withdraw(cx),
+            Life::Plain => drop(self.sign(Sign::Expired, cx)),
+            Life::Live | Life::Over => {}
+        }
+    }
+}
+
+/// Until a snapshot says.
+const UNKNOWN: RoomConfig = RoomConfig {
+    whois_anyone: false,
+    moderated: false,
+    broadcast: Vec::new(),
+    private_messages: Some(Role::Visitor),
+    history: 0,
+    logging: false,
+};
+
+/// Most stanzas that wait for one user's ENTER; more go ahead of it.
+const BEHIND_MAX: usize = 100;
+/// `docs/wire.md`: `<stale/>` at most once per second and link.
+const STALE_MS: u64 = 1_000;

@@ -1,0 +1,313 @@
+//! Registration, resumption and withdrawal, XEP-0282 4.2 with `docs/wire.md`.
+//!
+//! A first registration goes out with the user's join right behind it. One after a loss carries the census and the place
+//! where this mirror stands, and what users say waits until its answer has sorted out what arrived.
+
+use super::Replica;
+use super::leave::Parting;
+use super::life::{Life, Sign};
+use super::mirror::{Mirror, Place, Session};
+use super::outbox::Outbox;
+use super::site::{Asked, Cx};
+use super::snapshot::Staging;
+use super::{intent, keepalive};
+use crate::names::Status;
+use crate::wire::{self, CensusSeat, Granted, Replicate, Resume, Retry, Withdraw};
+use machine::{AudienceChange, Change, Now, Output};
+use xmpp::{Element, Jid, ns};
+
+impl Replica {
+    /// An answer to a request of the replica's own.
+    pub(super) fn answered(&mut self, stanza: &Element, from: &Jid, now: Now, out: &mut Vec<Output>) {
+        let Some(id) = stanza.get("id") else { return };
+        let Some(asked) = self.site.asked.get(id).cloned() else { return };
+        let right = match &asked {
+            Asked::Info(domain) | Asked::Ping(domain) => from.as_str() == domain,
+            Asked::Registration(room) | Asked::Withdrawal(room) => from == room,
+        };
+        if !right {
+            return;
+        }
+        self.site.asked.remove(id);
+        match asked {
+            Asked::Info(domain) => self.informed(&domain, stanza, now, out),
+            Asked::Ping(domain) => self.ponged(&domain, stanza, now, out),
+            Asked::Registration(room) => {
+                self.with(&room, now, out, |mirror, cx| mirror.registration_answered(id, stanza, cx));
+            }
+            Asked::Withdrawal(_) => {}
+        }
+    }
+}
+
+impl Mirror {
+    /// Sends the request.
+    pub(super) fn register(&mut self, cx: &mut Cx<'_>) {
+        let link = &mut self.link;
+        (link.epoch, link.d, link.staging, link.retry_at) = (None, 0, None, None);
+        link.parts.clear();
+        link.attempt += 1;
+        link.fresh = self.sessions.is_empty() && self.gone.is_empty() && self.older.is_empty();
+        let request = self.request(cx);
+        let id = cx.ask(&self.room, "set", request.element(), Asked::Registration(self.room.clone()));
+        self.link.asked = Some(id);
+        if self.link.fresh {
+            self.send_outstanding(cx);
+        }
+    }
+
+    fn request(&mut self, cx: &Cx<'_>) -> Replicate {
+        let config = &cx.site.config;
+        let mut outboxes = vec![self.outbox.offer()];
+        outboxes.extend(self.older.iter_mut().take(wire::OUTBOXES_MAX - 1).map(Outbox::offer));
+        let domains = config.domains.iter().filter(|domain| *domain != config.jid.domain());
+        let resume = self.link.place.as_ref().filter(|_| !self.link.fresh).map(|place| Resume {
+            incarnation: place.incarnation.clone(),
+            term: place.term.clone(),
+            seq: place.seq,
+            archive: self.past.last_id(),
+        });
+        Replicate {
+            version: wire::VERSION,
+            keepalive: u32::try_from(config.keepalive_seconds).unwrap_or(u32::MAX),
+            maxstanzas: PAGE_STANZAS,
+            maxbytes: PAGE_BYTES,
+            outboxes,
+            domains: domains.filter_map(|domain| Jid::new(domain).ok()).take(wire::DOMAINS_MAX).collect(),
+            resume,
+            census: (!self.link.fresh).then(|| (self.outbox.acked(), self.census())),
+        }
+    }
+
+    /// Who the primary has in the room by what it has acknowledged: those here, those whose leave it does not know of
+    /// yet, and those of before a restart whose words are still to be sent.
+    fn census(&self) -> Vec<CensusSeat> {
+        let seat = |jid: &Jid, session: &Session| CensusSeat {
+            nick: session.nick.clone(),
+            jid: jid.clone(),
+            payload: session.payload.clone(),
+        };
+        let mut here: Vec<(&Jid, &Session)> = self.sessions.iter().chain(&self.gone).collect();
+        here.sort_by_key(|(_, session)| session.entry);
+        let mut seats: Vec<CensusSeat> = here.into_iter().map(|(jid, session)| seat(jid, session)).collect();
+        for (jid, nick) in self.older.iter().flat_map(Outbox::authors) {
+            if !seats.iter().any(|seat| seat.jid == jid) {
+                seats.push(CensusSeat { nick, jid, payload: Vec::new() });
+            }
+        }
+        seats.truncate(wire::SEATS_MAX);
+        seats
+    }
+
+    fn registration_answered(&mut self, id: &str, stanza: &Element, cx: &mut Cx<'_>) {
+        if self.link.asked.as_deref() != Some(id) || self.life != Life::Registering {
+            return;
+        }
+        self.link.asked = None;
+        if stanza.get("type") == Some("error") {
+            return self.registration_refused(stanza, cx);
+        }
+        match stanza.get_child("granted", ns::NETJOIN).map(Granted::parse) {
+            Some(Ok(granted)) => self.granted(granted, cx),
+            Some(Err(damaged)) => {
+                cx.log(format!("link {}: {damaged}", self.room));
+                self.unanswered(cx);
+            }
+            None => self.unanswered(cx),
+        }
+    }
+
+    fn granted(&mut self, granted: Granted, cx: &mut Cx<'_>) {
+        self.sign(Sign::Granted, cx);
+        cx.log(format!("link {}: granted", self.room));
+        (self.link.failures, self.link.lost_at) = (0, None);
+        if !self.link.fresh {
+            self.resumes += 1;
+        }
+        if self.link.place.as_ref().is_some_and(|place| place.incarnation != granted.incarnation) {
+            // Another room under the same name: nothing of the former belongs to it.
+            self.past.clear();
+            self.link.place = None;
+            cx.keep(vec![Change::DeleteArchive { archive: self.archive() }]);
+        }
+        let seq = self.link.place.as_ref().map_or(0, |place| place.seq);
+        self.link.place = Some(Place { incarnation: granted.incarnation.clone(), term: granted.term.clone(), seq });
+        self.link.epoch = Some(granted.epoch.clone());
+        for mark in &granted.marks {
+            self.reconcile(&mark.outbox, mark.n, cx);
+        }
+        self.link.staging = Some(Staging::new(granted));
+        self.drain_older(cx);
+        self.join_again(cx);
+        self.send_outstanding(cx);
+    }
+
+    /// Joins that the primary has had and whose ENTER was lost are made again: each ENTER needs a join of its own.
+    fn join_again(&mut self, cx: &mut Cx<'_>) {
+        if self.link.fresh {
+            return;
+        }
+        let lost = self.joins.iter().filter(|(user, _)| !self.outbox.holds_join_of(user));
+        let stanzas: Vec<Element> = lost.map(|(_, join)| join.stanza.clone()).collect();
+        for stanza in stanzas {
+            self.submit(stanza, cx);
+        }
+    }
+
+    fn registration_refused(&mut self, stanza: &Element, cx: &mut Cx<'_>) {
+        let nobody = self.sessions.is_empty() && self.gone.is_empty() && self.older.is_empty();
+        if keepalive::is_unreachable(stanza) {
+            return if nobody { self.end(Sign::Refused, cx) } else { self.lost(cx) };
+        }
+        self.refusals += 1;
+        let condition = keepalive::condition(stanza).unwrap_or_default().to_owned();
+        cx.log(format!("link {}: refused, {condition}", self.room));
+        let after = stanza.get_child("error", ns::CLIENT).and_then(|e| e.get_child("retry", ns::NETJOIN));
+        let after = after.and_then(|retry| Retry::parse(retry).ok()).map(|retry| u64::from(retry.after) * 1000);
+        match condition.as_str() {
+            // A bare item-not-found proves nothing to those who are in the room.
+            "item-not-found" | "resource-constraint" if !self.sessions.is_empty() => {
+                self.lost(cx);
+                if let (Some(after), Some(at)) = (after, self.link.retry_at.as_mut()) {
+                    *at = (*at).max(cx.now.mono_ms + after.min(RETRY_MS_MAX));
+                }
+            }
+            "forbidden" | "item-not-found" if nobody => self.end(Sign::Refused, cx),
+            "forbidden" | "item-not-found" => self.start_over(cx),
+            _ => self.end(Sign::Refused, cx),
+        }
+    }
+
+    /// Nobody of those who believed to be in the room is; who has asked to enter still may.
+    fn start_over(&mut self, cx: &mut Cx<'_>) {
+        self.remove_all(cx);
+        self.drop_older(cx);
+        if self.joins.is_empty() { self.end(Sign::Refused, cx) } else { self.register(cx) }
+    }
+
+    /// No answer, or none that can be read.
+    pub(super) fn unanswered(&mut self, cx: &mut Cx<'_>) {
+        if !self.link.fresh {
+            return self.lost(cx);
+        }
+        let withdraw = Withdraw { epoch: None }.element();
+        cx.ask(&self.room, "set", withdraw, Asked::Withdrawal(self.room.clone()));
+        self.refusals += 1;
+        self.end(Sign::Refused, cx);
+    }
+
+    /// The primary is not reached, or what it sent has a gap. Nobody is told.
+    pub(super) fn lost(&mut self, cx: &mut Cx<'_>) {
+        if !self.sign(Sign::Lost, cx) {
+            return;
+        }
+        cx.log(format!("link {}: lost", self.room));
+        self.link.lost_at.get_or_insert(cx.now.mono_ms);
+        (self.link.asked, self.link.staging) = (None, None);
+        let wait = match self.link.failures {
+            0 => 0,
+            failures => (RETRY_MS << failures.min(16)).min(RETRY_MS_MAX) / 2,
+        };
+        self.link.retry_at = Some(cx.now.mono_ms + wait + cx.site.jitter(wait.max(RETRY_MS)));
+        self.link.failures += 1;
+    }
+
+    pub(super) fn retry(&mut self, cx: &mut Cx<'_>) {
+        if self.link.lost_at.is_some_and(|at| cx.now.mono_ms > at + RETENTION_MS) {
+            cx.log(format!("link {}: given up", self.room));
+            return self.end(Sign::Refused, cx);
+        }
+        if self.sign(Sign::Retry, cx) {
+            self.register(cx);
+        }
+    }
+
+    /// A join to a room whose link has ended with its last local session.
+    pub(super) fn register_anew(&mut self, cx: &mut Cx<'_>) {
+        if self.sign(Sign::Joined, cx) {
+            self.register(cx);
+        }
+    }
+
+    /// The last local session has left, which ended the link at the primary too. All that was relayed has had its outcome.
+    pub(super) fn fall_dormant(&mut self, cx: &mut Cx<'_>) {
+        if self.sign(Sign::Emptied, cx) {
+            let changes = self.outbox.clear(&self.room);
+            cx.keep(changes);
+            self.outbox = Outbox::new(cx.site.name());
+            self.seats.clear();
+        }
+    }
+
+    /// The grace period is over.
+    pub(super) fn withdraw(&mut self, cx: &mut Cx<'_>) {
+        if let Some(epoch) = self.link.epoch.take() {
+            let withdraw = Withdraw { epoch: Some(epoch) }.element();
+            cx.ask(&self.room, "set", withdraw, Asked::Withdrawal(self.room.clone()));
+        }
+        self.sign(Sign::Expired, cx);
+    }
+
+    /// The primary serves the users of this site itself from now on: they notice nothing.
+    pub(super) fn revoked(&mut self, cx: &mut Cx<'_>) {
+        cx.log(format!("link {}: revoked", self.room));
+        self.sessions.clear();
+        self.gone.clear();
+        let changes = self.outbox.clear(&self.room);
+        cx.keep(changes);
+        self.end(Sign::Refused, cx);
+    }
+
+    /// No replica of this room any more: whoever is here is told, whatever waits goes on.
+    fn end(&mut self, sign: Sign, cx: &mut Cx<'_>) {
+        self.remove_all(cx);
+        self.drop_older(cx);
+        let users: Vec<Jid> = self.joins.keys().cloned().collect();
+        for user in users {
+            self.forget_join(&user, cx);
+        }
+        let unsent = self.outbox.drain(&self.room);
+        self.give_back(unsent, cx);
+        let end = Output::Audience { audience: self.audience, member: self.room.clone(), change: AudienceChange::End };
+        cx.out.push(end);
+        (self.link.epoch, self.link.asked) = (None, None);
+        self.sign(sign, cx);
+    }
+
+    fn drop_older(&mut self, cx: &mut Cx<'_>) {
+        for mut outbox in std::mem::take(&mut self.older) {
+            cx.log(format!("link {}: {} of before a restart were not taken", self.room, outbox.len()));
+            let unsent = outbox.drain(&self.room);
+            self.give_back(unsent, cx);
+        }
+    }
+
+    /// Tells every local session that it is out for a technical reason.
+    fn remove_all(&mut self, cx: &mut Cx<'_>) {
+        let all: Vec<Jid> = self.sessions.keys().cloned().collect();
+        for jid in all {
+            self.take_out(&jid, &Parting::with([Status::FAILURE]), cx);
+        }
+        self.gone.clear();
+        self.seats.clear();
+    }
+}
+
+/// How long an answer is waited for: the primary's own `PENDING_MS`, and the way.
+pub(super) const ANSWER_MS: u64 = 15_000;
+/// How long a snapshot may take.
+pub(super) const SNAPSHOT_MS: u64 = 60_000;
+/// How long a room that refused is left alone.
+pub(super) const PLAIN_MS: u64 = 600_000;
+/// How long users stay in a room that cannot be reached.
+pub(super) const RETENTION_MS: u64 = 86_400_000;
+/// The first wait between attempts; each further one is twice as long.
+const RETRY_MS: u64 = 500;
+/// The longest.
+const RETRY_MS_MAX: u64 = 60_000;
+/// Missed messages taken at a time.
+const PAGE_STANZAS: u32 = 100;
+/// The same in bytes.
+const PAGE_BYTES: u32 = 65_536;
+
+const _: () = assert!(ANSWER_MS > intent::HELD_MS, "a primary waits as long for a join as a user does for a service");

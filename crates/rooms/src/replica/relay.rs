@@ -1,0 +1,155 @@
+//! What local users send to a room, XEP-0282 4.8: relayed with `from` untouched.
+//!
+//! What changes the room (join, leave, presence, nick, message to all) is marked and goes through the outbox; everything
+//! else is between the user and the room and passes. The replica judges none of it.
+
+use super::keepalive;
+use super::life::Life;
+use super::mirror::{Join, Mirror};
+use super::outbox::leave_of;
+use super::site::Cx;
+use crate::room::payload_of;
+use crate::wire::UpMark;
+use std::collections::VecDeque;
+use xmpp::stanza::iq_result;
+use xmpp::{Element, Jid, ns};
+
+/// Whether this asks to enter a room, XEP-0045 7.2.1.
+pub(super) fn is_join(stanza: &Element, to: &Jid) -> bool {
+    stanza.name() == "presence"
+        && stanza.get("type").is_none()
+        && to.local().is_some()
+        && to.resource().is_some()
+        && stanza.has_child("x", ns::MUC)
+}
+
+/// What a user's stanza is to the room.
+enum Sent {
+    /// Directed presence of somebody who is not in it, or who believes not to be.
+    Join,
+    /// Presence of an occupant.
+    Presence,
+    /// A message to all.
+    Message,
+    /// Unavailable presence of an occupant or of somebody about to be one.
+    Leave,
+    /// An error of an occupant's client that shows it is not there any more.
+    Ghost,
+    /// Anything else.
+    Other,
+}
+
+impl Mirror {
+    /// A local user's stanza to the room or to an occupant.
+    pub(super) fn relay(&mut self, stanza: Element, from: &Jid, to: &Jid, cx: &mut Cx<'_>) {
+        let sent = self.kind_of(&stanza, from, to);
+        match self.life {
+            Life::Asking => return self.hold(stanza, from, to, cx),
+            Life::Plain | Life::Over => return cx.pass(to, stanza),
+            Life::Dormant if matches!(sent, Sent::Join) => self.register_anew(cx),
+            Life::Dormant => return cx.pass(to, stanza),
+            _ => {}
+        }
+        let stanza = stanza.attr("from", from.as_str()).attr("to", to.as_str());
+        match sent {
+            Sent::Join => self.relay_join(stanza, from, cx),
+            Sent::Presence => {
+                if let Some(session) = self.sessions.get_mut(from) {
+                    session.payload = payload_of(&stanza);
+                }
+                self.submit(stanza, cx);
+            }
+            Sent::Message => drop(self.submit(stanza, cx)),
+            Sent::Leave => self.relay_leave(stanza, from, cx),
+            Sent::Ghost => {
+                let Some(session) = self.sessions.get(from) else { return };
+                let leave = leave_of(from, &session.nick.in_room(&self.room));
+                self.relay_leave(leave, from, cx);
+            }
+            Sent::Other if self.answers_itself(&stanza, from, to) => cx.pass(from, iq_result(&stanza)),
+            Sent::Other => cx.up(to, stanza),
+        }
+    }
+
+    fn kind_of(&self, stanza: &Element, from: &Jid, to: &Jid) -> Sent {
+        let (inside, asks) = (self.sessions.contains_key(from), self.joins.contains_key(from));
+        match (stanza.name(), stanza.get("type")) {
+            ("presence", None) if to.resource().is_none() => {
+                if inside {
+                    Sent::Presence
+                } else {
+                    Sent::Other
+                }
+            }
+            ("presence", None) if !inside || stanza.has_child("x", ns::MUC) => Sent::Join,
+            ("presence", None) => Sent::Presence,
+            ("presence", Some("unavailable")) if inside || asks => Sent::Leave,
+            ("message", Some("groupchat")) if to.is_bare() && (inside || asks) => Sent::Message,
+            ("message" | "presence", Some("error")) if inside && keepalive::is_gone(stanza) => Sent::Ghost,
+            _ => Sent::Other,
+        }
+    }
+
+    /// Each join permits one ENTER.
+    fn relay_join(&mut self, stanza: Element, from: &Jid, cx: &mut Cx<'_>) {
+        if self.joins.len() >= JOINS_MAX && !self.joins.contains_key(from) {
+            // Whom the primary serves itself is not this site's to count.
+            let Some(to) = stanza.get("to").and_then(|to| Jid::new(to).ok()) else { return };
+            return cx.up(&to, stanza);
+        }
+        if self.submit(stanza.clone(), cx) {
+            let behind = self.joins.remove(from).map_or_else(VecDeque::new, |join| join.behind);
+            self.joins.insert(from.clone(), Join { stanza, behind });
+        }
+    }
+
+    /// Leaving works whether the primary is reached or not: it is told when it is.
+    fn relay_leave(&mut self, stanza: Element, from: &Jid, cx: &mut Cx<'_>) {
+        let payload = payload_of(&stanza);
+        if self.submit(stanza, cx) && !self.relays() {
+            self.joins.remove(from);
+            self.leave_cut_off(from, payload, cx);
+        }
+    }
+
+    /// While the primary is not reached a client that asks whether it is still in (XEP-0410) is told so from here.
+    fn answers_itself(&self, stanza: &Element, from: &Jid, to: &Jid) -> bool {
+        !self.relays()
+            && stanza.name() == "iq"
+            && stanza.get("type") == Some("get")
+            && stanza.has_child("ping", ns::PING)
+            && self.sessions.get(from).is_some_and(|session| to.resource() == Some(session.nick.as_str()))
+    }
+
+    /// An error on its way to a local user. One for what was relayed is its outcome; one that only says that the primary was
+    /// not reached is the replica's to deal with, since the outbox has the stanza.
+    pub(super) fn error_for(&mut self, stanza: Element, mark: Option<UpMark>, from: &Jid, to: &Jid, cx: &mut Cx<'_>) {
+        let unreachable = keepalive::is_unreachable(&stanza);
+        let ours = mark.is_some() || stanza.name() == "presence" || from.is_bare();
+        let waits = self.life == Life::Registering && self.link.fresh;
+        if unreachable && ours && !waits && (self.sessions.contains_key(to) || self.joins.contains_key(to)) {
+            return self.lost(cx);
+        }
+        if let Some(mark) = mark.filter(|_| !unreachable) {
+            self.acknowledged(&mark.outbox, mark.n, cx);
+        }
+        let join_refused = stanza.name() == "presence";
+        if join_refused {
+            let behind = self.joins.remove(to).into_iter().flat_map(|join| join.behind);
+            cx.pass(to, stanza);
+            behind.for_each(|stanza| cx.pass(to, stanza));
+        } else {
+            cx.pass(to, stanza);
+        }
+    }
+
+    /// An error for something of the replica's own that was not a request.
+    pub(super) fn bounced(&mut self, stanza: &Element, cx: &mut Cx<'_>) {
+        if keepalive::is_unreachable(stanza) {
+            self.lost(cx);
+        }
+    }
+}
+
+/// Most unanswered joins per room; whoever comes on top is served by the room itself.
+const JOINS_MAX: usize = 10_000;

@@ -1,0 +1,127 @@
+//! The stored seats, XEP-0282 4.7: who is in the room, as those who enter here are told, and who may see real JIDs.
+
+use super::mirror::{Mirror, Session};
+use super::site::Cx;
+use crate::names::{Affiliation, Nick, Role};
+use crate::wire::SeatJid;
+use machine::{AudienceChange, Class, Output};
+use std::collections::{BTreeMap, BTreeSet};
+use xmpp::{Element, Jid, ns};
+
+/// Everybody in the room, in the order a roster is sent: by nick, as at the primary.
+pub(super) type Seats = BTreeMap<Nick, Seat>;
+
+/// One occupant as mirrored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Seat {
+    /// Show, status, caps and the like.
+    pub payload: Vec<Element>,
+    pub affiliation: Affiliation,
+    pub role: Role,
+    /// Only while somebody here may see it.
+    pub jid: Option<String>,
+    pub occupant_id: Option<String>,
+}
+
+impl Seat {
+    /// Reads an occupant's presence; `None` when it says no role.
+    pub fn of(presence: &Element) -> Option<Seat> {
+        let item = item_of(presence)?;
+        let said = |child: &&Element| !matches!(child.ns(), ns::MUC_USER | ns::OCCUPANT_ID);
+        Some(Seat {
+            payload: presence.children().filter(said).cloned().collect(),
+            affiliation: Affiliation::parse(item.get("affiliation")?)?,
+            role: Role::parse(item.get("role")?)?,
+            jid: item.get("jid").map(str::to_owned),
+            occupant_id: presence
+                .get_child("occupant-id", ns::OCCUPANT_ID)
+                .and_then(|o| o.get("id"))
+                .map(str::to_owned),
+        })
+    }
+
+    /// The presence by which somebody learns of it, XEP-0045 7.2.2.
+    pub fn presence(&self, from: &Jid, class: Class) -> Element {
+        let stanza = Element::stanza("presence").attr("from", from.as_str()).with(self.payload.iter().cloned());
+        self.marked(stanza, self.role, class)
+    }
+
+    /// The presence by which it is no longer there, XEP-0045 7.14.
+    pub fn unavailable(&self, from: &Jid, payload: Vec<Element>, class: Class) -> Element {
+        let stanza = Element::stanza("presence").attr("from", from.as_str()).attr("type", "unavailable").with(payload);
+        self.marked(stanza, Role::None, class)
+    }
+
+    fn marked(&self, stanza: Element, role: Role, class: Class) -> Element {
+        let item = Element::new("item", ns::MUC_USER)
+            .attr("affiliation", self.affiliation.as_str())
+            .attr("role", role.as_str())
+            .attr_opt("jid", self.jid.as_ref().filter(|_| class == Class::Jids));
+        let id = self.occupant_id.as_ref().map(|id| Element::new("occupant-id", ns::OCCUPANT_ID).attr("id", id));
+        stanza.child(Element::new("x", ns::MUC_USER).child(item)).with(id)
+    }
+}
+
+impl Mirror {
+    /// Whether others see this occupant at all (`muc#roomconfig_presencebroadcast`).
+    pub(super) fn shows(&self, seat: &Seat) -> bool {
+        seat.role == Role::Moderator || self.config.broadcast.contains(&seat.role)
+    }
+
+    /// Whether an occupant may see real JIDs, XEP-0045 4.2.
+    pub(super) fn class_of(&self, seat: Option<&Seat>) -> Class {
+        let moderates = seat.is_some_and(|seat| seat.role == Role::Moderator);
+        if self.config.whois_anyone || moderates { Class::Jids } else { Class::Plain }
+    }
+
+    /// The local sessions of an occupant, in the order they entered.
+    pub(super) fn sessions_of(&self, nick: &Nick) -> Vec<Jid> {
+        let mut own: Vec<(&Jid, &Session)> =
+            self.sessions.iter().filter(|(_, session)| session.nick == *nick).collect();
+        own.sort_by_key(|(_, session)| session.entry);
+        own.into_iter().map(|(jid, _)| jid.clone()).collect()
+    }
+
+    /// Nicks whose only sessions left while the primary was not reached: gone here, not yet gone there.
+    pub(super) fn hidden(&self) -> BTreeSet<Nick> {
+        let left = self.gone.values().map(|session| session.nick.clone());
+        left.filter(|nick| !self.sessions.values().any(|session| session.nick == *nick)).collect()
+    }
+
+    /// Real addresses from the primary: kept, and told to nobody.
+    pub(super) fn learn_jids(&mut self, jids: Vec<SeatJid>) {
+        let seats = match &mut self.link.staging {
+            Some(staging) => &mut staging.seats,
+            None => &mut self.seats,
+        };
+        for SeatJid { nick, jid } in jids {
+            if let Some(seat) = seats.get_mut(&nick) {
+                seat.jid = Some(jid.to_string());
+            }
+        }
+    }
+
+    /// Brings what each session may see in line with roles and configuration, and forgets real JIDs once nobody here
+    /// may see them.
+    pub(super) fn reclass(&mut self, cx: &mut Cx<'_>) {
+        let mut entitled = self.config.whois_anyone;
+        let wanted: Vec<(Jid, Class)> =
+            self.sessions.iter().map(|(jid, s)| (jid.clone(), self.class_of(self.seats.get(&s.nick)))).collect();
+        for (member, class) in wanted {
+            entitled |= class == Class::Jids;
+            let Some(session) = self.sessions.get_mut(&member) else { continue };
+            if std::mem::replace(&mut session.class, class) != class {
+                let change = AudienceChange::In(class);
+                cx.out.push(Output::Audience { audience: self.audience, member, change });
+            }
+        }
+        if !entitled {
+            self.seats.values_mut().for_each(|seat| seat.jid = None);
+        }
+    }
+}
+
+/// The item that says what an occupant is, XEP-0045 7.2.2.
+pub(super) fn item_of(presence: &Element) -> Option<&Element> {
+    presence.get_child("x", ns::MUC_USER)?.get_child("item", ns::MUC_USER)
+}

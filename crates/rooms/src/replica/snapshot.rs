@@ -1,0 +1,230 @@
+//! Roster and history at the start, XEP-0282 4.3 and 4.4, and what of them is news after a loss.
+//!
+//! A snapshot is applied whole or not at all. After a loss those who stayed are shown the net difference of the
+//! rosters, and told once what was said meanwhile.
+
+use super::leave::Parting;
+use super::life::Sign;
+use super::mirror::Mirror;
+use super::roster::{Seat, Seats};
+use super::site::Cx;
+use crate::names::{Nick, Status};
+use crate::room::{Past, add_statuses, is_subject, without_jids};
+use crate::wire::{At, Granted, Kind, RoomConfig, Verdict};
+use machine::{Change, Class, Output};
+use std::collections::BTreeMap;
+use xmpp::{Element, Jid, Shared, ns};
+
+/// A snapshot as far as it has come.
+#[derive(Debug)]
+pub(super) struct Staging {
+    granted: Granted,
+    pub config: Option<RoomConfig>,
+    pub seats: Seats,
+    /// History or what was missed, oldest first.
+    past: Vec<Past>,
+    /// The subject, where it has come; `None` inside for one that was never set.
+    subject: Option<Option<Past>>,
+}
+
+impl Staging {
+    pub fn new(granted: Granted) -> Staging {
+        Staging { granted, config: None, seats: BTreeMap::new(), past: Vec::new(), subject: None }
+    }
+}
+
+impl Mirror {
+    pub(super) fn stage(&mut self, change: impl FnOnce(&mut Staging), cx: &mut Cx<'_>) {
+        match &mut self.link.staging {
+            Some(staging) if staging.seats.len() < SEATS_MAX && staging.past.len() < PAST_MAX => change(staging),
+            _ => {
+                cx.log(format!("link {}: the snapshot is larger than allowed", self.room));
+                self.lost(cx);
+            }
+        }
+    }
+
+    pub(super) fn stage_seat(&mut self, presence: &Element, cx: &mut Cx<'_>) {
+        let nick = presence.get("from").and_then(|from| Jid::new(from).ok()).as_ref().and_then(Nick::of);
+        if let (Some(nick), Some(seat)) = (nick, Seat::of(presence)) {
+            self.stage(|staging| drop(staging.seats.insert(nick, seat)), cx);
+        }
+    }
+
+    pub(super) fn stage_past(&mut self, said_ms: Option<i64>, at: &At, stanza: Element, cx: &mut Cx<'_>) {
+        let past = said_ms.map(|said_ms| self.past_of(stanza, at.seq.unwrap_or_default(), said_ms));
+        match (at.kind, past) {
+            (Kind::Subject, past) => self.stage(|staging| staging.subject = Some(past), cx),
+            (_, Some(past)) => self.stage(|staging| staging.past.push(past), cx),
+            (_, None) => {}
+        }
+    }
+
+    /// The snapshot is whole.
+    pub(super) fn synced(&mut self, seq: u64, cx: &mut Cx<'_>) {
+        let Some(staging) = self.link.staging.take() else { return };
+        self.sign(Sign::Synced, cx);
+        if let Some(config) = staging.config {
+            self.config = config;
+        }
+        self.judged(&staging.granted, cx);
+        let before = std::mem::replace(&mut self.seats, staging.seats);
+        let after = self.seats.clone();
+        self.show_difference(&before, &after, cx);
+        self.reclass(cx);
+        self.catch_up(&staging.granted, staging.past, cx);
+        if let Some(subject) = staging.subject {
+            self.show_subject(subject, cx);
+        }
+        if let Some(place) = &mut self.link.place {
+            place.seq = place.seq.max(seq);
+        }
+        let mut changes = vec![self.meta_change()];
+        let kept_ms = i64::from(cx.site.config.mirror_days) * 86_400_000;
+        changes.push(Change::TrimArchive { archive: self.archive(), before_ms: cx.now.unix_ms - kept_ms });
+        cx.keep(changes);
+    }
+
+    /// What became of those who were here: told to whom it concerns.
+    fn judged(&mut self, granted: &Granted, cx: &mut Cx<'_>) {
+        if self.link.fresh {
+            return;
+        }
+        for seat in &granted.seats {
+            let Verdict::Removed(removed) = &seat.verdict else {
+                // Renamed while the link was down.
+                if let Some(session) = self.sessions.get_mut(&seat.jid) {
+                    session.nick = seat.nick.clone();
+                }
+                continue;
+            };
+            self.gone.remove(&seat.jid);
+            let parting = Parting {
+                statuses: vec![removed.status],
+                actor: removed.actor.clone(),
+                reason: removed.reason.clone(),
+                payload: Vec::new(),
+            };
+            self.take_out(&seat.jid, &parting, cx);
+        }
+        let unnamed: Vec<Jid> =
+            self.sessions.keys().filter(|jid| !granted.seats.iter().any(|seat| seat.jid == **jid)).cloned().collect();
+        for jid in unnamed {
+            self.take_out(&jid, &Parting::with([Status::FAILURE]), cx);
+        }
+    }
+
+    /// Shows those who stayed the net difference: who is gone, who has another name, who is new, who has changed.
+    fn show_difference(&self, before: &Seats, after: &Seats, cx: &mut Cx<'_>) {
+        if self.sessions.is_empty() {
+            return;
+        }
+        let hidden = self.hidden();
+        let renamed = renamings(before, after);
+        for (nick, seat) in before.iter().filter(|(nick, seat)| !after.contains_key(*nick) && self.shows(seat)) {
+            let from = nick.in_room(&self.room);
+            let mut stanza = seat.unavailable(&from, Vec::new(), Class::Jids);
+            if let Some(new) = renamed.get(nick) {
+                name_new(&mut stanza, new, seat);
+            }
+            self.show_seat(&stanza, renamed.get(nick).unwrap_or(nick), cx);
+        }
+        for (nick, seat) in after {
+            let changed = before.get(nick).is_none_or(|known| known.presence_differs(seat));
+            if changed && self.shows(seat) && !hidden.contains(nick) {
+                let stanza = seat.presence(&nick.in_room(&self.room), Class::Jids);
+                self.show_seat(&stanza, nick, cx);
+            }
+        }
+    }
+
+    fn show_seat(&self, stanza: &Element, of: &Nick, cx: &mut Cx<'_>) {
+        let own = self.sessions_of(of);
+        self.broadcast(stanza, own.clone(), cx);
+        for to in own {
+            let class = self.class_of(self.seats.get(of));
+            let mut own_stanza = match class {
+                Class::Jids => stanza.clone(),
+                Class::Plain => without_jids(stanza).unwrap_or_else(|| stanza.clone()),
+            };
+            add_statuses(&mut own_stanza, &[Status::SELF]);
+            cx.pass(&to, own_stanza);
+        }
+    }
+
+    /// What was said: kept, and told once to those who were here and have not been told.
+    fn catch_up(&mut self, granted: &Granted, past: Vec<Past>, cx: &mut Cx<'_>) {
+        let told = self.link.place.as_ref().map_or(0, |place| place.seq);
+        if self.link.fresh {
+            self.archive_rows(&past, cx);
+            return self.past.replace(past.into_iter().filter(|p| !is_subject(p.stanza.element())).collect());
+        }
+        if !granted.missed && granted.seq > told {
+            self.tell_gap(cx);
+        }
+        for missed in past.into_iter().filter(|past| past.seq > told) {
+            let stanza = missed.delayed(&self.room);
+            if !self.sessions.is_empty() {
+                let (plain, jids) = (Some(stanza.clone()), Some(stanza));
+                cx.out.push(Output::Broadcast { audience: self.audience, plain, jids, except: Vec::new() });
+            }
+            self.remember(missed, cx);
+        }
+    }
+
+    /// Says that what was said while the link was down is not all there.
+    fn tell_gap(&mut self, cx: &mut Cx<'_>) {
+        let text = "This server was cut off from the room. What was said long ago may be missing here.";
+        let gap = Element::stanza("message")
+            .attr("from", self.room.as_str())
+            .attr("type", "groupchat")
+            .child(Element::new("body", ns::CLIENT).text(text));
+        self.broadcast(&gap, Vec::new(), cx);
+    }
+
+    /// Takes the subject over, and shows it where it has changed otherwise than by a message that was told.
+    fn show_subject(&mut self, subject: Option<Past>, cx: &mut Cx<'_>) {
+        let id = |past: &Option<Past>| past.as_ref().map(|past| past.id.clone());
+        let changed = id(&self.past.subject) != id(&subject);
+        self.past.subject = subject;
+        if changed && !self.link.fresh && !self.sessions.is_empty() {
+            let stanza: Shared = self.past.subject_stanza(&self.room);
+            let (plain, jids) = (Some(stanza.clone()), Some(stanza));
+            cx.out.push(Output::Broadcast { audience: self.audience, plain, jids, except: Vec::new() });
+        }
+    }
+}
+
+impl Seat {
+    /// Whether those who know the one must be told of the other; real JIDs are no news to anybody.
+    fn presence_differs(&self, other: &Seat) -> bool {
+        self.payload != other.payload || self.affiliation != other.affiliation || self.role != other.role
+    }
+}
+
+/// Who has another name now, by occupant-id (XEP-0421).
+fn renamings(before: &Seats, after: &Seats) -> BTreeMap<Nick, Nick> {
+    let new: BTreeMap<&str, &Nick> = after
+        .iter()
+        .filter(|(nick, _)| !before.contains_key(*nick))
+        .filter_map(|(nick, seat)| Some((seat.occupant_id.as_deref()?, nick)))
+        .collect();
+    let renamed =
+        |(nick, seat): (&Nick, &Seat)| Some((nick.clone(), (*new.get(seat.occupant_id.as_deref()?)?).clone()));
+    before.iter().filter(|(nick, _)| !after.contains_key(*nick)).filter_map(renamed).collect()
+}
+
+/// Makes an unavailable presence one of a nick change, XEP-0045 7.6.
+fn name_new(stanza: &mut Element, new: &Nick, seat: &Seat) {
+    let item = stanza.get_child_mut("x", ns::MUC_USER).and_then(|x| x.get_child_mut("item", ns::MUC_USER));
+    if let Some(item) = item {
+        item.set("role", seat.role.as_str());
+        item.set("nick", new.as_str());
+    }
+    add_statuses(stanza, &[Status::NICK_CHANGE]);
+}
+
+/// Most seats in a room that is mirrored here.
+const SEATS_MAX: usize = 100_000;
+/// Most messages in one snapshot.
+const PAST_MAX: usize = 100_000;

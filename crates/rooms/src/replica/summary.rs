@@ -1,0 +1,58 @@
+//! What an operator is shown of the links: `link list`, metrics.
+
+use super::Replica;
+use super::life::Life;
+use machine::Now;
+use xmpp::Jid;
+
+/// One room's link as an operator sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkSummary {
+    /// The room.
+    pub room: Jid,
+    /// `asking`, `registering`, `syncing`, `live`, `suspect`, `split`, `dormant` or `plain`.
+    pub state: &'static str,
+    /// Since when, Unix milliseconds.
+    pub since_ms: i64,
+    /// Local sessions in the room.
+    pub sessions: usize,
+    /// Stanzas whose outcome is not known.
+    pub outbox: usize,
+    /// Milliseconds since the service was heard of.
+    pub lag_ms: u64,
+    /// Registrations after a loss.
+    pub resumes: u64,
+    /// Registrations the primary refused, and ENTERs refused here.
+    pub refusals: u64,
+}
+
+impl Replica {
+    /// All links, by room.
+    pub fn links(&self, now: Now) -> Vec<LinkSummary> {
+        let suspect_ms = self.site.config.suspect_seconds * 1000;
+        let summary = |mirror: &super::Mirror| {
+            let split = mirror.link.lost_at.is_some_and(|at| now.mono_ms >= at + suspect_ms);
+            let service = self.site.services.get(mirror.room.domain());
+            LinkSummary {
+                room: mirror.room.clone(),
+                state: match mirror.life {
+                    Life::Suspect | Life::Registering if split => "split",
+                    Life::Suspect => "suspect",
+                    Life::Asking => "asking",
+                    Life::Registering => "registering",
+                    Life::Syncing => "syncing",
+                    Life::Live => "live",
+                    Life::Dormant => "dormant",
+                    Life::Plain | Life::Over => "plain",
+                },
+                since_ms: mirror.since.unix_ms,
+                sessions: mirror.sessions.len(),
+                outbox: mirror.outbox.len() + mirror.older.iter().map(|outbox| outbox.len()).sum::<usize>(),
+                lag_ms: service.map_or(0, |service| service.silent_ms(now)),
+                resumes: mirror.resumes,
+                refusals: mirror.refusals,
+            }
+        };
+        self.mirrors.values().map(summary).collect()
+    }
+}
