@@ -64,19 +64,9 @@ impl Room {
         self.give_up_if_empty(cx.now);
     }
 
-    /// Takes a whole seat out and tells everybody; between the two `then` runs (8.2: the one who asked is answered).
-    pub fn take_seat_out(
-        &mut self,
-        nick: &Nick,
-        removal: &Removal,
-        cx: &mut Cx<'_>,
-        then: impl FnOnce(&mut Room, &mut Cx<'_>),
-    ) {
-        let sessions: Vec<Jid> =
-            self.occupants.get(nick).into_iter().flat_map(|o| &o.sessions).map(|s| s.jid.clone()).collect();
-        let gone = self.dismiss_sessions(nick, &sessions, removal, cx);
-        then(self, cx);
-        if let Some(gone) = gone {
+    /// Takes a whole seat out and tells everybody.
+    pub fn take_seat_out(&mut self, nick: &Nick, removal: &Removal, cx: &mut Cx<'_>) {
+        if let Some(gone) = self.dismiss_seat(nick, removal, cx) {
             self.tell_gone(gone, cx);
         }
     }

@@ -13,6 +13,11 @@
 //! | `message` | 7.4 messages to all |
 //! | `subject` | 8.1 the subject |
 //! | `history` | 7.2.13 to 7.2.15 what was said before |
+//! | `private` | 7.5 private messages, 16.4 iqs between occupants, XEP-0410 |
+//! | `invite` | 7.8 |
+//! | `voice` | 7.13 and 8.6 |
+//! | `admin`, `privileges`, `affairs` | 8 and 9: what is asked, who may, and how it is done |
+//! | `archive` | XEP-0313 |
 //! | `owner` | 10 the owner's form, and the room's end |
 //! | `config_form`, `status` | 15.5.3 the form; 10.2.1 what its change tells all |
 //! | `disco` | 6.4 and 6.5 |
@@ -24,7 +29,10 @@
 //! A room is entered by direct occupants (plain XEP-0045) and by those behind a replica; the files here do not care
 //! which: [`tell`] does.
 
+mod admin;
 mod admit;
+mod affairs;
+mod archive;
 mod config;
 mod config_form;
 mod create;
@@ -33,6 +41,7 @@ mod enter;
 mod ghost;
 mod history;
 mod ids;
+mod invite;
 mod keep;
 mod leave;
 mod message;
@@ -40,6 +49,8 @@ mod nick;
 mod owner;
 mod pending;
 mod presence;
+mod private;
+mod privileges;
 mod refuse;
 mod route;
 mod status;
@@ -47,11 +58,12 @@ mod subject;
 mod tell;
 #[cfg(test)]
 pub(crate) mod tests;
+mod voice;
 
 use crate::names::{Affiliation, Nick, Role};
 use crate::primary::{Links, Up};
 use crate::service::PrimaryConfig;
-use machine::{AudienceId, Change, Gate, Now, Output, Token};
+use machine::{AudienceId, Change, Gate, Now, Output, QueryId, Token};
 use rand_chacha::ChaCha12Rng;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -96,6 +108,12 @@ pub(crate) struct Room {
     pub waiting: VecDeque<Waiting>,
     /// Messages told on condition that they become durable, oldest first.
     pub unsure: VecDeque<Unsure>,
+    /// Iqs passed on to occupants, by the id they were given.
+    pub passed: BTreeMap<String, private::Passed>,
+    /// Queries of the archive under way.
+    pub readings: BTreeMap<QueryId, archive::Reading>,
+    /// The lower half of the last query's number.
+    pub last_query: u32,
     /// Sessions of before a restart that have not been told yet.
     pub lost: Vec<Lost>,
     /// An empty temporary room is not given up before (monotonic milliseconds); 0 for at once.

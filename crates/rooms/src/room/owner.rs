@@ -82,7 +82,7 @@ impl Room {
         let strangers = self.occupants.values().filter(|o| o.affiliation < Affiliation::Member);
         let nicks: Vec<Nick> = strangers.map(|o| o.nick.clone()).collect();
         for nick in &nicks {
-            self.take_seat_out(nick, &Removal::with([Status::MEMBERS_ONLY]), cx, |_, _| {});
+            self.take_seat_out(nick, &Removal::with([Status::MEMBERS_ONLY]), cx);
         }
     }
 

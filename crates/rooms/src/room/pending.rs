@@ -3,7 +3,9 @@
 //! One at a time: it is persisted, what comes meanwhile waits, then it is applied and announced, or refused with nothing
 //! changed.
 
+use super::affairs::Affairs;
 use super::enter::Entry;
+use super::invite::Invitation;
 use super::owner::Destruction;
 use super::{Config, Cx, Life, Room};
 use crate::primary::Up;
@@ -28,6 +30,10 @@ pub(crate) enum Apply {
     Creation(Box<Entry>),
     /// 10.2: the room is configured, and open from now on.
     Config(Box<Config>),
+    /// 8 and 9: affiliations, and roles asked for along with them.
+    Affairs(Affairs),
+    /// 7.8.2: the invited are members now.
+    Invitations(Vec<Invitation>),
     /// 10.9: the room is at its end.
     Destruction(Destruction),
 }
@@ -95,6 +101,8 @@ impl Room {
         match apply {
             Apply::Creation(entry) => self.created(*entry, cx),
             Apply::Config(config) => self.configured(*config, request, cx),
+            Apply::Affairs(affairs) => self.carry_out(&affairs, request, cx),
+            Apply::Invitations(invitations) => self.send_invitations(invitations, cx),
             Apply::Destruction(destruction) => self.destroyed(&destruction, request, cx),
         }
     }

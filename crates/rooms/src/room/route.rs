@@ -6,8 +6,9 @@ use super::{Cx, Life, Room, Via};
 use crate::names::Affiliation;
 use crate::names::Nick;
 use crate::service::RoomSummary;
-use machine::{ArchivePage, AudienceChange, Change, Now, Output, QueryId};
-use xmpp::stanza::Condition;
+use machine::{AudienceChange, Change, Now, Output};
+use xmpp::stanza::form::Form;
+use xmpp::stanza::{Condition, iq_result};
 use xmpp::{Element, Jid, ns};
 
 /// What remains to be done for a room that is over.
@@ -40,12 +41,14 @@ impl Room {
     pub fn next_timeout(&self) -> Option<u64> {
         let told = self.lost.iter().any(|lost| lost.via == Via::Direct).then_some(0);
         let given_up = (self.is_idle() && self.life != Life::Over).then_some(self.kept_until_ms);
-        [told, given_up].into_iter().flatten().min()
+        let passed = self.passed.values().map(|passed| passed.until_ms).min();
+        [told, given_up, passed].into_iter().flatten().min()
     }
 
     /// The time asked for has come.
     pub fn expire(&mut self, cx: &mut Cx<'_>) {
         self.tell_lost(cx);
+        self.expire_passed(cx);
         self.give_up_if_empty(cx.now);
     }
 
@@ -78,11 +81,6 @@ impl Room {
     /// Whether this user owns the room by its own list.
     pub fn is_owned_by(&self, bare: &Jid) -> bool {
         self.affiliations.get(bare).is_some_and(|known| known.affiliation == Affiliation::Owner)
-    }
-
-    /// The answer to a query.
-    pub fn rows(&mut self, id: QueryId, page: Option<ArchivePage>, cx: &mut Cx<'_>) {
-        self.link_rows(id, page, cx);
     }
 
     fn is_idle(&self) -> bool {
@@ -118,7 +116,7 @@ impl Room {
 
     fn handle_message(&mut self, from: &Jid, to: &Jid, stanza: &Element, cx: &mut Cx<'_>) {
         if stanza.get("type") == Some("error") {
-            return self.bounced(from, stanza, cx);
+            return self.handle_error(from, to, stanza, cx);
         }
         if matches!(self.life, Life::Unborn | Life::Locked) {
             // 16.2: not yet unlocked is not yet there.
@@ -126,31 +124,58 @@ impl Room {
         }
         match (Nick::of(to), stanza.get("type")) {
             (None, Some("groupchat")) => self.handle_groupchat(from, stanza, cx),
-            (None, _) => self.refuse(stanza, Condition::BadRequest, cx),
+            (None, _) => self.handle_request(from, stanza, cx),
             // 7.5: the recipient's client would take it for one to all.
             (Some(_), Some("groupchat")) => self.refuse(stanza, Condition::BadRequest, cx),
-            (Some(_), _) => self.refuse(stanza, Condition::ItemNotFound, cx),
+            (Some(nick), _) => self.handle_private(from, &nick, stanza, cx),
+        }
+    }
+
+    /// A message to the room that is not for all: an invitation, the answer to one, a word about voice.
+    fn handle_request(&mut self, from: &Jid, stanza: &Element, cx: &mut Cx<'_>) {
+        let x = stanza.get_child("x", ns::MUC_USER);
+        if let Some(x) = x.filter(|x| x.has_child("invite", ns::MUC_USER)) {
+            return self.handle_invites(from, stanza, x, cx);
+        }
+        if let Some(decline) = x.and_then(|x| x.get_child("decline", ns::MUC_USER)) {
+            return self.handle_decline(from, stanza, decline, cx);
+        }
+        match Form::find(stanza) {
+            Some(form) if form.form_type() == Some(ns::MUC_REQUEST) => self.handle_voice(from, stanza, &form, cx),
+            _ => self.refuse(stanza, Condition::BadRequest, cx),
+        }
+    }
+
+    /// An error: its sender is gone, or it answers what another occupant sent.
+    fn handle_error(&mut self, from: &Jid, to: &Jid, stanza: &Element, cx: &mut Cx<'_>) {
+        self.bounced(from, stanza, cx);
+        if let Some(nick) = Nick::of(to) {
+            self.pass_error(from, &nick, stanza, cx);
         }
     }
 
     fn handle_iq(&mut self, from: &Jid, to: &Jid, iq: &Element, cx: &mut Cx<'_>) {
         if !matches!(iq.get("type"), Some("get" | "set")) {
-            return;
+            return self.handle_answer(from, iq, cx);
         }
         if self.life == Life::Unborn {
             return self.refuse(iq, Condition::ItemNotFound, cx);
         }
-        let Some(payload) = iq.children().next().filter(|_| to.is_bare()) else {
-            return self.refuse(iq, Condition::ServiceUnavailable, cx);
-        };
+        if let Some(nick) = Nick::of(to) {
+            return self.handle_occupant_iq(from, &nick, iq, cx);
+        }
+        let Some(payload) = iq.children().next() else { return self.refuse(iq, Condition::BadRequest, cx) };
         match (payload.name(), payload.ns(), iq.get("type")) {
             ("query", ns::MUC_OWNER, _) => self.handle_owner(from, iq, payload, cx),
             // 16.2 and 7.2.10: to all but its owner a locked room is not there.
             _ if self.life == Life::Locked && self.affiliation_of(from) != Affiliation::Owner => {
                 self.refuse(iq, Condition::ItemNotFound, cx);
             }
+            ("query", ns::MUC_ADMIN, _) => self.handle_admin(from, iq, payload, cx),
             ("query", ns::DISCO_INFO, Some("get")) => self.handle_info(from, iq, payload, cx),
             ("query", ns::DISCO_ITEMS, Some("get")) => self.handle_items(from, iq, cx),
+            ("query", ns::MAM, _) => self.handle_archive(from, iq, payload, cx),
+            ("ping", ns::PING, Some("get")) => self.answer(from, iq_result(iq), cx),
             _ => self.refuse(iq, Condition::ServiceUnavailable, cx),
         }
     }

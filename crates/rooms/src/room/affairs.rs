@@ -1,0 +1,142 @@
+//! What moderators and admins have decided, carried out: kick (8.2), voice (8.3, 8.4), ban (9.1), membership (9.3, 9.4),
+//! moderators (9.6, 9.7), admins and owners (10.3 to 10.7).
+
+use super::{Affiliated, Cx, Part, Removal, Room};
+use crate::names::{Affiliation, Nick, Role, Status};
+use xmpp::stanza::iq_result;
+use xmpp::{Element, Jid, ns};
+
+/// Judged changes of one request.
+#[derive(Debug, Clone)]
+pub(crate) struct Affairs {
+    /// The nick of whoever asked, when in the room.
+    pub actor: Option<Nick>,
+    pub affairs: Vec<Affair>,
+}
+
+/// One change.
+#[derive(Debug, Clone)]
+pub(crate) enum Affair {
+    Role { nick: Nick, to: Role, reason: Option<String> },
+    Affiliation { jid: Jid, to: Affiliation, reason: Option<String> },
+}
+
+impl Room {
+    /// Carries changes out. Who is kicked goes first, then the one who asked is answered, then all others hear (8.2).
+    pub fn carry_out(&mut self, affairs: &Affairs, request: &Element, cx: &mut Cx<'_>) {
+        let actor = affairs.actor.as_ref().map(Nick::to_string);
+        let mut gone: Vec<Part> = Vec::new();
+        for affair in &affairs.affairs {
+            if let Affair::Role { nick, to: Role::None, reason } = affair {
+                let removal =
+                    Removal { actor: actor.clone(), reason: reason.clone(), ..Removal::with([Status::KICKED]) };
+                gone.extend(self.dismiss_seat(nick, &removal, cx));
+            }
+        }
+        if request.name() == "iq"
+            && let Some(asked) = request.get("from").and_then(|from| Jid::new(from).ok())
+        {
+            self.answer(&asked, iq_result(request), cx);
+        }
+        for part in gone {
+            self.tell_gone(part, cx);
+        }
+        for affair in &affairs.affairs {
+            match affair {
+                Affair::Role { to: Role::None, .. } => {}
+                Affair::Role { nick, to, reason } => self.set_role(nick, *to, reason.as_deref(), cx),
+                Affair::Affiliation { jid, to, reason } => {
+                    self.set_affiliation(jid, *to, reason.clone(), actor.as_deref(), cx);
+                }
+            }
+        }
+        self.give_up_if_empty(cx.now);
+    }
+
+    /// 8.3, 8.4, 9.6, 9.7: another role, told to all.
+    pub fn set_role(&mut self, nick: &Nick, to: Role, reason: Option<&str>, cx: &mut Cx<'_>) {
+        let Some(occupant) = self.occupants.get_mut(nick).filter(|o| o.role != to) else { return };
+        occupant.role = to;
+        self.reclass(nick, cx);
+        self.tell_presence(nick, |item| add_reason(item, reason), cx);
+    }
+
+    fn set_affiliation(
+        &mut self,
+        jid: &Jid,
+        to: Affiliation,
+        reason: Option<String>,
+        actor: Option<&str>,
+        cx: &mut Cx<'_>,
+    ) {
+        let newly_admitted = self.config.members_only && self.affiliation_of(jid) < Affiliation::Member;
+        match to {
+            Affiliation::None => drop(self.affiliations.remove(jid)),
+            affiliation => {
+                self.affiliations.insert(jid.clone(), Affiliated { affiliation, reason: reason.clone() });
+            }
+        }
+        let seats: Vec<Nick> =
+            self.occupants.values().filter(|o| concerns(jid, &o.bare)).map(|o| o.nick.clone()).collect();
+        if seats.is_empty() && newly_admitted && to >= Affiliation::Member && jid.local().is_some() {
+            self.invite_member(jid, reason.as_deref(), cx);
+        }
+        for nick in &seats {
+            self.apply_affiliation(nick, reason.as_deref(), actor, cx);
+        }
+    }
+
+    /// Brings a seat in line with what its user is to the room now.
+    fn apply_affiliation(&mut self, nick: &Nick, reason: Option<&str>, actor: Option<&str>, cx: &mut Cx<'_>) {
+        let Some(occupant) = self.occupants.get(nick) else { return };
+        let (before, to) = (occupant.affiliation, self.affiliation_of(&occupant.bare));
+        let why = match to {
+            Affiliation::Outcast => Some(Status::BANNED),
+            Affiliation::None if self.config.members_only => Some(Status::AFFILIATION_CHANGE),
+            _ => None,
+        };
+        if let Some(why) = why {
+            let removal = Removal {
+                actor: actor.map(str::to_owned),
+                reason: reason.map(str::to_owned),
+                affiliation: Some(to),
+                ..Removal::with([why])
+            };
+            return self.take_seat_out(nick, &removal, cx);
+        }
+        let role = role_after(occupant.role, before, to, self.role_on_entering(to));
+        if let Some(occupant) = self.occupants.get_mut(nick).filter(|_| before != to) {
+            occupant.affiliation = to;
+            occupant.role = role;
+            self.reclass(nick, cx);
+            self.tell_presence(nick, |item| add_reason(item, reason), cx);
+        }
+    }
+
+    /// Dismisses all sessions of a seat; gives what the others are to be told.
+    pub fn dismiss_seat(&mut self, nick: &Nick, removal: &Removal, cx: &mut Cx<'_>) -> Option<Part> {
+        let sessions: Vec<Jid> = self.occupants.get(nick)?.sessions.iter().map(|s| s.jid.clone()).collect();
+        self.dismiss_sessions(nick, &sessions, removal, cx)
+    }
+}
+
+/// 5.1.3, the note: what is gained with an affiliation is fixed; what is lost is what an entrant would not have.
+fn role_after(role: Role, before: Affiliation, to: Affiliation, on_entering: Role) -> Role {
+    match (before, to) {
+        (_, Affiliation::Admin | Affiliation::Owner) => Role::Moderator,
+        (Affiliation::Admin | Affiliation::Owner, _) => on_entering,
+        (before, to) if to > before => role.max(on_entering),
+        _ => role,
+    }
+}
+
+/// Whether an affiliation of `jid` is that of a user; a ban may name a whole domain (9.1).
+fn concerns(jid: &Jid, user: &Jid) -> bool {
+    jid == user || (jid.local().is_none() && jid.domain() == user.domain())
+}
+
+fn add_reason(item: &mut Element, reason: Option<&str>) {
+    if let Some(reason) = reason {
+        item.push(Element::new("reason", ns::MUC_USER).text(reason));
+    }
+}

@@ -1,0 +1,141 @@
+//! What occupants send each other through the room: private messages, XEP-0045 7.5; iqs, 16.4; the self-ping of XEP-0410.
+
+use super::message::clean;
+use super::{Cx, PrivateMessages, Room};
+use crate::names::{Nick, Role};
+use xmpp::stanza::{Condition, StanzaError, iq_result};
+use xmpp::{Element, Jid, ns};
+
+/// An iq passed on to an occupant, whose answer is waited for.
+#[derive(Debug, Clone)]
+pub(crate) struct Passed {
+    /// Who asked, and under which id.
+    pub asker: Jid,
+    pub id: String,
+    /// The occupant's address that was asked.
+    pub asked: Jid,
+    /// The real address it was passed to.
+    pub passed_to: Jid,
+    /// Monotonic milliseconds after which no answer is waited for.
+    pub until_ms: u64,
+}
+
+impl Room {
+    /// 7.5: a private message, to all of the recipient's clients.
+    pub fn handle_private(&mut self, from: &Jid, nick: &Nick, stanza: &Element, cx: &mut Cx<'_>) {
+        let Some(sender) = self.sessions.get(from).and_then(|nick| self.occupants.get(nick)) else {
+            return self.refuse(stanza, Condition::NotAcceptable, cx);
+        };
+        let allowed = match self.config.private_messages {
+            PrivateMessages::Anyone => true,
+            PrivateMessages::Participants => sender.role >= Role::Participant,
+            PrivateMessages::Moderators => sender.role >= Role::Moderator,
+            PrivateMessages::None => false,
+        };
+        if !allowed {
+            return self.refuse(stanza, Condition::Forbidden, cx);
+        }
+        let mut message = clean(stanza, &self.jid);
+        message.set("from", sender.nick.in_room(&self.jid).as_str());
+        message.push(Element::new("x", ns::MUC_USER));
+        message.push(Element::new("occupant-id", ns::OCCUPANT_ID).attr("id", &sender.occupant_id));
+        if !self.send_to_seat(nick, &message, cx) {
+            self.refuse(stanza, Condition::ItemNotFound, cx);
+        }
+    }
+
+    /// An error that answers a private message goes to whoever sent that.
+    pub fn pass_error(&mut self, from: &Jid, nick: &Nick, stanza: &Element, cx: &mut Cx<'_>) {
+        let Some(sender) = self.sessions.get(from) else { return };
+        let mut error = clean(stanza, &self.jid);
+        error.set("from", sender.in_room(&self.jid).as_str());
+        self.send_to_seat(nick, &error, cx);
+    }
+
+    /// 16.4: an iq for an occupant is passed to his real address, hiding both from each other.
+    pub fn handle_occupant_iq(&mut self, from: &Jid, nick: &Nick, iq: &Element, cx: &mut Cx<'_>) {
+        let payload = iq.children().next();
+        let Some(own) = self.sessions.get(from).cloned() else {
+            // 6.6: a stranger's disco is a bad request; XEP-0410: a ping tells a client that it is not in the room.
+            let disco = payload.is_some_and(|p| matches!(p.ns(), ns::DISCO_INFO | ns::DISCO_ITEMS));
+            return self.refuse(iq, if disco { Condition::BadRequest } else { Condition::NotAcceptable }, cx);
+        };
+        if own == *nick && payload.is_some_and(|p| p.is("ping", ns::PING)) {
+            return self.answer(from, iq_result(iq), cx);
+        }
+        let Some(target) =
+            self.occupants.get(nick).and_then(|o| Some((o.bare.clone(), o.sessions.last()?.jid.clone())))
+        else {
+            return self.refuse(iq, Condition::ItemNotFound, cx);
+        };
+        if self.passed.len() >= PASSED_MAX {
+            return self.refuse(iq, StanzaError::new(Condition::ResourceConstraint, "Too many requests wait."), cx);
+        }
+        // A vCard is the account's to give (XEP-0054 3.2), everything else the client's.
+        let (bare, full) = target;
+        let passed_to = if payload.is_some_and(|p| p.is("vCard", "vcard-temp")) { bare } else { full };
+        self.pass_iq(from, &own, nick, iq, passed_to, cx);
+    }
+
+    /// The answer to an iq that was passed on.
+    pub fn handle_answer(&mut self, from: &Jid, iq: &Element, cx: &mut Cx<'_>) {
+        let Some(id) = iq.get("id") else { return };
+        let Some(passed) = self.passed.get(id).filter(|passed| passed.passed_to == *from) else { return };
+        let passed = passed.clone();
+        self.passed.remove(id);
+        let mut answer = iq.clone();
+        answer.set("from", passed.asked.as_str());
+        answer.set("id", &passed.id);
+        self.answer(&passed.asker, answer, cx);
+    }
+
+    /// Iqs that nobody has answered in time are answered by the room (RFC 6120 8.2.3: each is answered once).
+    pub fn expire_passed(&mut self, cx: &mut Cx<'_>) {
+        let late: Vec<String> = self
+            .passed
+            .iter()
+            .filter(|(_, passed)| passed.until_ms <= cx.now.mono_ms)
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in late {
+            let Some(passed) = self.passed.remove(&id) else { continue };
+            let error = StanzaError::from(Condition::RemoteServerTimeout).element(Some(self.jid.as_str()));
+            let answer = Element::stanza("iq")
+                .attr("type", "error")
+                .attr("id", &passed.id)
+                .attr("from", passed.asked.as_str())
+                .child(error);
+            self.answer(&passed.asker, answer, cx);
+        }
+    }
+
+    fn pass_iq(&mut self, from: &Jid, own: &Nick, nick: &Nick, iq: &Element, to: Jid, cx: &mut Cx<'_>) {
+        let id = super::create::name(&mut self.rng);
+        let mut request = iq.clone();
+        request.set("from", own.in_room(&self.jid).as_str());
+        request.set("id", &id);
+        let passed = Passed {
+            asker: from.clone(),
+            id: iq.get("id").unwrap_or_default().to_owned(),
+            asked: nick.in_room(&self.jid),
+            passed_to: to.clone(),
+            until_ms: cx.now.mono_ms + PASSED_MS,
+        };
+        self.passed.insert(id, passed);
+        self.answer(&to, request, cx);
+    }
+
+    fn send_to_seat(&mut self, nick: &Nick, stanza: &Element, cx: &mut Cx<'_>) -> bool {
+        let Some(occupant) = self.occupants.get(nick) else { return false };
+        let sessions: Vec<Jid> = occupant.sessions.iter().map(|s| s.jid.clone()).collect();
+        for jid in &sessions {
+            self.answer(jid, stanza.clone(), cx);
+        }
+        true
+    }
+}
+
+/// Most iqs of one room that wait for an occupant's answer.
+const PASSED_MAX: usize = 500;
+/// How long an answer is waited for.
+const PASSED_MS: u64 = 60_000;
