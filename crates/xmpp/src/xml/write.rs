@@ -66,24 +66,38 @@ pub fn attribute(name: &str, value: &str, out: &mut Vec<u8>) {
     out.push(b'\'');
 }
 
-/// Appends text with what XML reserves escaped; tabs and line ends too, which an attribute would lose.
+/// Appends text with what XML reserves escaped; tabs and line ends too, which an attribute would lose. What XML
+/// cannot say at all, such as NUL, becomes U+FFFD: no text of ours may end a stream.
 pub fn escape(text: &str, out: &mut Vec<u8>) {
     let mut rest = text.as_bytes();
     while let Some(at) =
-        rest.iter().position(|b| matches!(b, b'<' | b'>' | b'&' | b'\'' | b'"' | b'\r' | b'\n' | b'\t'))
+        rest.iter().position(|&b| matches!(b, b'<' | b'>' | b'&' | b'\'' | b'"' | 0..=0x1f | NONCHARACTER_START))
     {
         out.extend_from_slice(&rest[..at]);
-        out.extend_from_slice(match rest[at] {
-            b'<' => b"&lt;",
-            b'>' => b"&gt;",
-            b'&' => b"&amp;",
-            b'\'' => b"&apos;",
-            b'"' => b"&quot;",
-            b'\r' => b"&#xd;",
-            b'\n' => b"&#xa;",
-            _ => b"&#x9;",
+        let mut taken = 1;
+        out.extend_from_slice(match &rest[at..] {
+            [b'<', ..] => b"&lt;",
+            [b'>', ..] => b"&gt;",
+            [b'&', ..] => b"&amp;",
+            [b'\'', ..] => b"&apos;",
+            [b'"', ..] => b"&quot;",
+            [b'\r', ..] => b"&#xd;",
+            [b'\n', ..] => b"&#xa;",
+            [b'\t', ..] => b"&#x9;",
+            [NONCHARACTER_START, 0xbf, 0xbe | 0xbf, ..] => {
+                taken = 3;
+                REPLACEMENT
+            }
+            [NONCHARACTER_START, ..] => &[NONCHARACTER_START],
+            _ => REPLACEMENT,
         });
-        rest = &rest[at + 1..];
+        rest = &rest[at + taken..];
     }
     out.extend_from_slice(rest);
 }
+
+/// First byte of U+FFFE and U+FFFF, which are no characters of XML (XML 1.0 section 2.2).
+const NONCHARACTER_START: u8 = 0xef;
+
+/// U+FFFD.
+const REPLACEMENT: &[u8] = "\u{fffd}".as_bytes();
