@@ -1,12 +1,20 @@
-//! What is held of a user: the durable part (roster) and the sessions of the moment.
+//! What is held of a user: the durable part (credentials, roster) and the sessions of the moment.
 
 use crate::roster::Item;
 use std::collections::{BTreeMap, BTreeSet};
+use xmpp::sasl::Credentials;
 use xmpp::{Jid, Shared};
 
 /// One user of the domain.
 #[derive(Debug, Default)]
 pub(crate) struct Account {
+    /// In place of the password; `None` where the record cannot be read, so that nobody logs in and nobody else gets
+    /// the name.
+    pub credentials: Option<Credentials>,
+    /// Whether its removal is on its way to the disk.
+    pub leaving: bool,
+    /// When its user last changed the password, on the clock of `Now::mono_ms`.
+    pub password_changed_ms: Option<u64>,
     /// Contacts, and requests not answered yet, by bare address as a rule.
     pub roster: BTreeMap<Jid, Item>,
     /// Bound resources.

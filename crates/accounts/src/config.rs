@@ -34,5 +34,9 @@ pub const GROUPS_PER_ITEM_MAX: usize = 32;
 pub const NAME_BYTES_MAX: usize = 1_023;
 /// Addresses outside its contacts that a session shows itself to at a time: rooms, mostly.
 pub const DIRECTED_PER_SESSION_MAX: usize = 1_000;
-/// Roster changes on their way to the disk, of all accounts together; over it they are refused for now.
+/// Bytes of a password.
+pub const PASSWORD_BYTES_MAX: usize = 1_023;
+/// An account's least time between two changes of its password, each of which costs all others milliseconds.
+pub const PASSWORD_CHANGE_INTERVAL_MS: u64 = 10_000;
+/// Changes on their way to the disk, of all accounts together; over it they are refused for now.
 pub const CHANGES_IN_FLIGHT_MAX: usize = 10_000;

@@ -1,7 +1,7 @@
 //! What the domain and its accounts answer themselves (RFC 6121 8.5.2.1.3), and requests to a resource.
 
 use crate::service::{Accounts, Addressed};
-use machine::Output;
+use machine::{Now, Output};
 use xmpp::stanza::{Condition, iq_result};
 use xmpp::{Element, Jid, Shared, ns};
 
@@ -19,7 +19,7 @@ enum Asked {
 }
 
 impl Accounts {
-    pub(crate) fn iq(&mut self, iq: Addressed, out: &mut Vec<Output>) {
+    pub(crate) fn iq(&mut self, iq: Addressed, now: Now, out: &mut Vec<Output>) {
         if let Some(to) = iq.to.as_ref().filter(|to| !to.is_bare()) {
             return match self.session(to).is_some() {
                 true => out.push(Output::Send { to: to.clone(), stanza: Shared::new(iq.stanza) }),
@@ -39,7 +39,7 @@ impl Accounts {
             return self.refuse(&iq.stanza, Condition::BadRequest, out);
         };
         let asked = self.asked(&iq);
-        match self.answer_iq(&iq, payload, asked, out) {
+        match self.answer_iq(&iq, payload, asked, now, out) {
             Ok(Some(child)) => out.push(reply(&iq, Some(child))),
             Ok(None) => {}
             Err(error) => self.refuse(&iq.stanza, error, out),
@@ -65,6 +65,7 @@ impl Accounts {
         iq: &Addressed,
         payload: &Element,
         asked: Asked,
+        now: Now,
         out: &mut Vec<Output>,
     ) -> Result<Option<Element>, Condition> {
         let is_get = iq.stanza.get("type") == Some("get");
@@ -75,6 +76,12 @@ impl Accounts {
             }
             // RFC 6121 2.3.3: the same for an account that does not exist.
             ("query", ns::ROSTER, Asked::Contact | Asked::Stranger) => Err(Condition::Forbidden),
+            ("query", ns::REGISTER, Asked::Own | Asked::Domain) if iq.is_own => {
+                self.register(iq, payload, now, out);
+                Ok(None)
+            }
+            // XEP-0077 3.1: users of other servers have no account to change here.
+            ("query", ns::REGISTER, Asked::Domain) => Err(Condition::NotAllowed),
             (_, _, Asked::Stranger) => Err(Condition::ServiceUnavailable),
             ("query", ns::DISCO_INFO, _) if is_get => no_node(payload).map(|()| Some(self.disco_info(asked))),
             ("query", ns::DISCO_ITEMS, _) if is_get => no_node(payload).map(|()| Some(self.disco_items(asked))),
@@ -130,5 +137,5 @@ pub(crate) fn reply(iq: &Addressed, child: Option<Element>) -> Output {
 }
 
 const PRODUCT: &str = "netjoin";
-const FEATURES_OF_DOMAIN: &[&str] = &[ns::DISCO_INFO, ns::DISCO_ITEMS, ns::PING, ns::SUB, ns::VERSION];
+const FEATURES_OF_DOMAIN: &[&str] = &[ns::DISCO_INFO, ns::DISCO_ITEMS, ns::PING, ns::REGISTER, ns::SUB, ns::VERSION];
 const FEATURES_OF_ACCOUNT: &[&str] = &[ns::DISCO_INFO, ns::DISCO_ITEMS, ns::PING];

@@ -4,11 +4,13 @@
 //! store refuses it, that comes back, unless a later change of the same record has taken its place, which then
 //! keeps it instead. What must be sent only once the change is durable goes through [`machine::Gate`].
 
+use crate::records::{SPACE_ACCOUNT, SPACE_ROSTER};
 use crate::roster::Item;
 use crate::service::Accounts;
 use machine::{Change, Gate, Output, Token};
 use std::collections::BTreeMap;
 use xmpp::Jid;
+use xmpp::sasl::Credentials;
 
 /// Changes under way.
 #[derive(Debug, Default)]
@@ -30,15 +32,37 @@ pub(crate) enum Before {
         /// What was there.
         item: Option<Item>,
     },
+    /// No account of this name.
+    Nobody {
+        /// The localpart.
+        local: String,
+    },
+    /// An account's credentials.
+    Credentials {
+        /// The localpart.
+        local: String,
+        /// What was there.
+        credentials: Option<Credentials>,
+    },
+    /// An account that was not to be removed.
+    Staying {
+        /// The localpart.
+        local: String,
+    },
 }
 
 impl Before {
     /// Whether both are about the same record.
     fn same_record(&self, other: &Before) -> bool {
-        match (self, other) {
-            (Before::Contact { local, contact, .. }, Before::Contact { local: l, contact: c, .. }) => {
-                local == l && contact == c
-            }
+        self.record() == other.record()
+    }
+
+    /// The space, the owner and the contact of the record.
+    fn record(&self) -> (&'static str, &str, Option<&Jid>) {
+        match self {
+            Before::Contact { local, contact, .. } => (SPACE_ROSTER, local, Some(contact)),
+            Before::Nobody { local } | Before::Credentials { local, .. } => (SPACE_ACCOUNT, local, None),
+            Before::Staying { local } => ("", local, None),
         }
     }
 }
@@ -52,6 +76,11 @@ pub(crate) enum Afterwards {
         local: String,
         /// The new subscriber.
         to: Jid,
+    },
+    /// An account's records are gone.
+    Forget {
+        /// The localpart.
+        local: String,
     },
 }
 
@@ -87,10 +116,7 @@ impl Ledger {
 
     /// Whether a change of this contact is not durable yet.
     pub fn is_under_way(&self, local: &str, contact: &Jid) -> bool {
-        let is_it = |before: &Before| match before {
-            Before::Contact { local: l, contact: c, .. } => l == local && c == contact,
-        };
-        self.before.values().flatten().any(is_it)
+        self.before.values().flatten().any(|before| before.record() == (SPACE_ROSTER, local, Some(contact)))
     }
 
     /// The store has everything up to `token`; gives back what is to be done now.
@@ -128,6 +154,7 @@ impl Accounts {
         for afterwards in self.ledger.persisted(token, out) {
             match afterwards {
                 Afterwards::Announce { local, to } => self.announce(&local, &to, out),
+                Afterwards::Forget { local } => self.forget(&local, out),
             }
         }
     }
@@ -137,6 +164,20 @@ impl Accounts {
             match before {
                 Before::Contact { local, contact, item } => {
                     self.set_item(&local, contact, item);
+                }
+                Before::Nobody { local } => {
+                    self.end_sessions(&local, out);
+                    self.accounts.remove(&local);
+                }
+                Before::Credentials { local, credentials } => {
+                    if let Some(account) = self.accounts.get_mut(&local) {
+                        account.credentials = credentials;
+                    }
+                }
+                Before::Staying { local } => {
+                    if let Some(account) = self.accounts.get_mut(&local) {
+                        account.leaving = false;
+                    }
                 }
             }
         }

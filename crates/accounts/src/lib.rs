@@ -6,6 +6,8 @@
 //! - [`config`][]: what the host decides
 //! - [`service`][]: the way in; who gets which stanza
 //! - `account`: what is held of a user, durable and not
+//! - `manage`: accounts made, removed, given other passwords; `register` in band (XEP-0077)
+//! - [`records`][]: what is kept, for whoever opens the store without this machine
 //! - `sessions`: binding and the end of streams (RFC 6120 7)
 //! - `roster`: items and the roster's own protocol (RFC 6121 2)
 //! - [`subscription`][]: the tables of RFC 6121 appendix A; `subscribe` acts on them (section 3)
@@ -18,8 +20,11 @@ mod account;
 pub mod config;
 mod iq;
 mod ledger;
+mod manage;
 mod message;
 mod presence;
+pub mod records;
+mod register;
 mod roster;
 pub mod service;
 mod sessions;
@@ -27,5 +32,6 @@ mod subscribe;
 pub mod subscription;
 
 pub use config::AccountsConfig;
+pub use manage::AccountError;
 pub use service::{Accounts, is_for_accounts};
 pub use sessions::{BindError, Bound, Closed};

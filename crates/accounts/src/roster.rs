@@ -3,7 +3,8 @@
 use crate::account::Account;
 use crate::config::{GROUPS_PER_ITEM_MAX, NAME_BYTES_MAX, REQUESTS_PENDING_MAX, ROSTER_ITEMS_MAX};
 use crate::ledger::{Before, Step};
-use crate::service::{Accounts, SPACE_ROSTER, error_to};
+use crate::records::SPACE_ROSTER;
+use crate::service::{Accounts, error_to};
 use crate::subscription::{Half, Kind, State};
 use machine::{Change, Output};
 use serde::{Deserialize, Serialize};
@@ -87,6 +88,8 @@ pub(crate) enum RosterError {
     NoSuchContact,
     #[error("you need no roster item for yourself")]
     Oneself,
+    #[error("the account is being removed")]
+    Leaving,
     #[error("the roster is full; remove a contact first")]
     Full,
     #[error("too many changes are on their way to the disk; try again in a moment")]
@@ -99,7 +102,7 @@ impl From<RosterError> for StanzaError {
             RosterError::NotOneItem | RosterError::NoAddress | RosterError::GroupTwice => Condition::BadRequest,
             RosterError::NameTooLong | RosterError::GroupName | RosterError::TooManyGroups => Condition::NotAcceptable,
             RosterError::NoSuchContact => Condition::ItemNotFound,
-            RosterError::Oneself => Condition::NotAllowed,
+            RosterError::Oneself | RosterError::Leaving => Condition::NotAllowed,
             RosterError::Full => Condition::PolicyViolation,
             RosterError::Busy => Condition::ResourceConstraint,
         };
@@ -160,6 +163,7 @@ impl Accounts {
         }
         let refused = match Wanted::parse(query) {
             Ok(_) if self.ledger.is_full() => RosterError::Busy,
+            Ok(_) if self.account(from).is_none_or(|account| account.leaving) => RosterError::Leaving,
             Ok(Wanted::Update { contact, .. } | Wanted::Remove { contact }) if contact == from.bare() => {
                 RosterError::Oneself
             }

@@ -13,6 +13,7 @@
 use crate::account::{Account, Session};
 use crate::config::AccountsConfig;
 use crate::ledger::Ledger;
+use crate::records::{KEY_CREDENTIALS, SPACE_ACCOUNT, SPACE_ROSTER, parse_credentials};
 use crate::roster::Item;
 use crate::sessions::Closed;
 use crate::subscription::Kind;
@@ -52,7 +53,8 @@ impl Accounts {
     pub fn new(config: AccountsConfig, seed: [u8; 32], records: Vec<Record>) -> Accounts {
         let mut accounts = BTreeMap::new();
         for record in records.iter().filter(|r| r.space == SPACE_ACCOUNT && r.key == KEY_CREDENTIALS) {
-            accounts.insert(record.owner.clone(), Account::default());
+            let credentials = parse_credentials(&record.value);
+            accounts.insert(record.owner.clone(), Account { credentials, ..Account::default() });
         }
         for record in records.iter().filter(|r| r.space == SPACE_ROSTER) {
             if let Some(account) = accounts.get_mut(&record.owner)
@@ -72,7 +74,7 @@ impl Accounts {
         }
     }
 
-    fn stanza(&mut self, stanza: Element, out: &mut Vec<Output>) {
+    fn stanza(&mut self, stanza: Element, now: Now, out: &mut Vec<Output>) {
         let Some(Ok(from)) = stanza.get("from").map(Jid::new) else { return };
         let to = match stanza.get("to").map(Jid::new).transpose() {
             Ok(to) => to,
@@ -83,7 +85,7 @@ impl Accounts {
         match addressed.stanza.name() {
             "presence" => self.presence(addressed, out),
             "message" => self.message(addressed, out),
-            "iq" => self.iq(addressed, out),
+            "iq" => self.iq(addressed, now, out),
             _ => {}
         }
     }
@@ -133,9 +135,9 @@ impl Accounts {
 }
 
 impl Machine for Accounts {
-    fn handle(&mut self, input: Input, _now: Now, out: &mut Vec<Output>) {
+    fn handle(&mut self, input: Input, now: Now, out: &mut Vec<Output>) {
         match input {
-            Input::Stanza(stanza) => self.stanza(stanza, out),
+            Input::Stanza(stanza) => self.stanza(stanza, now, out),
             Input::Persisted(token) => self.persisted(token, out),
             Input::PersistFailed(token) => self.persist_failed(token, out),
             Input::SessionEnded(jid) => self.session_ended(&jid, out),
@@ -180,10 +182,3 @@ pub(crate) fn error_to(stanza: &Element, error: impl Into<StanzaError>) -> Optio
     let to = Jid::new(stanza.get("from")?).ok()?;
     Some(Output::Send { to, stanza: Shared::new(error.into().reply(stanza)) })
 }
-
-/// Records of accounts: owner is the localpart.
-pub(crate) const SPACE_ACCOUNT: &str = "account";
-/// Key of the record with an account's credentials.
-pub(crate) const KEY_CREDENTIALS: &str = "credentials";
-/// Records of contacts: owner is the localpart, key the contact's address.
-pub(crate) const SPACE_ROSTER: &str = "roster";

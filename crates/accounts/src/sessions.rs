@@ -52,7 +52,8 @@ impl Accounts {
     /// Binds `user`'s resource, or one made up when `user` is bare. A stream that had it ends here: its contacts
     /// and rooms are told first (RFC 6120 7.7.2.2, the newer one wins).
     pub fn bind(&mut self, user: &Jid, out: &mut Vec<Output>) -> Result<Bound, BindError> {
-        let sessions = &self.account(user).ok_or(BindError::NoAccount)?.sessions;
+        let account = self.account(user).filter(|account| !account.leaving);
+        let sessions = &account.ok_or(BindError::NoAccount)?.sessions;
         let taken = user.resource().is_some_and(|resource| sessions.contains_key(resource));
         if !taken && sessions.len() >= SESSIONS_PER_ACCOUNT_MAX {
             return Err(BindError::TooManySessions);
@@ -66,9 +67,9 @@ impl Accounts {
         Ok(Bound { jid, replaced: taken })
     }
 
-    /// The full addresses that are bound.
-    pub fn sessions(&self) -> impl Iterator<Item = &Jid> {
-        self.accounts.values().flat_map(|account| account.sessions.values()).map(|session| &session.jid)
+    /// Whether a full address is bound.
+    pub fn has_session(&self, full: &Jid) -> bool {
+        self.session(full).is_some()
     }
 
     /// Streams to be closed since the last call; the host asks after every input.

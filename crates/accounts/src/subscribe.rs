@@ -28,8 +28,9 @@ impl Accounts {
         if self.ledger.is_full() {
             return self.refuse(&stanza, RosterError::Busy, out);
         }
-        // 8.5.1: for nobody, silence; the sender cannot tell it from a request that is not answered.
-        let (Some(local), Some(account)) = (user.local(), self.account(&user)) else { return };
+        // 8.5.1: for nobody, and who is about to be nobody, silence; the sender cannot tell it from a request that is not answered.
+        let account = self.account(&user).filter(|account| !account.leaving);
+        let (Some(local), Some(account)) = (user.local(), account) else { return };
         let item = account.roster.get(&contact).cloned();
         if !is_own {
             // 3.1.2: subscriptions are between bare addresses.

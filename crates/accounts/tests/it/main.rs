@@ -1,6 +1,12 @@
 //! The accounts of two domains, joined as two servers are, played through RFC 6121's own scenes.
 
+mod hostile;
+mod iq;
+mod manage;
 mod message;
 mod presence;
+mod register;
+mod roster;
+mod session;
 mod subscription;
 mod world;

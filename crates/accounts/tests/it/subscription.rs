@@ -28,7 +28,7 @@ fn s3_1_3_a_request_is_kept_whole_for_a_user_who_is_away_until_it_is_answered() 
     w.restart("example.com");
     w.bind(JULIET);
     w.says(JULIET, "<presence/>");
-    let request = "<presence from='romeo@example.net' type='subscribe' to='juliet@example.com/balcony'>\
+    let request = "<presence type='subscribe' from='romeo@example.net' to='juliet@example.com/balcony'>\
                    <status>It is the east</status></presence>";
     assert_eq!(w.hears(JULIET).last().map(String::as_str), Some(request));
     assert_eq!(w.item("juliet@example.com", "romeo@example.net"), "", "a request alone is in no roster");

@@ -1,11 +1,12 @@
 //! Two servers without sockets: the host's part, as the server crate plays it, around two real machines.
 
-use accounts::{Accounts, AccountsConfig, is_for_accounts};
+use accounts::records::put_credentials;
+use accounts::{Accounts, AccountsConfig, Closed, is_for_accounts};
 use machine::{Change, Input, Machine, Now, Output, Record, Token};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use xmpp::sasl::Credentials;
 use xmpp::{Element, Jid};
 
-pub const NOW: Now = Now { mono_ms: 1_000, unix_ms: 1_700_000_000_000 };
 pub const ROMEO: &str = "romeo@example.net/orchard";
 pub const JULIET: &str = "juliet@example.com/balcony";
 pub const CHAMBER: &str = "juliet@example.com/chamber";
@@ -20,7 +21,13 @@ pub struct World {
     pub waiting: VecDeque<(String, Token, Vec<Change>)>,
     /// Whether Persists wait for [`World::commit`] and [`World::fail`].
     pub held: bool,
+    /// Streams the host was told to close.
+    pub closed: Vec<Closed>,
+    /// The clock.
+    pub mono_ms: u64,
     inputs: VecDeque<(String, Input)>,
+    /// The host's own table of who is connected.
+    streams: BTreeSet<Jid>,
     received: BTreeMap<String, Vec<String>>,
     /// What went to addresses that are no user's here: rooms and other servers.
     pub abroad: Vec<String>,
@@ -34,6 +41,9 @@ impl World {
             stores: BTreeMap::new(),
             waiting: VecDeque::new(),
             held: false,
+            closed: Vec::new(),
+            streams: BTreeSet::new(),
+            mono_ms: 1_000,
             inputs: VecDeque::new(),
             received: BTreeMap::new(),
             abroad: Vec::new(),
@@ -45,8 +55,11 @@ impl World {
 
     fn site(&mut self, domain: &str, users: &[&str]) {
         let store = self.stores.entry(domain.to_owned()).or_default();
+        let Change::Put { value: record, .. } = put_credentials("", &password("R0m30")) else {
+            panic!("credentials are one record")
+        };
         for user in users {
-            store.insert(("account".into(), (*user).into(), "credentials".into()), "{}".into());
+            store.insert(("account".into(), (*user).into(), "credentials".into()), record.clone());
         }
         self.restart(domain);
     }
@@ -55,6 +68,7 @@ impl World {
     pub fn restart(&mut self, domain: &str) {
         let mut config = AccountsConfig::new(jid(domain));
         config.disco_services = vec![jid("chat.example.com")];
+        config.reserved = vec!["replica".into()];
         let records = self.stores[domain].iter().map(|((space, owner, key), value)| Record {
             space: space.clone(),
             owner: owner.clone(),
@@ -62,6 +76,7 @@ impl World {
             value: value.clone(),
         });
         self.sites.insert(domain.into(), Accounts::new(config, [7; 32], records.collect()));
+        self.streams.retain(|jid| jid.domain() != domain);
     }
 
     /// Binds a resource.
@@ -70,6 +85,7 @@ impl World {
         let domain = jid(full).domain().to_owned();
         let bound = self.site_of(full).bind(&jid(full), &mut out).expect("there is room for a session");
         self.carry_out(&domain, out);
+        self.streams.insert(bound.jid.clone());
         bound
     }
 
@@ -83,6 +99,7 @@ impl World {
 
     /// The stream ends.
     pub fn ends(&mut self, full: &str) {
+        self.streams.remove(&jid(full));
         self.input(full, Input::SessionEnded(jid(full)));
     }
 
@@ -110,11 +127,11 @@ impl World {
     }
 
     fn arrive(&mut self, to: &Jid, stanza: Element) {
-        let Some(site) = self.sites.get(to.domain()) else {
+        if !self.sites.contains_key(to.domain()) {
             return self.abroad.push(stanza.to_xml());
-        };
+        }
         let from = jid(stanza.get("from").expect("the host has stamped it"));
-        if is_for_accounts(&stanza, &from, Some(to), to.domain()) || !has_session(site, to) {
+        if is_for_accounts(&stanza, &from, Some(to), to.domain()) || !self.streams.contains(to) {
             self.input(to.as_str(), Input::Stanza(stanza));
         } else {
             self.received.entry(to.to_string()).or_default().push(stanza.to_xml());
@@ -129,12 +146,23 @@ impl World {
         }
         while let Some((whose, input)) = self.inputs.front().cloned() {
             let mut out = Vec::new();
-            self.site_of(&whose).handle(input, NOW, &mut out);
+            let now = Now { mono_ms: self.mono_ms, unix_ms: 1_700_000_000_000 };
+            self.site_of(&whose).handle(input, now, &mut out);
             self.carry_out(jid(&whose).domain(), out);
+            self.close();
             self.inputs.pop_front();
         }
     }
 
+    /// Closes what is to be closed, after all that was to be sent before.
+    fn close(&mut self) {
+        for closed in self.sites.values_mut().flat_map(Accounts::take_closed) {
+            self.streams.remove(&closed.jid);
+            self.closed.push(closed);
+        }
+    }
+
+    /// Does what a machine wants done, in order.
     pub fn carry_out(&mut self, domain: &str, out: Vec<Output>) {
         for output in out {
             match output {
@@ -142,7 +170,7 @@ impl World {
                     let here = to.domain() == domain;
                     let stanza = stanza.addressed(to.as_str());
                     match here && !to.is_bare() {
-                        true if has_session(&self.sites[domain], &to) => {
+                        true if self.streams.contains(&to) => {
                             self.received.entry(to.to_string()).or_default().push(stanza.to_xml());
                         }
                         true => {}
@@ -234,8 +262,9 @@ impl World {
     }
 }
 
-fn has_session(site: &Accounts, full: &Jid) -> bool {
-    site.sessions().any(|session| session == full)
+/// Credentials for a password, quickly derived.
+pub fn password(password: &str) -> Credentials {
+    Credentials::new(password, b"0123456789abcdef", 1)
 }
 
 pub fn jid(text: &str) -> Jid {

@@ -1,0 +1,83 @@
+//! Records as they are kept: what another process that holds the store reads and writes without this machine.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use machine::Change;
+use serde::{Deserialize, Serialize};
+use xmpp::sasl::{Credentials, Keys};
+
+/// Records of accounts: owner is the normalised localpart. An account is there when its credentials are.
+pub const SPACE_ACCOUNT: &str = "account";
+/// Key of the record with an account's credentials.
+pub const KEY_CREDENTIALS: &str = "credentials";
+/// Records of contacts: owner is the localpart, key the contact's address.
+pub const SPACE_ROSTER: &str = "roster";
+
+/// [`Keys`] as JSON, bytes in base64.
+#[derive(Serialize, Deserialize)]
+struct KeysRecord {
+    salt: String,
+    iterations: u32,
+    stored_key: String,
+    server_key: String,
+}
+
+/// [`Credentials`] as JSON.
+#[derive(Serialize, Deserialize)]
+struct CredentialsRecord {
+    sha1: KeysRecord,
+    sha256: KeysRecord,
+}
+
+/// The changes that make an account, or give it another password when it is there.
+pub fn put_credentials(local: &str, credentials: &Credentials) -> Change {
+    let record = CredentialsRecord { sha1: to_record(&credentials.sha1), sha256: to_record(&credentials.sha256) };
+    Change::Put {
+        space: SPACE_ACCOUNT,
+        owner: local.to_owned(),
+        key: KEY_CREDENTIALS.to_owned(),
+        value: serde_json::to_string(&record).expect("strings and a number are JSON"),
+    }
+}
+
+/// Everything kept of an account, to be removed; also what a new account of that name must not inherit.
+pub fn delete_account(local: &str) -> Vec<Change> {
+    [SPACE_ACCOUNT, SPACE_ROSTER].map(|space| Change::DeleteAll { space, owner: local.to_owned() }).into()
+}
+
+/// Credentials from a record's value; `None` when it is not one.
+pub fn parse_credentials(json: &str) -> Option<Credentials> {
+    let record: CredentialsRecord = serde_json::from_str(json).ok()?;
+    Some(Credentials { sha1: from_record(record.sha1)?, sha256: from_record(record.sha256)? })
+}
+
+fn to_record(keys: &Keys) -> KeysRecord {
+    KeysRecord {
+        salt: STANDARD.encode(&keys.salt),
+        iterations: keys.iterations,
+        stored_key: STANDARD.encode(&keys.stored_key),
+        server_key: STANDARD.encode(&keys.server_key),
+    }
+}
+
+fn from_record(record: KeysRecord) -> Option<Keys> {
+    Some(Keys {
+        salt: STANDARD.decode(record.salt).ok()?,
+        iterations: record.iterations,
+        stored_key: STANDARD.decode(record.stored_key).ok()?,
+        server_key: STANDARD.decode(record.server_key).ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_come_back_as_they_were_kept() {
+        let credentials = Credentials::new("R0m30", b"0123456789abcdef", 1);
+        let Change::Put { value, .. } = put_credentials("juliet", &credentials) else { panic!("it is a Put") };
+        assert_eq!(parse_credentials(&value), Some(credentials));
+        assert_eq!(parse_credentials("{}"), None);
+    }
+}
