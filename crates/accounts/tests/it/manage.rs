@@ -55,7 +55,20 @@ fn a_refused_write_leaves_no_account_and_the_old_password() {
     w.carry_out("example.com", out);
     assert_eq!(w.users("example.com"), ["nurse"], "nobody logs in meanwhile");
     w.fail();
-    assert_eq!(w.users("example.com"), ["juliet", "nurse"]);
+    w.held = false;
+    assert_eq!(w.create("example.com", "tybalt"), Ok(()));
+    assert_eq!(w.users("example.com"), ["juliet", "nurse", "tybalt"], "a later write removes nobody");
+}
+
+#[test]
+fn a_new_account_inherits_nothing() {
+    let mut w = World::new();
+    let left = ("roster".to_owned(), "tybalt".to_owned(), "juliet@example.com".to_owned());
+    w.stores.get_mut("example.com").unwrap().insert(left, "{\"listed\":true,\"from\":\"yes\"}".into());
+    w.restart("example.com");
+    assert_eq!(w.create("example.com", "tybalt"), Ok(()));
+    w.restart("example.com");
+    assert_eq!(w.item("tybalt@example.com", "juliet@example.com"), "");
 }
 
 #[test]

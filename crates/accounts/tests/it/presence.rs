@@ -104,6 +104,16 @@ fn s4_6_3_also_when_it_never_was_available_to_all() {
 }
 
 #[test]
+fn s4_6_3_a_subscriber_too_learns_of_the_end_of_what_only_it_saw() {
+    let mut w = World::lovers();
+    w.bind(CHAMBER);
+    w.says(CHAMBER, &format!("<presence to='{ROMEO}'/>"));
+    w.forget();
+    w.ends(CHAMBER);
+    assert_eq!(w.hears(ROMEO), [format!("<presence from='{CHAMBER}' type='unavailable' to='{ROMEO}'/>")]);
+}
+
+#[test]
 fn s4_6_a_session_is_in_a_bounded_number_of_rooms() {
     let mut w = World::new();
     w.online(ROMEO);

@@ -144,6 +144,18 @@ fn s2_a_set_is_answered_once_durable_and_a_refused_write_is_told_and_undone() {
 }
 
 #[test]
+fn s2_a_roster_shows_nothing_that_is_not_durable() {
+    let mut w = World::new();
+    w.online(JULIET);
+    w.held = true;
+    w.says(JULIET, &set(ADD_NURSE));
+    w.says(JULIET, GET);
+    assert_eq!(w.hears(JULIET), [""; 0]);
+    w.commit();
+    assert_eq!(w.kinds(JULIET), ["iq set", "iq result", "iq result"]);
+}
+
+#[test]
 fn s2_a_change_built_on_a_refused_one_goes_back_to_what_is_kept() {
     let mut w = World::new();
     w.online(JULIET);

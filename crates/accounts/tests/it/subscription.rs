@@ -53,6 +53,19 @@ fn s3_1_3_a_request_longer_than_the_limit_is_kept_without_its_words() {
 }
 
 #[test]
+fn s3_1_3_a_request_goes_to_all_available_resources_and_no_other() {
+    let mut w = World::new();
+    w.online(ROMEO);
+    w.bind(JULIET);
+    w.says(JULIET, "<presence/>"); // available, and never asked for the roster
+    w.bind(CHAMBER);
+    w.says(CHAMBER, "<iq type='get' id='1'><query xmlns='jabber:iq:roster'/></iq>");
+    w.forget();
+    w.says(ROMEO, "<presence to='juliet@example.com' type='subscribe'/>");
+    assert_eq!((w.kinds(JULIET), w.kinds(CHAMBER)), (vec!["presence subscribe".into()], vec![]));
+}
+
+#[test]
 fn s3_1_3_a_second_request_is_not_shown_again() {
     let mut w = World::new();
     w.online(ROMEO);
