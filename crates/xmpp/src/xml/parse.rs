@@ -311,11 +311,11 @@ impl Work {
         let default = tag.declared.iter().find(|(prefix, _)| prefix.is_empty());
         let content = CompactString::from(default.map_or("", |(_, name)| name));
         self.declare(&tag, &content)?;
-        let element = tag.element(&self.scopes, None)?;
         let root = match &tag.name {
             (Some(prefix), name) => format_compact!("{prefix}:{name}"),
             (None, name) => CompactString::from(name.as_str()),
         };
+        let element = tag.element(&self.scopes, None)?;
         let bindings = self.scopes.drain(..).map(|scope| (scope.prefix, scope.ns)).collect();
         Ok(Some(Whole::Header(element, Header { root, bindings, content })))
     }
@@ -371,11 +371,11 @@ impl Tag {
         if count > max.into() { Err(ParseError::TooLarge) } else { Ok(()) }
     }
 
-    fn element(&self, scopes: &[Scope], header: Option<&Header>) -> Result<Element, ParseError> {
+    fn element(self, scopes: &[Scope], header: Option<&Header>) -> Result<Element, ParseError> {
         let resolve = |prefix: &str| names::resolve(prefix, scopes, header).ok_or(ParseError::NotWellFormed);
         let (prefix, name) = &self.name;
         let mut element = Element::new(name.as_str(), resolve(prefix.as_ref().map_or("", |p| p.as_str()))?);
-        for ((prefix, name), value) in &self.attrs {
+        for ((prefix, name), value) in self.attrs {
             let ns = match prefix {
                 None => Ns::Known(""), // a default namespace does not hold for attributes
                 Some(prefix) => resolve(prefix.as_str())?,
@@ -383,7 +383,7 @@ impl Tag {
             if element.attrs().iter().any(|other| other.name == name.as_str() && other.ns == ns) {
                 return Err(ParseError::NotWellFormed);
             }
-            element.push_attr(Attr { ns, name: name.as_str().into(), value: value.as_str().into() });
+            element.push_attr(Attr { ns, name: name.as_str().into(), value: value.into() });
         }
         Ok(element)
     }
