@@ -54,7 +54,7 @@ impl Room {
     pub fn take_session_out(&mut self, jid: &Jid, removal: &Removal, cx: &mut Cx<'_>) {
         let Some(nick) = self.sessions.get(jid).cloned() else { return };
         let was_shown = self.occupants.get(&nick).and_then(|o| o.sessions.last()).is_some_and(|s| s.jid == *jid);
-        let gone = self.dismiss_sessions(&nick, &[jid.clone()], removal, cx);
+        let gone = self.dismiss_sessions(&nick, std::slice::from_ref(jid), removal, cx);
         match gone {
             Some(gone) => self.tell_gone(gone, cx),
             // What others knew of the occupant was this session's presence.

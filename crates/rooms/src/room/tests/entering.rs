@@ -1,6 +1,9 @@
 //! Section 7.2, entering, and 7.14, leaving.
 
-use super::kit::{CRONE, HAG, INSTANT, Kit, WICCA, coven, errors, join, lines, says, three_witches};
+use super::kit::{
+    CRONE, HAG, INSTANT, Kit, WICCA, config, configure, coven, errors, join, leaves, lines, says, set_affiliation,
+    three_witches,
+};
 
 /// 10.1.1 and 10.1.2: who enters where there is no room creates it, locked until its owner takes it as it is.
 #[test]
@@ -98,4 +101,218 @@ fn s7_14_leaving_is_told_and_the_last_one_ends_the_room() {
     );
     assert_eq!(kit.service.rooms(), []);
     assert!(kit.records.is_empty(), "a temporary room leaves nothing: {:?}", kit.records);
+}
+
+fn join_with(from: &str, nick: &str, inner: &str) -> String {
+    format!(
+        "<presence from='{from}' to='coven@chat.shakespeare.lit/{nick}'>\
+         <x xmlns='http://jabber.org/protocol/muc'>{inner}</x></presence>"
+    )
+}
+
+/// 7.2.1: no nickname, or only spaces, is no address of an occupant.
+#[test]
+fn s7_2_1_no_nickname_is_refused_with_jid_malformed() {
+    let mut kit = coven();
+    let got = kit.send(
+        "<presence from='hag66@shakespeare.lit/pda' id='273hs51g' to='coven@chat.shakespeare.lit'>\
+         <x xmlns='http://jabber.org/protocol/muc'/></presence>",
+    );
+    assert_eq!(
+        lines(&got),
+        ["<presence from='coven@chat.shakespeare.lit' id='273hs51g' type='error' to='hag66@shakespeare.lit/pda'>\
+          <x xmlns='http://jabber.org/protocol/muc'/><error by='coven@chat.shakespeare.lit' type='modify'>\
+          <jid-malformed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>"]
+    );
+    assert_eq!(errors(&kit.send(&join(HAG, "   "))), [(HAG.into(), "jid-malformed".into())]);
+    let long = "w".repeat(300);
+    assert_eq!(errors(&kit.send(&join(HAG, &long))), [(HAG.into(), "not-acceptable".into())]);
+}
+
+/// 7.2.1: a client that joins although it is in gets everything again, and nobody else hears of it.
+#[test]
+fn s7_2_1_joining_twice_is_a_synchronisation() {
+    let mut kit = three_witches();
+    let first = kit.send(&join(HAG, "thirdwitch"));
+    assert!(first.iter().all(|got| got.to == HAG), "{first:?}");
+    assert_eq!(first.len(), 4, "two others, oneself, the subject: {first:?}");
+    let with_show = kit.send(
+        "<presence from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/thirdwitch'><show>dnd</show>\
+         <x xmlns='http://jabber.org/protocol/muc'/></presence>",
+    );
+    assert!(
+        with_show.iter().any(|got| got.to == CRONE && lines(std::slice::from_ref(got))[0].contains("<show>dnd</show>"))
+    );
+}
+
+/// 7.2.3: in a non-anonymous room everybody gets the full JID, and the entrant is warned with 100.
+#[test]
+fn s7_2_3_a_non_anonymous_room_warns_with_100() {
+    let mut kit = coven();
+    configure(&mut kit, &[("muc#roomconfig_whois", "anyone"), ("muc#roomconfig_enablelogging", "0")]);
+    kit.send(&join(WICCA, "secondwitch"));
+    let got = lines(&kit.send(&join(HAG, "thirdwitch")));
+    assert_eq!(
+        got[1],
+        "<presence from='coven@chat.shakespeare.lit/thirdwitch' to='wiccarocks@shakespeare.lit/laptop'>\
+         <x xmlns='http://jabber.org/protocol/muc#user'>\
+         <item affiliation='none' role='participant' jid='hag66@shakespeare.lit/pda'/></x></presence>"
+    );
+    assert_eq!(
+        got[4],
+        "<presence from='coven@chat.shakespeare.lit/thirdwitch' to='hag66@shakespeare.lit/pda'>\
+         <x xmlns='http://jabber.org/protocol/muc#user'>\
+         <item affiliation='none' role='participant' jid='hag66@shakespeare.lit/pda'/>\
+         <status code='100'/><status code='110'/></x></presence>"
+    );
+}
+
+/// 7.2.5: the password must be given and right; it is never sent back.
+#[test]
+fn s7_2_5_a_wrong_password_is_refused_with_not_authorized() {
+    let mut kit = coven();
+    configure(
+        &mut kit,
+        &[("muc#roomconfig_passwordprotectedroom", "1"), ("muc#roomconfig_roomsecret", "cauldronburn")],
+    );
+    assert_eq!(errors(&kit.send(&join(HAG, "thirdwitch"))), [(HAG.into(), "not-authorized".into())]);
+    let wrong = kit.send(&join_with(HAG, "thirdwitch", "<password>cauldronboil</password>"));
+    assert_eq!(errors(&wrong), [(HAG.into(), "not-authorized".into())]);
+    assert!(!lines(&wrong)[0].contains("cauldronboil"));
+    assert_eq!(errors(&kit.send(&join_with(HAG, "thirdwitch", "<password>cauldronburn</password>"))), []);
+}
+
+/// 7.2.6 and 7.2.7: members only, and never the banned; the ban comes first.
+#[test]
+fn s7_2_6_and_7_strangers_and_the_banned_are_refused() {
+    let mut kit = coven();
+    configure(&mut kit, &[("muc#roomconfig_membersonly", "1")]);
+    assert_eq!(errors(&kit.send(&join(HAG, "thirdwitch"))), [(HAG.into(), "registration-required".into())]);
+    set_affiliation(&mut kit, "hag66@shakespeare.lit", "member");
+    assert_eq!(errors(&kit.send(&join(HAG, "thirdwitch"))), []);
+    set_affiliation(&mut kit, "wiccarocks@shakespeare.lit", "outcast");
+    assert_eq!(errors(&kit.send(&join(WICCA, "secondwitch"))), [(WICCA.into(), "forbidden".into())]);
+}
+
+/// 7.2.8: a nickname in use is refused with <conflict/>; the same user's other client shares it.
+#[test]
+fn s7_2_8_nickname_in_use_is_refused_with_conflict() {
+    let mut kit = three_witches();
+    assert_eq!(
+        errors(&kit.send(&join("macbeth@shakespeare.lit/x", "thirdwitch"))),
+        [("macbeth@shakespeare.lit/x".into(), "conflict".into())]
+    );
+    let second = kit.send(&join("hag66@shakespeare.lit/tablet", "thirdwitch"));
+    assert!(second.iter().all(|got| got.to == "hag66@shakespeare.lit/tablet"), "nobody else hears: {second:?}");
+    let said = kit.send(&says("hag66@shakespeare.lit/tablet", "Double, double"));
+    assert_eq!(said.len(), 4);
+    let left = kit.send(&leaves("hag66@shakespeare.lit/tablet", "thirdwitch"));
+    assert_eq!(left.iter().map(|got| got.to.as_str()).collect::<Vec<_>>(), ["hag66@shakespeare.lit/tablet"]);
+}
+
+/// 7.2.9: a full room is full, but not for its admins and owners.
+#[test]
+fn s7_2_9_a_full_room_is_refused_with_service_unavailable() {
+    let mut kit = coven();
+    configure(&mut kit, &[("muc#roomconfig_maxusers", "1")]);
+    let got = kit.send(&join(HAG, "thirdwitch"));
+    assert_eq!(errors(&got), [(HAG.into(), "service-unavailable".into())]);
+    assert!(lines(&got)[0].contains("type='wait'"));
+    set_affiliation(&mut kit, "hag66@shakespeare.lit", "admin");
+    assert_eq!(errors(&kit.send(&join(HAG, "thirdwitch"))), []);
+}
+
+/// 7.2.13 and 7.2.14: history before the subject, stamped by the room, within every limit asked for.
+#[test]
+fn s7_2_13_history_is_sent_within_what_was_asked_for() {
+    let mut kit = coven();
+    for line in ["Thrice the brinded cat", "Thrice and once", "Harpier cries"] {
+        kit.send(&says(CRONE, line));
+        kit.pass_ms(60_000);
+    }
+    let bodies = |kit: &mut Kit, history: &str| -> Vec<String> {
+        let got = kit.send(&join_with(HAG, "thirdwitch", history));
+        kit.send(&leaves(HAG, "thirdwitch"));
+        assert_eq!(got.last().map(|got| got.stanza.has_child("subject", xmpp::ns::CLIENT)), Some(true));
+        got.iter().filter_map(|g| g.stanza.get_child("body", xmpp::ns::CLIENT)).map(xmpp::Element::content).collect()
+    };
+    assert_eq!(bodies(&mut kit, "").len(), 3);
+    assert_eq!(bodies(&mut kit, "<history maxstanzas='2'/>"), ["Thrice and once", "Harpier cries"]);
+    assert_eq!(bodies(&mut kit, "<history maxchars='0'/>"), [""; 0]);
+    assert_eq!(bodies(&mut kit, "<history seconds='130'/>"), ["Thrice and once", "Harpier cries"]);
+    assert_eq!(bodies(&mut kit, "<history since='2002-10-14T00:00:00Z'/>"), ["Harpier cries"]);
+    assert_eq!(bodies(&mut kit, "<history maxstanzas='9' seconds='100'/>"), ["Harpier cries"]);
+    let got = kit.send(&join_with(HAG, "thirdwitch", "<history maxstanzas='1'/>"));
+    let delayed = lines(&got).into_iter().find(|line| line.contains("<body>")).unwrap_or_default();
+    assert_eq!(
+        delayed,
+        "<message from='coven@chat.shakespeare.lit/firstwitch' id='m' type='groupchat' to='hag66@shakespeare.lit/pda'>\
+         <body>Harpier cries</body>\
+         <delay xmlns='urn:xmpp:delay' from='coven@chat.shakespeare.lit' stamp='2002-10-14T00:00:37Z'/></message>"
+    );
+}
+
+/// 7.2.17: presence without the muc element from somebody who is not in the room is answered with a removal.
+#[test]
+fn s7_2_17_presence_of_an_outsider_is_answered_with_307_and_333() {
+    let expected = "<presence from='coven@chat.shakespeare.lit/thirdwitch' type='unavailable' \
+        to='hag66@shakespeare.lit/pda'><x xmlns='http://jabber.org/protocol/muc#user'>\
+        <item affiliation='none' role='none'><reason>You are not in the room.</reason></item>\
+        <status code='110'/><status code='307'/><status code='333'/></x></presence>";
+    let update = "<presence from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/thirdwitch'/>";
+    assert_eq!(lines(&coven().send(update)), [expected]);
+    assert_eq!(lines(&Kit::new().send(update)), [expected], "nor is there a room");
+}
+
+/// 10.1.1: where creation is restricted others are told so with <not-allowed/>.
+#[test]
+fn s10_1_1_creation_may_be_restricted() {
+    let mut config = config();
+    config.create = crate::Create::Local;
+    let mut kit = Kit::with(config);
+    let stranger = "mallory@evil.example/x";
+    assert_eq!(errors(&kit.send(&join(stranger, "m"))), [(stranger.into(), "not-allowed".into())]);
+    assert_eq!(kit.service.rooms(), []);
+    assert_eq!(errors(&kit.send(&join(CRONE, "firstwitch"))), []);
+}
+
+/// 11.1: an error from an occupant's client takes it out, with 333 and without 307.
+#[test]
+fn s11_1_a_bounce_removes_its_sender_with_333() {
+    let mut kit = three_witches();
+    let got = kit.send(
+        "<message from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/firstwitch' type='error'>\
+         <error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>",
+    );
+    assert_eq!(
+        lines(&got[..2]),
+        [
+            "<presence from='coven@chat.shakespeare.lit/thirdwitch' type='unavailable' to='hag66@shakespeare.lit/pda'>\
+             <x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='none' role='none'/>\
+             <status code='110'/><status code='333'/></x></presence>",
+            "<presence from='coven@chat.shakespeare.lit/thirdwitch' type='unavailable' \
+             to='crone1@shakespeare.lit/desktop'><x xmlns='http://jabber.org/protocol/muc#user'>\
+             <item affiliation='none' role='none' jid='hag66@shakespeare.lit/pda'/><status code='333'/></x></presence>",
+        ]
+    );
+    let harmless = "<message from='wiccarocks@shakespeare.lit/laptop' to='coven@chat.shakespeare.lit' type='error'>\
+        <error type='modify'><not-acceptable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>";
+    assert_eq!(kit.send(harmless), []);
+}
+
+/// 11.2: the service says good-bye with 332.
+#[test]
+fn s11_2_shutting_down_is_told_with_332() {
+    let mut kit = coven();
+    let mut out = Vec::new();
+    kit.service.shutdown(kit.now, &mut out);
+    let said: Vec<String> = out
+        .iter()
+        .filter_map(|output| match output {
+            machine::Output::Send { stanza, .. } => Some(stanza.element().to_xml()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(said.len(), 1);
+    assert!(said[0].contains("type='unavailable'") && said[0].contains("<status code='110'/><status code='332'/>"));
 }

@@ -228,6 +228,24 @@ pub(crate) fn join(from: &str, nick: &str) -> String {
     )
 }
 
+/// The presence by which somebody leaves.
+pub(crate) fn leaves(from: &str, nick: &str) -> String {
+    format!("<presence from='{from}' to='coven@chat.shakespeare.lit/{nick}' type='unavailable'/>")
+}
+
+/// An item of `muc#admin` that the owner asks for.
+pub(crate) fn admin(from: &str, item: &str) -> String {
+    format!(
+        "<iq from='{from}' id='admin1' to='coven@chat.shakespeare.lit' type='set'>\
+         <query xmlns='http://jabber.org/protocol/muc#admin'>{item}</query></iq>"
+    )
+}
+
+/// The owner sets an affiliation.
+pub(crate) fn set_affiliation(kit: &mut Kit, jid: &str, affiliation: &str) -> Vec<Got> {
+    kit.send(&admin(CRONE, &format!("<item affiliation='{affiliation}' jid='{jid}'/>")))
+}
+
 /// A message to all.
 pub(crate) fn says(from: &str, body: &str) -> String {
     format!(

@@ -1,0 +1,120 @@
+//! XEP-0313: the room's archive.
+
+use super::kit::{CRONE, Got, HAG, Kit, configure, coven, errors, join, lines, says, set_affiliation};
+use xmpp::ns;
+
+fn query(from: &str, inner: &str) -> String {
+    format!(
+        "<iq from='{from}' id='q' to='coven@chat.shakespeare.lit' type='set'>\
+         <query xmlns='urn:xmpp:mam:2' queryid='f27'>{inner}</query></iq>"
+    )
+}
+
+fn form(fields: &[(&str, &str)]) -> String {
+    let fields: String =
+        fields.iter().map(|(var, value)| format!("<field var='{var}'><value>{value}</value></field>")).collect();
+    format!(
+        "<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>urn:xmpp:mam:2</value></field>{fields}</x>"
+    )
+}
+
+fn bodies(got: &[Got]) -> Vec<String> {
+    let body = |got: &Got| {
+        let forwarded = got.stanza.get_child("result", ns::MAM)?.get_child("forwarded", ns::FORWARD)?;
+        Some(forwarded.get_child("message", ns::CLIENT)?.get_child("body", ns::CLIENT)?.content())
+    };
+    got.iter().filter_map(body).collect()
+}
+
+fn five_lines() -> Kit {
+    let mut kit = coven();
+    kit.send(&join(HAG, "thirdwitch"));
+    for (from, line) in [(CRONE, "one"), (HAG, "two"), (CRONE, "three"), (HAG, "four"), (CRONE, "five")] {
+        kit.send(&says(from, line));
+        kit.pass_ms(1_000);
+    }
+    kit
+}
+
+/// 4.2 and 4.3: a page of results, each forwarded with its stamp, then the end with its ends.
+#[test]
+fn s4_3_a_page_of_the_archive() {
+    let mut kit = five_lines();
+    let max = "<set xmlns='http://jabber.org/protocol/rsm'><max>2</max></set>";
+    let got = kit.send(&query(HAG, max));
+    let ids: Vec<String> = kit.rows.iter().map(|row| row.id.clone()).collect();
+    assert_eq!(
+        lines(&got[..1]),
+        [format!(
+            "<message from='coven@chat.shakespeare.lit' to='hag66@shakespeare.lit/pda'>\
+             <result xmlns='urn:xmpp:mam:2' queryid='f27' id='{}'><forwarded xmlns='urn:xmpp:forward:0'>\
+             <delay xmlns='urn:xmpp:delay' stamp='2002-10-13T23:58:37Z'/>{}</forwarded></result></message>",
+            ids[0],
+            kit.rows[0].stanza.replace("<message ", "<message xmlns='jabber:client' ")
+        )]
+    );
+    assert_eq!(
+        lines(&got[2..]),
+        [format!(
+            "<iq type='result' id='q' from='coven@chat.shakespeare.lit' to='hag66@shakespeare.lit/pda'>\
+             <fin xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'><first>{}</first><last>{}</last>\
+             <count>5</count></set></fin></iq>",
+            ids[0], ids[1]
+        )]
+    );
+    let after = format!("<set xmlns='http://jabber.org/protocol/rsm'><max>9</max><after>{}</after></set>", ids[1]);
+    let got = kit.send(&query(HAG, &after));
+    assert_eq!(bodies(&got), ["three", "four", "five"]);
+    assert!(lines(&got)[3].contains("complete='true'"));
+    let last = "<set xmlns='http://jabber.org/protocol/rsm'><max>2</max><before/></set>";
+    assert_eq!(bodies(&kit.send(&query(HAG, last))), ["four", "five"]);
+    assert_eq!(bodies(&kit.send(&query(HAG, &format!("{last}<flip-page/>")))), ["five", "four"]);
+}
+
+/// 4.1: filters by occupant, time and id; an unknown id or filter is an error.
+#[test]
+fn s4_1_filters() {
+    let mut kit = five_lines();
+    let mut found = |fields: &[(&str, &str)]| bodies(&kit.send(&query(HAG, &form(fields))));
+    assert_eq!(found(&[("with", "coven@chat.shakespeare.lit/thirdwitch")]), ["two", "four"]);
+    assert_eq!(found(&[("start", "2002-10-13T23:58:40Z")]), ["four", "five"]);
+    assert_eq!(found(&[("end", "2002-10-13T23:58:37Z")]), ["one"]);
+    let id = kit.rows[3].id.clone();
+    assert_eq!(bodies(&kit.send(&query(HAG, &form(&[("after-id", &id)])))), ["five"]);
+    assert_eq!(bodies(&kit.send(&query(HAG, &form(&[("ids", &id)])))), ["four"]);
+    let refused = |kit: &mut Kit, fields: &[(&str, &str)]| errors(&kit.send(&query(HAG, &form(fields))));
+    assert_eq!(refused(&mut kit, &[("after-id", "nonesuch")]), [(HAG.into(), "item-not-found".into())]);
+    assert_eq!(refused(&mut kit, &[("colour", "red")]), [(HAG.into(), "feature-not-implemented".into())]);
+    assert_eq!(refused(&mut kit, &[("start", "yesterday")]), [(HAG.into(), "bad-request".into())]);
+}
+
+/// Who may enter may read.
+#[test]
+fn s6_who_may_read() {
+    let mut kit = five_lines();
+    let stranger = "macbeth@shakespeare.lit/x";
+    assert_eq!(bodies(&kit.send(&query(stranger, ""))).len(), 5);
+    configure(&mut kit, &[("muc#roomconfig_passwordprotectedroom", "1"), ("muc#roomconfig_roomsecret", "s")]);
+    assert_eq!(errors(&kit.send(&query(stranger, ""))), [(stranger.into(), "forbidden".into())]);
+    set_affiliation(&mut kit, "macbeth@shakespeare.lit", "member");
+    assert_eq!(bodies(&kit.send(&query(stranger, ""))).len(), 5);
+    set_affiliation(&mut kit, "macbeth@shakespeare.lit", "outcast");
+    assert_eq!(errors(&kit.send(&query(stranger, ""))), [(stranger.into(), "forbidden".into())]);
+}
+
+/// What is said in passing is passed on and not kept; a room that is not logged keeps nothing.
+#[test]
+fn what_is_kept_and_what_is_not() {
+    let mut kit = coven();
+    let say = |inner: &str| {
+        format!("<message from='{CRONE}' to='coven@chat.shakespeare.lit' type='groupchat'>{inner}</message>")
+    };
+    assert_eq!(kit.send(&say("<composing xmlns='http://jabber.org/protocol/chatstates'/>")).len(), 1);
+    assert_eq!(kit.send(&say("<body>psst</body><no-store xmlns='urn:xmpp:hints'/>")).len(), 1);
+    assert_eq!(kit.rows.len(), 0);
+    kit.send(&say("<reactions xmlns='urn:xmpp:reactions:0' id='x'><reaction>👍</reaction></reactions>"));
+    assert_eq!(kit.rows.len(), 1);
+    configure(&mut kit, &[("muc#roomconfig_enablelogging", "0")]);
+    kit.send(&says(CRONE, "off the record"));
+    assert_eq!(kit.rows.len(), 1);
+}

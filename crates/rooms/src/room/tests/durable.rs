@@ -1,0 +1,142 @@
+//! What must be on disk before anybody sees it, and what happens when it cannot be.
+
+use super::kit::{CRONE, Disk, HAG, Kit, WICCA, admin, configure, coven, errors, join, lines, says, three_witches};
+use machine::Output;
+
+#[test]
+fn a_message_is_seen_when_it_is_on_disk_and_presence_behind_it_waits() {
+    let mut kit = three_witches();
+    kit.disk(Disk::Hangs);
+    assert_eq!(kit.send(&says(HAG, "Harpier cries")), []);
+    let update = "<presence from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/thirdwitch'><show>xa</show></presence>";
+    assert_eq!(kit.send(update), [], "it must not overtake the message");
+    let got = kit.disk(Disk::Works);
+    assert_eq!(got.len(), 6);
+    assert!(got[..3].iter().all(|got| got.stanza.name() == "message"));
+}
+
+#[test]
+fn a_message_that_cannot_be_kept_is_an_error_to_its_author_alone() {
+    let mut kit = three_witches();
+    kit.disk(Disk::Fails);
+    assert_eq!(errors(&kit.send(&says(HAG, "lost"))), [(HAG.into(), "internal-server-error".into())]);
+    kit.disk(Disk::Works);
+    assert_eq!(kit.send(&says(HAG, "kept")).len(), 3);
+    let got = kit.send(
+        "<presence from='macbeth@shakespeare.lit/x' to='coven@chat.shakespeare.lit/macbeth'>\
+         <x xmlns='http://jabber.org/protocol/muc'/></presence>",
+    );
+    let history: Vec<String> = lines(&got).into_iter().filter(|line| line.contains("<body>")).collect();
+    assert!(history.len() == 1 && history[0].contains("kept"), "{history:?}");
+}
+
+#[test]
+fn a_decision_that_cannot_be_kept_changes_nothing() {
+    let mut kit = three_witches();
+    kit.disk(Disk::Fails);
+    let ban = admin(CRONE, "<item affiliation='outcast' jid='hag66@shakespeare.lit'/>");
+    assert_eq!(errors(&kit.send(&ban)), [(CRONE.into(), "internal-server-error".into())]);
+    assert_eq!(errors(&configure(&mut kit, &[("muc#roomconfig_roomname", "x")]))[0].1, "internal-server-error");
+    kit.disk(Disk::Works);
+    assert_eq!(kit.service.rooms()[0].occupants, 3);
+    assert_eq!(kit.service.rooms()[0].name, "");
+}
+
+#[test]
+fn a_room_that_cannot_be_kept_does_not_come_to_be() {
+    let mut kit = Kit::new();
+    kit.disk(Disk::Fails);
+    assert_eq!(errors(&kit.send(&join(CRONE, "firstwitch"))), [(CRONE.into(), "internal-server-error".into())]);
+    assert_eq!(kit.service.rooms(), []);
+    kit.disk(Disk::Works);
+    assert_eq!(errors(&kit.send(&join(HAG, "thirdwitch"))), []);
+}
+
+#[test]
+fn what_comes_while_a_decision_is_written_waits_in_order() {
+    let mut kit = three_witches();
+    kit.disk(Disk::Hangs);
+    kit.send(&admin(CRONE, "<item affiliation='outcast' jid='hag66@shakespeare.lit'/>"));
+    assert_eq!(kit.send(&says(WICCA, "before")), []);
+    assert_eq!(kit.send(&says(HAG, "too late")), []);
+    let got = kit.disk(Disk::Works);
+    let said: Vec<String> = lines(&got).into_iter().filter(|line| line.contains("<body>")).collect();
+    assert_eq!(said.iter().filter(|line| line.contains("before")).count(), 2, "{said:?}");
+    assert_eq!(errors(&got), [(HAG.into(), "not-acceptable".into())]);
+}
+
+/// 11.1: after a restart direct occupants are told 333, so that they come back.
+#[test]
+fn s11_1_after_a_restart_occupants_are_told_333_and_come_back() {
+    let mut kit = three_witches();
+    kit.send(&says(HAG, "Harpier cries"));
+    kit.restart();
+    let got = kit.pass_ms(1);
+    let mut told: Vec<(String, bool)> = got
+        .iter()
+        .map(|got| (got.to.clone(), lines(std::slice::from_ref(got))[0].contains("<status code='333'/>")))
+        .collect();
+    told.sort();
+    assert_eq!(told, [(CRONE.into(), true), (HAG.into(), true), (WICCA.into(), true)]);
+    // A temporary room waits for them, so that it is not another's meanwhile.
+    let got = kit.send(
+        "<presence from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/thirdwitch'>\
+         <x xmlns='http://jabber.org/protocol/muc'/></presence>",
+    );
+    let got = lines(&got).join("\n");
+    assert!(got.contains("affiliation='none' role='participant'") && !got.contains("code='201'"), "{got}");
+    assert!(got.contains("Harpier cries"), "history is read again: {got}");
+}
+
+#[test]
+fn a_temporary_room_nobody_comes_back_to_ends_in_time() {
+    let mut kit = coven();
+    kit.restart();
+    kit.pass_ms(1);
+    assert_eq!(kit.service.rooms().len(), 1);
+    kit.pass_ms(11 * 60 * 1_000);
+    assert_eq!((kit.service.rooms().len(), kit.records.len()), (0, 0));
+}
+
+#[test]
+fn numbers_of_the_order_never_come_twice() {
+    let mut kit = coven();
+    kit.send(&says(CRONE, "one"));
+    kit.restart();
+    kit.pass_ms(1);
+    kit.send(&join(CRONE, "firstwitch"));
+    kit.send(&says(CRONE, "two"));
+    assert!(kit.rows[1].seq > kit.rows[0].seq && kit.rows[1].id != kit.rows[0].id, "{:?}", kit.rows);
+}
+
+#[test]
+fn a_record_that_cannot_be_read_is_logged_and_costs_only_itself() {
+    let mut kit = coven();
+    let key = ("room".to_owned(), "heath@chat.shakespeare.lit".to_owned(), "meta".to_owned());
+    kit.records.insert(key, "{".into());
+    kit.restart();
+    kit.pass_ms(1);
+    assert!(kit.logs.iter().any(|line| line.contains("heath@chat.shakespeare.lit")), "{:?}", kit.logs);
+    assert_eq!(kit.service.rooms().len(), 1);
+}
+
+/// One broadcast is one effect, whatever the number of occupants; its bytes are shared.
+#[test]
+fn a_message_to_many_is_one_broadcast() {
+    let mut kit = coven();
+    for n in 0..50 {
+        kit.send(&join(&format!("w{n}@shakespeare.lit/x"), &format!("w{n}")));
+    }
+    kit.outputs.clear();
+    assert_eq!(kit.send(&says(CRONE, "one for all")).len(), 51);
+    let sent = kit.outputs.iter().filter(|o| matches!(o, Output::Send { .. })).count();
+    let broadcasts: Vec<_> = kit
+        .outputs
+        .iter()
+        .filter_map(|o| match o {
+            Output::Broadcast { plain: Some(plain), jids: Some(jids), .. } => Some(plain.same(jids)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!((sent, broadcasts), (0, vec![true]));
+}
