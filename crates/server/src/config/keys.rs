@@ -170,19 +170,14 @@ section! {
         domain: Domain = "",
         /// Who may create rooms: "anyone", "local" (accounts of this server) or "admins".
         create: Create = "\"anyone\"",
-        /// The sites that may hold replicas of rooms here: domains, "*.domain" for all below one, "*" for all. A
-        /// site with a replica gets each message of a room once, whatever the number of its users there.
+        /// The sites that may hold replicas of rooms here: domains, or "*" for all. A site with a replica gets each
+        /// message of a room once, whatever the number of its users there.
         replicas: Vec<Peer> = "[\"*\"]",
         /// Seconds between the pings by which a link to a replica is watched when nothing else is said on it.
         keepalive_seconds: u64 = "60" in 1..=3_600,
-        /// Seconds that a link may be in doubt until it counts as split.
+        /// Seconds that a link to a replica may be in doubt. Then it is lost: its people are shown as gone, and come
+        /// back by themselves when the link does.
         suspect_seconds: u64 = "15" in 1..=600,
-        /// Minutes that the places of people behind a split link are kept.
-        retention_minutes: u64 = "30" in 1..=10_080,
-        /// Days that messages stay in the archives of rooms; 0 keeps them for ever.
-        archive_days: u64 = "0" in 0..=36_500,
-        /// Messages that somebody who enters is shown of what was said before, unless a room says otherwise.
-        history_stanzas: u64 = "20" in 0..=100,
     }
 }
 
@@ -199,7 +194,7 @@ section! {
     Replica "replica" {
         /// The address of the replica, at this server's domain. No account can have this name.
         jid: Jid = "",
-        /// The services of rooms it may be a replica of: domains, "*.domain" for all below one, "*" for all.
+        /// The services of rooms it may be a replica of: domains, or "*" for all.
         primaries: Vec<Peer> = "[\"*\"]",
         /// Seconds between the pings by which a link to a primary is watched when nothing else is said on it.
         keepalive_seconds: u64 = "60" in 1..=3_600,
@@ -207,17 +202,14 @@ section! {
         suspect_seconds: u64 = "15" in 1..=600,
         /// Seconds that the copy of a room is kept up after the last local user has left.
         grace_seconds: u64 = "300" in 0..=86_400,
-        /// Messages that are asked for at once when a copy is made or was out of touch.
-        history_stanzas: u64 = "100" in 0..=10_000,
-        /// Bytes that are asked for at once when a copy is made or was out of touch.
-        history_bytes: u64 = "65536" in 0..=16_777_216,
         /// Days that what is kept of a room stays after the copy was given up; then it is deleted.
         mirror_days: u64 = "30" in 1..=36_500,
     }
 }
 
 section! {
-    /// What users here may do in a distributed room while the link to its primary is lost (XEP-0282 4.11.1).
+    /// What users here may do in a distributed room while the link to its primary is lost (XEP-0282 4.11.1). This
+    /// version takes them out of the room until the link is back, so nothing here has an effect yet.
     Split "replica.split" {
         /// They may go on talking to each other; what they said is joined to the room when the link is back.
         local_chat: bool = "true",

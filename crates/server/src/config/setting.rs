@@ -158,37 +158,33 @@ impl Setting for Domain {
 pub enum Peer {
     /// `"*"`: everyone.
     Any,
-    /// `"*.montague.lit"`: the domains below this one.
-    Below(Domain),
     /// This domain.
     Domain(Domain),
 }
 
 impl Peer {
-    /// Whether this lets the domain in.
-    pub fn admits(&self, domain: &str) -> bool {
+    /// As it is written: `*`, or the domain, normalised.
+    pub fn as_str(&self) -> &str {
         match self {
-            Peer::Any => true,
-            Peer::Below(parent) => domain.strip_suffix(parent.as_str()).is_some_and(|head| head.ends_with('.')),
-            Peer::Domain(one) => one.as_str() == domain,
+            Peer::Any => "*",
+            Peer::Domain(domain) => domain.as_str(),
         }
     }
 }
 
 impl Setting for Peer {
     fn kind() -> String {
-        "domain, \"*.domain\" or \"*\"".into()
+        "domain or \"*\"".into()
     }
     fn read(value: &DeValue<'_>) -> Result<Self, String> {
         let text = text(value)?;
         if text == "*" {
             return Ok(Peer::Any);
         }
-        let (name, below) = text.strip_prefix("*.").map_or((text, false), |name| (name, true));
-        let domain = Domain::new(name).ok_or_else(|| {
-            format!("{text:?} is no domain; write \"*\" for all, \"*.montague.lit\" or \"chat.montague.lit\"")
-        })?;
-        Ok(if below { Peer::Below(domain) } else { Peer::Domain(domain) })
+        let domain = Domain::new(text).filter(|domain| !domain.as_str().contains('*'));
+        domain
+            .map(Peer::Domain)
+            .ok_or_else(|| format!("{text:?} is no domain; write \"*\" for all, or one like \"chat.montague.lit\""))
     }
 }
 
@@ -326,12 +322,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_peer_pattern_admits_what_it_names() {
-        let below = Peer::Below(Domain::new("montague.lit").unwrap());
-        assert!(below.admits("chat.montague.lit") && !below.admits("montague.lit") && !below.admits("xmontague.lit"));
-        assert!(Peer::Any.admits("capulet.lit"));
-        let one = Peer::Domain(Domain::new("Capulet.lit").unwrap());
-        assert!(one.admits("capulet.lit") && !one.admits("chat.capulet.lit"));
+    fn a_peer_is_a_domain_or_everyone() {
+        let read = |text: &str| Peer::read(&DeValue::String(text.into()));
+        assert_eq!(read("*"), Ok(Peer::Any));
+        assert_eq!(read("Capulet.lit").unwrap().as_str(), "capulet.lit");
+        assert!(read("*.capulet.lit").is_err() && read("romeo@capulet.lit").is_err());
     }
 
     #[test]

@@ -58,7 +58,7 @@ listen = []
 [rooms]
 domain = "rooms.yeggmaex.irc"
 create = "local"
-replicas = ["*.irc", "killrc.oulubox.irc"]
+replicas = ["eris.dclxvii.irc", "killrc.oulubox.irc"]
 [rooms.tls]
 [replica]
 jid = "replica@vesa.yeggmaex.irc"
@@ -74,7 +74,7 @@ format = "json"
     );
     assert_eq!(config.routes["channel.avalon.irc"], Route { host: "127.0.0.1".into(), port: 5269 });
     assert!(!config.split.local_chat && config.split.kick);
-    assert!(config.rooms.unwrap().replicas[0].admits("eris.dclxvii.irc"));
+    assert_eq!(config.rooms.unwrap().replicas[0].as_str(), "eris.dclxvii.irc");
     assert_eq!(config.replica.unwrap().jid.as_str(), "replica@vesa.yeggmaex.irc");
 }
 
