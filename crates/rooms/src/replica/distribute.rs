@@ -55,7 +55,7 @@ impl Mirror {
             return self.destroyed(&stanza, cx);
         };
         let own_statuses = at.own.clone().unwrap_or_else(|| vec![Status::SELF]);
-        let hidden = at.own_only || self.hidden().contains(&nick);
+        let hidden = at.own_only || self.hidden.contains(&nick);
         let (seen_as, ends) = if stanza.get("type") == Some("unavailable") {
             match renamed_to(&stanza) {
                 Some(new) => (self.rename(&nick, new), false),
@@ -70,6 +70,7 @@ impl Mirror {
         self.show(&stanza, &seen_as, &own_statuses, hidden, cx);
         if ends {
             self.seats.remove(&seen_as);
+            self.hidden.remove(&seen_as);
         }
         self.reclass(cx);
     }
@@ -106,6 +107,9 @@ impl Mirror {
     fn rename(&mut self, from: &Nick, to: Nick) -> Nick {
         if let Some(seat) = self.seats.remove(from) {
             self.seats.insert(to.clone(), seat);
+        }
+        if self.hidden.remove(from) {
+            self.hidden.insert(to.clone());
         }
         for session in self.sessions.values_mut().chain(self.gone.values_mut()).filter(|s| s.nick == *from) {
             session.nick = to.clone();

@@ -32,8 +32,8 @@ impl Mirror {
 
     fn welcome(&mut self, to: &Jid, me: &Nick, own: Element, wanted: &HistoryWanted, cx: &mut Cx<'_>) {
         let class = self.class_of(self.seats.get(me));
-        let hidden = self.hidden();
-        let others = self.seats.iter().filter(|(nick, seat)| *nick != me && self.shows(seat) && !hidden.contains(nick));
+        let others =
+            self.seats.iter().filter(|(nick, seat)| *nick != me && self.shows(seat) && !self.hidden.contains(*nick));
         for (nick, seat) in others {
             cx.pass(to, seat.presence(&nick.in_room(&self.room), class));
         }

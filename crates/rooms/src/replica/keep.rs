@@ -28,6 +28,8 @@ struct Meta {
 /// The record `outbox`/(room)/(outbox and place).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Said {
+    /// Its number.
+    n: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     nick: Option<String>,
     stanza: String,
@@ -40,7 +42,7 @@ pub(super) fn outbox_key(outbox: &str, place: u64) -> String {
 
 /// The record of an entry, where it has one.
 pub(super) fn outbox_put(room: &Jid, entry: &Entry) -> Option<Change> {
-    let said = Said { nick: entry.nick.as_ref().map(ToString::to_string), stanza: entry.stanza.to_xml() };
+    let said = Said { n: entry.n, nick: entry.nick.as_ref().map(ToString::to_string), stanza: entry.stanza.to_xml() };
     Some(Change::Put {
         space: "outbox",
         owner: room.to_string(),
@@ -102,7 +104,7 @@ impl Replica {
                 mirror.older.push(Outbox::new(name));
             }
             if let Some(outbox) = mirror.older.last_mut() {
-                outbox.load(stanza, said.nick.and_then(|nick| nick.parse().ok()), key);
+                outbox.load(said.n, stanza, said.nick.and_then(|nick| nick.parse().ok()), key);
             }
         }
         for row in recent {

@@ -49,7 +49,8 @@ impl Mirror {
         if !self.sessions_of(&nick).is_empty() {
             return;
         }
-        if let Some(seat) = self.seats.remove(&nick).filter(|seat| self.shows(seat)) {
+        self.hidden.insert(nick.clone());
+        if let Some(seat) = self.seats.get(&nick).filter(|seat| self.shows(seat)) {
             let stanza = seat.unavailable(&nick.in_room(&self.room), payload, Class::Jids);
             self.broadcast(&stanza, Vec::new(), cx);
         }

@@ -10,7 +10,7 @@ use super::{ReplicaConfig, intent, register};
 use crate::names::{Nick, Role};
 use crate::wire::{At, Down, RoomConfig, Stale, Up, UpMark};
 use machine::{AudienceId, Class, Now};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use xmpp::{Element, Jid, ns};
 
 /// One room as mirrored at a site.
@@ -31,6 +31,8 @@ pub(super) struct Mirror {
     pub joins: BTreeMap<Jid, Join>,
     /// Sessions that left while the primary was not reached, as the primary still knows them.
     pub gone: BTreeMap<Jid, Session>,
+    /// Their nicks where none of the nick is left: gone for those here, not yet for the primary.
+    pub hidden: BTreeSet<Nick>,
     pub outbox: Outbox,
     /// What earlier starts of this site had not got rid of, oldest first.
     pub older: Vec<Outbox>,
@@ -118,6 +120,7 @@ impl Mirror {
             sessions: BTreeMap::new(),
             joins: BTreeMap::new(),
             gone: BTreeMap::new(),
+            hidden: BTreeSet::new(),
             outbox,
             older: Vec::new(),
             held: VecDeque::new(),

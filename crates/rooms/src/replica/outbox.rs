@@ -59,8 +59,9 @@ impl Outbox {
         self.put(stanza, nick, key);
     }
 
-    /// Appends what is on disk already.
-    pub fn load(&mut self, stanza: Element, nick: Option<Nick>, key: String) {
+    /// Appends what is on disk already; between two messages there may have been presence, which is not.
+    pub fn load(&mut self, n: u64, stanza: Element, nick: Option<Nick>, key: String) {
+        self.next = n.max(self.next);
         self.put(stanza, nick, Some(key));
     }
 
@@ -115,13 +116,25 @@ impl Outbox {
         }
     }
 
-    /// The primary has had everything up to `n`, and nothing behind it: what is left is numbered on from there.
-    fn reconcile(&mut self, n: u64) {
+    /// The primary has had everything up to `n`, and nothing behind it: what is left is numbered on from there. Gives
+    /// what brings the records in line.
+    fn reconcile(&mut self, n: u64, room: &Jid) -> Vec<Change> {
         self.acknowledge(n);
-        for (place, entry) in self.entries.iter_mut().enumerate() {
-            entry.n = n + 1 + place as u64;
+        let mut changes = self.sweep(room);
+        changes.extend(self.number_on(n + 1, room));
+        changes
+    }
+
+    /// Numbers the entries from `first` on; gives the records that change by it.
+    fn number_on(&mut self, first: u64, room: &Jid) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for (n, entry) in (first..).zip(&mut self.entries) {
+            if std::mem::replace(&mut entry.n, n) != n {
+                changes.extend(keep::outbox_put(room, entry));
+            }
         }
-        self.next = n + 1 + self.entries.len() as u64;
+        self.next = first + self.entries.len() as u64;
+        changes
     }
 
     /// The records that are no longer needed, to be removed now.
@@ -194,10 +207,9 @@ impl Mirror {
         let Some(entry) = self.outbox.entries.remove(at) else { return };
         self.outbox.bytes -= entry.bytes;
         // None behind it has been sent, since numbers are sent in order.
-        self.outbox.next -= 1;
-        for later in self.outbox.entries.iter_mut().skip(at) {
-            later.n -= 1;
-        }
+        let first = self.outbox.entries.front().map_or(entry.n, |front| front.n.min(entry.n));
+        let changes = self.outbox.number_on(first, &self.room);
+        cx.keep(changes);
         if let Some(from) = author(&entry.stanza) {
             cx.pass(&from, StanzaError::from(Condition::InternalServerError).reply(&entry.stanza));
         }
@@ -254,10 +266,13 @@ impl Mirror {
     pub(super) fn reconcile(&mut self, name: &str, n: u64, cx: &mut Cx<'_>) {
         if self.outbox.name == name {
             // What followed a fresh request has been sent under its numbers already.
-            if self.link.fresh { self.outbox.acknowledge(n.min(self.outbox.last())) } else { self.outbox.reconcile(n) }
+            if self.link.fresh {
+                return self.outbox.acknowledge(n.min(self.outbox.last()));
+            }
+            let changes = self.outbox.reconcile(n, &self.room);
+            cx.keep(changes);
         } else if let Some(outbox) = self.older.iter_mut().find(|outbox| outbox.name == name) {
-            outbox.reconcile(n);
-            let changes = outbox.sweep(&self.room);
+            let changes = outbox.reconcile(n, &self.room);
             cx.keep(changes);
         }
     }

@@ -236,6 +236,7 @@ impl Mirror {
             cx.keep(changes);
             self.outbox = Outbox::new(cx.site.name());
             self.seats.clear();
+            self.hidden.clear();
         }
     }
 
@@ -289,6 +290,7 @@ impl Mirror {
             self.take_out(&jid, &Parting::with([Status::FAILURE]), cx);
         }
         self.gone.clear();
+        self.hidden.clear();
         self.seats.clear();
     }
 }

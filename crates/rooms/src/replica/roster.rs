@@ -5,7 +5,7 @@ use super::site::Cx;
 use crate::names::{Affiliation, Nick, Role};
 use crate::wire::SeatJid;
 use machine::{AudienceChange, Class, Output};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use xmpp::{Element, Jid, ns};
 
 /// Everybody in the room, in the order a roster is sent: by nick, as at the primary.
@@ -80,12 +80,6 @@ impl Mirror {
             self.sessions.iter().filter(|(_, session)| session.nick == *nick).collect();
         own.sort_by_key(|(_, session)| session.entry);
         own.into_iter().map(|(jid, _)| jid.clone()).collect()
-    }
-
-    /// Nicks whose only sessions left while the primary was not reached: gone here, not yet gone there.
-    pub(super) fn hidden(&self) -> BTreeSet<Nick> {
-        let left = self.gone.values().map(|session| session.nick.clone());
-        left.filter(|nick| !self.sessions.values().any(|session| session.nick == *nick)).collect()
     }
 
     /// Real addresses from the primary: kept, and told to nobody.

@@ -71,6 +71,8 @@ impl Mirror {
         let before = std::mem::replace(&mut self.seats, staging.seats);
         let after = self.seats.clone();
         self.show_difference(&before, &after, cx);
+        let gone: Vec<&Nick> = self.gone.values().map(|session| &session.nick).collect();
+        self.hidden.retain(|nick| after.contains_key(nick) && gone.contains(&nick));
         self.reclass(cx);
         self.catch_up(&staging.granted, staging.past, cx);
         if let Some(subject) = staging.subject {
@@ -119,9 +121,12 @@ impl Mirror {
         if self.sessions.is_empty() {
             return;
         }
-        let hidden = self.hidden();
         let renamed = renamings(before, after);
+        let known = |nick: &Nick| !self.hidden.contains(nick);
         for (nick, seat) in before.iter().filter(|(nick, seat)| !after.contains_key(*nick) && self.shows(seat)) {
+            if !known(nick) {
+                continue;
+            }
             let from = nick.in_room(&self.room);
             let mut stanza = seat.unavailable(&from, Vec::new(), Class::Jids);
             if let Some(new) = renamed.get(nick) {
@@ -131,7 +136,7 @@ impl Mirror {
         }
         for (nick, seat) in after {
             let changed = before.get(nick).is_none_or(|known| known.presence_differs(seat));
-            if changed && self.shows(seat) && !hidden.contains(nick) {
+            if changed && self.shows(seat) && known(nick) {
                 let stanza = seat.presence(&nick.in_room(&self.room), Class::Jids);
                 self.show_seat(&stanza, nick, cx);
             }

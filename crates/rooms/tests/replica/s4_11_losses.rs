@@ -1,0 +1,213 @@
+//! XEP-0282 4.10 and 4.11.1: how a replica sees a loss, and what its users see of it: nothing but the difference.
+
+use crate::site::*;
+use machine::Input;
+use rooms::wire::{Down, Head, Heads, Kind, UpMark};
+use xmpp::{Element, ns};
+
+fn eris() -> Site {
+    Site::with_users("eris.dclxvii.irc", &[("WiZ", WIZ), ("Troy", TROY)])
+}
+
+fn state(site: &Site) -> &'static str {
+    site.replica.links(site.now)[0].state
+}
+
+fn is_register(stanza: &Element) -> bool {
+    stanza.has_child("replicate", ns::NETJOIN)
+}
+
+/// 4.10: a ping after silence, with how far each room has been sent; two without an answer and the link is suspect.
+#[test]
+fn s4_10_silence_is_asked_about_then_judged() {
+    let mut site = eris();
+    let left = site.pass_ms(60_000);
+    let ping = left[0].get_child("ping", ns::PING).unwrap();
+    let Ok(Heads::Up(sent)) = Heads::parse(ping.get_child("heads", ns::NETJOIN).unwrap()) else { panic!("{ping}") };
+    assert_eq!((left[0].get("to"), sent[0].room.as_str(), sent[0].n), (Some(SERVICE), ROOM, 2));
+    site.pass_ms(60_000);
+    assert_eq!(state(&site), "live");
+    let left = site.pass_ms(61_000);
+    assert!(left.iter().any(is_register), "{left:?}");
+}
+
+/// 4.10: an answer, even an error, is a sign of life.
+#[test]
+fn s4_10_an_answered_ping_is_a_sign_of_life() {
+    let mut site = eris();
+    for _ in 0..5 {
+        let left = site.pass_ms(60_000);
+        let id = left.iter().find(|s| s.has_child("ping", ns::PING)).and_then(|s| s.get("id")).unwrap().to_owned();
+        let alive = format!(
+            "<iq type='error' id='{id}' from='{SERVICE}' to='replica@eris.dclxvii.irc'>\
+             <error type='cancel'><service-unavailable xmlns='{}'/></error></iq>",
+            ns::STANZA_ERRORS
+        );
+        site.send(&alive);
+    }
+    assert_eq!(state(&site), "live");
+}
+
+/// The service's ping says more was sent than came: a loss, seen without waiting for the next event.
+#[test]
+fn s4_10_heads_show_a_lost_tail() {
+    let mut site = eris();
+    let ping = |d: u64| {
+        let head = Head { room: ROOM.parse().unwrap(), epoch: "e1".into(), d, ack: None };
+        let ping = Element::new("ping", ns::PING).child(Heads::Down(vec![head]).element());
+        let iq = Element::stanza("iq").attr("type", "get").attr("id", "k1").attr("from", SERVICE);
+        iq.attr("to", "replica@eris.dclxvii.irc").child(ping).to_xml()
+    };
+    let pong = site.send(&ping(12));
+    assert_eq!((pong[0].get("type"), pong[0].get("id"), state(&site)), (Some("result"), Some("k1"), "live"));
+    site.send(&ping(99));
+    assert_eq!(state(&site), "suspect");
+}
+
+/// A gap in `d` is a loss; what comes behind it is not applied.
+#[test]
+fn s4_11_a_gap_is_a_loss() {
+    let mut site = eris();
+    site.at(Kind::Event, Some(809));
+    assert_eq!(lines(&site.event(&groupchat("BigCheese", "hi", 810), 810)), [""; 0]);
+    assert_eq!(state(&site), "suspect");
+}
+
+/// 4.11.1: bounces of what was relayed reach no user; it is kept and sent again when the primary is back.
+#[test]
+fn s4_11_1_bounces_are_the_replicas() {
+    let mut site = eris();
+    let left = site.send(&says(WIZ, "one"));
+    let mut bounce = left[0].clone().attr("type", "error").attr("from", ROOM).attr("to", WIZ);
+    bounce.push(
+        Element::new("error", ns::CLIENT)
+            .attr("type", "wait")
+            .child(Element::new("remote-server-timeout", ns::STANZA_ERRORS)),
+    );
+    assert_eq!(lines(&site.send(&bounce.to_xml())), [""; 0]);
+    assert_eq!(state(&site), "suspect");
+    assert_eq!(lines(&site.send(&says(TROY, "two"))), [""; 0]);
+    let left = site.pass_ms(1_000);
+    let left = site.grant(&left, 2, true);
+    let bodies: Vec<_> = left.iter().map(|s| s.get_child("body", ns::CLIENT).unwrap().content()).collect();
+    assert_eq!(bodies, ["one", "two"]);
+    assert!(left.iter().all(|s| UpMark::find(s).unwrap().unwrap().epoch.as_deref() == Some("e2")));
+}
+
+/// The census, the place, and after it the net difference: who is gone, who is new, what was said, once.
+#[test]
+fn s4_11_after_a_loss_users_see_the_difference() {
+    let mut site = eris();
+    site.event(&groupchat("BigCheese", "before", 810), 810);
+    site.feed(Input::StreamEnded(SERVICE.into()));
+    let left = site.pass_ms(1_000);
+    let (_, request) = site.request(&left);
+    let resume = request.resume.clone().unwrap();
+    assert_eq!((resume.seq, resume.archive.as_deref()), (810, Some("s810")));
+    let census: Vec<_> =
+        request.census.clone().unwrap().1.into_iter().map(|s| (s.nick.to_string(), s.jid.to_string())).collect();
+    assert_eq!(census, [("WiZ".into(), WIZ.into()), ("Troy".into(), TROY.into())]);
+    site.grant(&left, 2, true);
+    // Efchen has left, DCLXVI has come, Phaedrus has voice no more.
+    let roster = [
+        ("BigCheese", "none", "participant"),
+        ("DCLXVI", "none", "participant"),
+        ("Phaedrus", "none", "visitor"),
+        ("Troy", "none", "participant"),
+        ("Valdis", "none", "participant"),
+        ("WiZ", "admin", "participant"),
+        ("Wumpus", "owner", "moderator"),
+    ];
+    let got = site.snapshot(&roster, &[(810, "BigCheese", "before"), (812, "DCLXVI", "SUUUUUUURE")], 813);
+    let to_wiz: Vec<_> = got
+        .iter()
+        .filter(|s| s.get("to") == Some(WIZ))
+        .map(|s| {
+            let from = s.get("from").unwrap().rsplit('/').next().unwrap().to_owned();
+            (s.name().to_owned(), from, s.get("type").map(str::to_owned))
+        })
+        .collect();
+    let presence = |nick: &str, kind: Option<&str>| ("presence".to_owned(), nick.to_owned(), kind.map(str::to_owned));
+    assert_eq!(
+        to_wiz,
+        [
+            presence("Efchen", Some("unavailable")),
+            presence("DCLXVI", None),
+            presence("Phaedrus", None),
+            ("message".into(), "DCLXVI".into(), Some("groupchat".into())),
+        ]
+    );
+    assert!(got.last().unwrap().has_child("delay", ns::DELAY));
+    assert_eq!(site.rows.iter().map(|row| row.seq).collect::<Vec<_>>(), [810, 812]);
+}
+
+/// A snapshot cut short is dropped: nobody has seen anything of it.
+#[test]
+fn s4_11_a_snapshot_cut_short_is_dropped() {
+    let mut site = eris();
+    site.feed(Input::StreamEnded(SERVICE.into()));
+    let left = site.pass_ms(1_000);
+    site.grant(&left, 2, true);
+    let got = site.down(&presence("DCLXVI", "none", "participant"), Down::Roster, Kind::Roster, None);
+    assert_eq!(lines(&got), [""; 0]);
+    assert_eq!(lines(&site.feed(Input::StreamEnded(SERVICE.into()))), [""; 0]);
+    assert_eq!(state(&site), "suspect");
+    assert!(site.pass_ms(2_000).iter().any(is_register));
+}
+
+/// 4.11.1: leaving works while the primary is not reached, is seen here, and told when it is back; nothing is told twice.
+#[test]
+fn s4_11_1_leaving_while_cut_off() {
+    let mut site = eris();
+    site.feed(Input::StreamEnded(SERVICE.into()));
+    let got = site
+        .send(&format!("<presence from='{WIZ}' type='unavailable' to='{ROOM}/WiZ'><status>war</status></presence>"));
+    let seen: Vec<_> = got.iter().map(|s| (s.get("to").unwrap(), s.to_xml().contains("code='110'"))).collect();
+    assert_eq!(seen, [(WIZ, true), (TROY, false)]);
+    let left = site.pass_ms(1_000);
+    let (_, request) = site.request(&left);
+    assert_eq!(request.census.unwrap().1.len(), 2, "the primary does not know of it yet");
+    let left = site.grant(&left, 2, true);
+    assert_eq!((left.len(), left[0].get("type")), (1, Some("unavailable")));
+    assert_eq!(lines(&site.snapshot(&CAST, &[], 810)), [""; 0]);
+    let jid = WIZ.parse().unwrap();
+    assert_eq!(lines(&site.down(&unavailable("WiZ", ""), Down::Leave { jid }, Kind::Leave, None)), [""; 0]);
+    assert_eq!(lines(&site.event(&unavailable("WiZ", ""), 811)), [""; 0]);
+}
+
+/// While cut off a client that asks whether it is still in is answered here (XEP-0410).
+#[test]
+fn s4_11_1_self_ping_while_cut_off() {
+    let mut site = eris();
+    site.feed(Input::StreamEnded(SERVICE.into()));
+    let ping = format!("<iq from='{WIZ}' type='get' id='p' to='{ROOM}/WiZ'><ping xmlns='{}'/></iq>", ns::PING);
+    let got = site.send(&ping);
+    assert_eq!((got.len(), got[0].get("type"), got[0].get("to")), (1, Some("result"), Some(WIZ)));
+}
+
+/// Attempts back off, and do not stop.
+#[test]
+fn s4_11_attempts_back_off() {
+    let mut site = eris();
+    site.feed(Input::StreamEnded(SERVICE.into()));
+    let mut attempts = Vec::new();
+    for second in 0..600 {
+        if site.pass_ms(1_000).iter().any(is_register) {
+            attempts.push(second);
+        }
+    }
+    assert!((8..=40).contains(&attempts.len()), "{attempts:?}");
+    assert!(attempts.last().unwrap() > &500, "{attempts:?}");
+}
+
+/// The primary serves the users itself from now on: they notice nothing, and their stanzas pass untouched.
+#[test]
+fn s4_2_revoked() {
+    let mut site = eris();
+    let got = site.send(&format!(
+        "<iq type='set' id='w' from='{ROOM}' to='replica@eris.dclxvii.irc'><withdrawn xmlns='{}' seq='810'/></iq>",
+        ns::NETJOIN
+    ));
+    assert_eq!((got.len(), got[0].get("type")), (1, Some("result")));
+    assert!(!site.replica.wants(&Element::parse(&says(WIZ, "hi")).unwrap()));
+}

@@ -1,0 +1,139 @@
+//! XEP-0282 4.2, "Creating a Replica", with `docs/wire.md`.
+
+use crate::site::*;
+use xmpp::{Element, Jid, ns};
+
+fn is_disco(stanza: &Element) -> bool {
+    stanza.has_child("query", ns::DISCO_INFO)
+}
+
+/// The registration goes first, the user's join right behind it on the same stream, marked as the first of the outbox.
+#[test]
+fn s4_2_the_join_follows_the_registration() {
+    let mut site = Site::new("eris.dclxvii.irc");
+    let asked = site.send(&join(WIZ, "WiZ"));
+    assert!(asked.len() == 1 && is_disco(&asked[0]) && asked[0].get("to") == Some(SERVICE), "{asked:?}");
+    let left = site.announce(&asked);
+    let (_, request) = site.request(&left);
+    assert_eq!((request.resume, request.census, request.outboxes.len()), (None, None, 1));
+    let outbox = &request.outboxes[0].name;
+    assert_eq!(request.outboxes[0].from, 1);
+    assert_eq!(
+        left[1].to_xml(),
+        xml(&format!(
+            "<presence from='{WIZ}' to='{ROOM}/WiZ'><x xmlns='{}'/><x xmlns='{}'>\
+             <up xmlns='{}' outbox='{outbox}' n='1'/></x></presence>",
+            ns::MUC,
+            ns::DMUC,
+            ns::NETJOIN
+        ))
+    );
+}
+
+/// A service that does not speak XEP-0282: what was held goes out untouched and in order, and the next join at once.
+#[test]
+fn s4_2_not_distributed_is_plain_muc() {
+    let mut site = Site::new("eris.dclxvii.irc");
+    let asked = site.send(&join(WIZ, "WiZ"));
+    assert_eq!(lines(&site.send(&says(WIZ, "hello?"))), [""; 0]);
+    let id = asked[0].get("id").unwrap();
+    let answer = format!(
+        "<iq type='result' id='{id}' from='{SERVICE}' to='replica@eris.dclxvii.irc'><query xmlns='{}'/></iq>",
+        ns::DISCO_INFO
+    );
+    assert_eq!(lines(&site.send(&answer)), [xml(&join(WIZ, "WiZ")), xml(&says(WIZ, "hello?"))]);
+    assert!(!site.replica.wants(&Element::parse(&join(TROY, "Troy")).unwrap()), "the answer is remembered");
+    // … for a while: after an hour the service is asked again.
+    site.pass_ms(3_600_001);
+    assert!(is_disco(&site.send(&join(TROY, "Troy"))[0]));
+}
+
+/// A service that says nothing: the user waits no longer than named.
+#[test]
+fn s4_2_a_late_service_is_plain_muc() {
+    let mut site = Site::new("eris.dclxvii.irc");
+    site.send(&join(WIZ, "WiZ"));
+    assert_eq!(lines(&site.pass_ms(10_000)), [xml(&join(WIZ, "WiZ"))]);
+}
+
+/// Refused: the primary serves the user itself, whose stanzas pass untouched from then on.
+#[test]
+fn s4_2_refused_is_plain_muc() {
+    let mut site = Site::new("eris.dclxvii.irc");
+    let asked = site.send(&join(WIZ, "WiZ"));
+    let left = site.announce(&asked);
+    let (id, _) = site.request(&left);
+    let refusal = format!(
+        "<iq type='error' id='{id}' from='{ROOM}' to='replica@eris.dclxvii.irc'>\
+         <error type='cancel'><not-allowed xmlns='{}'/></error></iq>",
+        ns::STANZA_ERRORS
+    );
+    assert_eq!(lines(&site.send(&refusal)), [""; 0]);
+    assert!(!site.replica.wants(&Element::parse(&says(WIZ, "hi")).unwrap()));
+    let own = format!("<presence from='{ROOM}/WiZ' to='{WIZ}'/>");
+    assert!(!site.replica.wants(&Element::parse(&own).unwrap()));
+}
+
+/// Late: the other end is told by `<withdraw/>`.
+#[test]
+fn s4_2_a_late_registration_is_withdrawn() {
+    let mut site = Site::new("eris.dclxvii.irc");
+    let asked = site.send(&join(WIZ, "WiZ"));
+    site.announce(&asked);
+    let left = site.pass_ms(15_000);
+    assert!(left.len() == 1 && left[0].has_child("withdraw", ns::NETJOIN), "{left:?}");
+    assert!(!site.replica.wants(&Element::parse(&says(WIZ, "hi")).unwrap()));
+}
+
+/// A primary that the operator does not list is never asked.
+#[test]
+fn s4_2_only_listed_primaries_are_asked() {
+    let mut own = config("eris.dclxvii.irc");
+    own.primaries = vec!["other.example".into()];
+    let replica = rooms::Replica::new(own, [1; 32], Vec::new(), Vec::new());
+    assert!(!replica.wants(&Element::parse(&join(WIZ, "WiZ")).unwrap()));
+}
+
+/// Nothing of either namespace is taken from a client or handed to one.
+#[test]
+fn s4_2_forged_marks_are_stripped() {
+    let mut site = Site::with_users("eris.dclxvii.irc", &[("WiZ", WIZ)]);
+    let forged = says(WIZ, "hi").replace(
+        "</message>",
+        "<x xmlns='urn:xmpp:tmp:dmuc:0'><up xmlns='urn:netjoin:dmuc:0' outbox='other' n='99'/></x></message>",
+    );
+    let left = site.send(&forged);
+    let marks: Vec<_> = left[0].children().filter(|c| c.ns() == ns::DMUC).collect();
+    assert_eq!(marks.len(), 1);
+    assert_eq!(marks[0].get_child("up", ns::NETJOIN).unwrap().get("n"), Some("2"));
+    let down = format!(
+        "<message from='stranger@example.org/x' to='{WIZ}'><x xmlns='{}'><enter jid='{WIZ}'/></x></message>",
+        ns::DMUC
+    );
+    let expected = format!("<message from='stranger@example.org/x' to='{WIZ}'/>");
+    assert_eq!(lines(&site.send(&down)), [xml(&expected)]);
+}
+
+/// The last local user gone, the replica withdraws after the grace period; a user who comes sooner registers anew.
+#[test]
+fn s4_2_the_end_of_a_replica() {
+    let mut site = Site::with_users("eris.dclxvii.irc", &[("WiZ", WIZ)]);
+    let leave = |site: &mut Site| {
+        let jid: Jid = WIZ.parse().unwrap();
+        site.down(&unavailable("WiZ", ""), rooms::wire::Down::Leave { jid }, rooms::wire::Kind::Leave, None);
+    };
+    leave(&mut site);
+    assert_eq!(site.replica.links(site.now)[0].state, "dormant");
+    let left = site.send(&join(WIZ, "WiZ"));
+    let (_, request) = site.request(&left);
+    assert_eq!((request.resume, request.census), (None, None));
+    assert_eq!(left[1].get("from"), Some(WIZ));
+    site.grant(&left, 0, false);
+    site.snapshot(&[], &[], 900);
+    site.event(&presence("WiZ", "admin", "participant"), 901);
+    site.enter(&own_presence("WiZ", "admin", "participant"), WIZ);
+    leave(&mut site);
+    let left = site.pass_ms(300_000);
+    assert!(left.iter().any(|s| s.has_child("withdraw", ns::NETJOIN)), "{left:?}");
+    assert_eq!(site.replica.links(site.now), []);
+}
