@@ -51,7 +51,7 @@ pub enum Output {
     },
     /// One stanza for many links, each copy with marks of its own spliced in at the end of its last child.
     Fan {
-        /// The stanza without `to`; its last child is the `<x/>` of XEP-0282, not empty.
+        /// The stanza without `to`; its last child is the `<x/>` of XEP-0282, which may be empty.
         stanza: Shared,
         /// (replica, marks).
         copies: Vec<(Jid, Element)>,

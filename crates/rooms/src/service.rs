@@ -2,6 +2,7 @@
 //! over. What it says of itself is in `service_disco`.
 
 use crate::names::Nick;
+use crate::primary::Keepalive;
 use crate::room::{Cx, Kept, Life, Room};
 use machine::{Gate, Input, Machine, Now, Output, Record, Row, Token};
 use rand_chacha::ChaCha12Rng;
@@ -71,6 +72,8 @@ pub struct Primary {
     gate: Gate,
     /// What could not be loaded, to be logged.
     unread: Vec<String>,
+    /// XEP-0282: what is known of the replicas of all rooms.
+    pub(crate) keepalive: Keepalive,
     rng: ChaCha12Rng,
 }
 
@@ -87,6 +90,7 @@ impl Primary {
             due_of: BTreeMap::new(),
             gate: Gate::numbered(0),
             unread: Vec::new(),
+            keepalive: Keepalive::default(),
             rng: ChaCha12Rng::from_seed(seed),
         };
         service.load(&records);
@@ -229,6 +233,7 @@ impl Primary {
 
     /// After a room has been touched: it is taken away when it is over, else its time is noted.
     fn settle(&mut self, jid: &Jid, now: Now, out: &mut Vec<Output>) {
+        self.note_links(jid, now);
         let Some(room) = self.rooms.get_mut(jid) else { return };
         room.give_up_if_empty(now);
         if room.life != Life::Over || room.gate.held() > 0 {

@@ -1,29 +1,136 @@
-//! The table of a room's replicas.
+//! The table of a room's replicas, and the life of one.
+//!
+//! ```text
+//!  request ──▶ pending ──admitted──▶ syncing ──snapshot whole──▶ live ──withdrawn, last seat gone──▶ (none)
+//!                 │                     │                         │ ▲
+//!          refused, expired        bounce, silence, stream's end  ▼ │ sign of life
+//!                 ▼                     └──────────────────────▶ suspect ──`suspect_seconds`──▶ split: seats removed (333)
+//! ```
+//!
+//! What is told while a link is syncing or suspect is numbered and held; a link that holds too much is split at once.
 
-use crate::room::{HistoryWanted, Part, Session};
-use machine::{Change, Output};
-use std::collections::BTreeMap;
-use xmpp::{Element, Jid, ns};
+use super::marks::Marks;
+use super::removals::Removals;
+use super::replicate::{HeldUp, Request};
+use crate::names::Nick;
+use crate::wire::{Ack, At, Kind};
+use machine::{Output, Token};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use xmpp::{Element, Jid, Shared};
 
 /// A room's replicas.
 #[derive(Debug, Default)]
 pub(crate) struct Links {
-    links: BTreeMap<Jid, Link>,
+    pub(super) links: BTreeMap<Jid, Link>,
+    /// Requests that wait for a user of their site to be admitted.
+    pub(super) pending: BTreeMap<Jid, Request>,
+    /// What was relayed before the request of its site came, in order.
+    pub(super) early: VecDeque<HeldUp>,
+    pub(super) marks: Marks,
+    pub(super) removals: Removals,
+    /// Marks that are being written without anybody waiting, oldest first.
+    pub(super) lazy: VecDeque<(Token, Jid, Ack)>,
+    /// When a replica was last told that its epoch is stale, monotonic milliseconds.
+    pub(super) stale_told: BTreeMap<Jid, u64>,
+    /// The mark of the stanza being handled, for a LEAVE that is the end of its link.
+    pub(super) handling: Option<(Jid, Ack)>,
+    /// The time of the input being handled, monotonic milliseconds.
+    pub(super) now_ms: u64,
+    /// Ids of iqs sent, so that they are told apart.
+    pub(super) iqs: u64,
 }
 
 /// One replica of one room.
 #[derive(Debug)]
-struct Link {}
+pub(super) struct Link {
+    /// Domains whose users it speaks for.
+    pub domains: BTreeSet<String>,
+    /// Names this registration.
+    pub epoch: String,
+    /// The last number down.
+    pub d: u64,
+    pub phase: Phase,
+    /// Since when it is doubted, monotonic milliseconds.
+    pub suspect_ms: Option<u64>,
+    /// What waits for the snapshot or a sign of life.
+    pub held: VecDeque<Output>,
+    /// Its outboxes, the present one first.
+    pub outboxes: Vec<String>,
+    /// What has become durable and was not said yet.
+    pub due: BTreeMap<String, u64>,
+    /// What was said to be durable, or may be said when nothing waits for the disk.
+    pub acked: BTreeMap<String, u64>,
+    /// The first missing number that was asked for, by outbox, and when.
+    pub asked: BTreeMap<String, (u64, u64)>,
+    /// The sessions in the room through it.
+    pub seats: BTreeSet<Jid>,
+    /// Whether it has had any: the first is put in behind the snapshot.
+    pub begun: bool,
+    /// Nicks of moderators with a session through it.
+    pub moderators: BTreeSet<Nick>,
+    /// Whether it has been given real JIDs.
+    pub entitled: bool,
+    /// Sessions entered again at registration, for whom there is no ENTER.
+    pub silent: BTreeSet<Jid>,
+    /// When something was last sent to it, monotonic milliseconds.
+    pub sent_ms: u64,
+    /// How many missed messages, and bytes of them, it takes at a time.
+    pub page_stanzas: usize,
+    pub page_bytes: usize,
+}
 
-/// The mark of a stanza that a replica relayed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Up {
-    /// The replica's address.
-    pub replica: Jid,
-    pub outbox: String,
-    pub n: u64,
-    /// The user who sent the stanza.
-    pub from: Jid,
+/// Whether the snapshot is whole.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Missed messages are being read: those up to `upto` have to be sent, the last query is `query`.
+    Syncing {
+        query: u64,
+        upto: u64,
+    },
+    Live,
+}
+
+impl Link {
+    /// The marks of the next stanza down; takes one acknowledgement along when some are due.
+    pub fn next(&mut self, kind: Kind) -> At {
+        self.d += 1;
+        let mut at = At::new(&self.epoch, self.d, kind);
+        if let Some((outbox, n)) = self.due.pop_first() {
+            at.ack = Some(self.say(outbox, n));
+        }
+        at
+    }
+
+    /// Notes that `n` is said to be durable.
+    pub fn say(&mut self, outbox: String, n: u64) -> Ack {
+        let acked = self.acked.entry(outbox.clone()).or_default();
+        *acked = n.max(*acked);
+        Ack { n: *acked, outbox }
+    }
+
+    /// Whether what is told is held back.
+    pub fn holds(&self) -> bool {
+        self.phase != Phase::Live || self.suspect_ms.is_some()
+    }
+
+    /// Whether it holds more than it may.
+    pub fn overflows(&self) -> bool {
+        self.held.len() > HELD_MAX
+    }
+
+    /// Sends or holds.
+    pub fn pass(&mut self, output: Output, outputs: &mut Vec<Output>) {
+        if !self.holds() {
+            outputs.push(output);
+        } else if self.held.len() <= HELD_MAX {
+            self.held.push_back(output);
+        }
+    }
+
+    /// A stanza of the link: `stanza` with the dmuc element `x` as its last child, and the marks in that.
+    pub fn stamp(&mut self, replica: &Jid, stanza: Element, x: Element, at: &At) -> Output {
+        Output::Send { to: replica.clone(), stanza: Shared::new(stanza.child(x.child(at.element()))) }
+    }
 }
 
 impl Links {
@@ -32,52 +139,24 @@ impl Links {
         self.links.keys().cloned().collect()
     }
 
-    /// Tells every live replica one part of an event; `acked` is the mark whose outcome this event is.
-    pub fn tell(
-        &mut self,
-        room: &Jid,
-        seq: u64,
-        (part, parts): (usize, usize),
-        what: &Part,
-        acked: Option<&Up>,
-        outputs: &mut Vec<Output>,
-    ) {
-        let _ = (room, seq, part, parts, what, acked, outputs, &self.links);
+    /// Whether there is any replica.
+    pub fn any(&self) -> bool {
+        !self.links.is_empty()
     }
 
-    /// ENTER, XEP-0282 4.5.
-    pub fn enter(
-        &mut self,
-        replica: &Jid,
-        room: &Jid,
-        session: &Session,
-        own: Element,
-        history: HistoryWanted,
-        outputs: &mut Vec<Output>,
-    ) {
-        let _ = (replica, room, session, own, history, outputs);
-    }
-
-    /// LEAVE, XEP-0282 4.6.
-    pub fn leave(&mut self, replica: &Jid, room: &Jid, session: &Session, own: Element, outputs: &mut Vec<Output>) {
-        let _ = (replica, room, session, own, outputs);
-    }
-}
-
-impl Up {
-    /// What an error for the stanza bears, so that the replica knows its outcome.
-    pub fn on_error(&self) -> Element {
-        let up = Element::new("up", ns::NETJOIN).attr("outbox", &self.outbox).attr("n", self.n.to_string());
-        Element::new("x", ns::DMUC).child(up)
-    }
-
-    /// The durable mark: everything up to `n` of this outbox has had its outcome.
-    pub fn change(&self, room: &Jid) -> Change {
-        Change::Put {
-            space: "mark",
-            owner: room.to_string(),
-            key: format!("{} {}", self.replica, self.outbox),
-            value: self.n.to_string(),
+    /// The replica that speaks for a user's domain and has this outbox; a registered one or a pending one.
+    pub(super) fn speaker(&self, user: &Jid, outbox: &str) -> Option<Jid> {
+        let has = |names: &[String]| names.iter().any(|name| name == outbox);
+        let live = self.links.iter().find(|(_, l)| l.domains.contains(user.domain()) && has(&l.outboxes));
+        if let Some((replica, _)) = live {
+            return Some(replica.clone());
         }
+        let pending = self.pending.iter().find(|(_, r)| r.domains.contains(user.domain()) && has(&r.outbox_names()));
+        pending.map(|(replica, _)| replica.clone())
     }
 }
+
+/// Most outputs held for one link, while it syncs or is doubted; over it the replica registers anew.
+pub(super) const HELD_MAX: usize = 10_000;
+/// Most replicas of one room: one per site.
+pub(super) const LINKS_MAX: usize = 1_000;

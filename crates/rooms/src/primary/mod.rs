@@ -1,10 +1,39 @@
 //! XEP-0282 as the primary speaks it; the wire forms are in `docs/wire.md`.
 //!
-//! A room owns [`Links`]: its replicas, from registration to withdrawal. [`crate::room`] calls into it at five places only:
-//! [`Links::tell`] for every event, [`Links::enter`] and [`Links::leave`] for ENTER and LEAVE, `Room::via_for` when
-//! somebody is admitted, `Room::turned_away` when somebody is not.
+//! | file | XEP-0282 |
+//! |---|---|
+//! | `receive` | 4.8: the way in for every stanza to a room; marks judged and taken off |
+//! | `link` | the table of replicas, the life of one |
+//! | `replicate` | 4.2: requests, who may make them, what is granted |
+//! | `snapshot` | 4.3 and 4.4: configuration, roster, history or what was missed, subject |
+//! | `enter` | 4.5 and 4.6: ENTER and LEAVE |
+//! | `fanout` | 4.7 and 4.9: one copy of every event per replica |
+//! | `jids` | 4.7: who is given real JIDs, and when |
+//! | `marks` | what of each outbox has had its outcome |
+//! | `keepalive` | 4.10: pings between the service and a replica |
+//! | `split`, `removals` | 4.11: a link that is lost, and whoever comes back by it |
+//! | `end` | withdrawal |
+//!
+//! A room owns [`Links`] and calls into it at few places: [`Links::tell`] for every event, with `Room::entitle` before it;
+//! [`Links::enter`] and [`Links::leave`] for ENTER and LEAVE; `Room::via_for` when somebody is admitted, `Room::turned_away`
+//! when somebody is not; `Room::settle_mark` behind every stanza that was relayed.
 
+mod end;
+mod enter;
+mod fanout;
+mod jids;
+mod keepalive;
 mod link;
-mod seam;
+mod marks;
+mod receive;
+mod removals;
+mod replicate;
+mod snapshot;
+mod split;
 
-pub(crate) use link::{Links, Up};
+pub(crate) use keepalive::Keepalive;
+pub(crate) use link::Links;
+pub(crate) use marks::Up;
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -130,7 +130,7 @@ impl Room {
     }
 
     /// A session that is in comes by another way than before: from directly to a replica, or back.
-    fn carry_over(&mut self, jid: &Jid, via: Via, cx: &mut Cx<'_>) {
+    pub fn carry_over(&mut self, jid: &Jid, via: Via, cx: &mut Cx<'_>) {
         let Some(occupant) = self.sessions.get(jid).and_then(|nick| self.occupants.get_mut(nick)) else { return };
         let Some(session) = occupant.sessions.iter_mut().find(|s| s.jid == *jid) else { return };
         if session.via == via {

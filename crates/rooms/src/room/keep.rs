@@ -109,6 +109,10 @@ impl Room {
         room.subject = kept.subject;
         room.kept_until_ms = if kept.lost.is_empty() { 0 } else { u64::MAX };
         room.lost = kept.lost;
+        for (_, key, value) in kept.others.iter().filter(|(space, ..)| space == "mark") {
+            // A mark that cannot be read is as good as none: what it covered is acknowledged by the next request.
+            let _ = room.links.load_mark(key, value);
+        }
         Some(room)
     }
 
@@ -177,7 +181,7 @@ impl Room {
 
 impl Past {
     /// Reads a message as it was kept.
-    fn read(seq: u64, id: String, stamp_ms: i64, stanza: &str) -> Option<Past> {
+    pub fn read(seq: u64, id: String, stamp_ms: i64, stanza: &str) -> Option<Past> {
         Some(Past { seq, id, stamp_ms, stanza: Shared::new(Element::parse(stanza).ok()?) })
     }
 }

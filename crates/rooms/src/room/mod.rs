@@ -69,7 +69,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use xmpp::{Element, Jid};
 
+pub(crate) use admit::JoinError;
 pub(crate) use config::{Config, PrivateMessages, Whois};
+pub(crate) use create::name as fresh_name;
 pub(crate) use enter::payload_of;
 pub(crate) use keep::Kept;
 pub(crate) use leave::Removal;

@@ -67,6 +67,7 @@ impl Room {
     /// Everything up to `token` is on disk.
     pub fn persisted(&mut self, token: Token, cx: &mut Cx<'_>) {
         self.gate.persisted(token, cx.out);
+        self.links.persisted(token);
         while self.unsure.front().is_some_and(|unsure| unsure.token <= token) {
             self.unsure.pop_front();
         }
@@ -81,6 +82,7 @@ impl Room {
     /// Nothing of `token` is on disk.
     pub fn persist_failed(&mut self, token: Token, cx: &mut Cx<'_>) {
         self.gate.failed(token, cx.out);
+        self.links.persist_failed(token);
         if let Some(at) = self.unsure.iter().position(|unsure| unsure.token == token)
             && let Some(unsure) = self.unsure.remove(at)
         {
@@ -115,9 +117,7 @@ impl Room {
             cx.up = up;
             cx.mark_kept = false;
             self.handle_stanza(stanza, cx);
-            if let Some(mark) = cx.take_mark(&self.jid) {
-                self.gate.persist(vec![mark], cx.out);
-            }
+            self.settle_mark(cx);
         }
         cx.up = None;
         if self.life == Life::Unborn {

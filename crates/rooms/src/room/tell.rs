@@ -58,7 +58,9 @@ impl Room {
         let seq = self.next_seq(cx);
         let mut outputs = Vec::new();
         let parts = event.parts.len();
-        let acked = if event.durable.is_empty() { None } else { cx.up.as_ref() };
+        // A mark is acknowledged with the event that is its outcome when it is durable with it, or is already.
+        let acked = if event.durable.is_empty() && !cx.mark_kept { None } else { cx.up.as_ref() };
+        self.entitle(&event.parts, &mut outputs);
         for (index, part) in event.parts.iter().enumerate() {
             self.tell_direct(part, &mut outputs);
             self.links.tell(&self.jid, seq, (index + 1, parts), part, acked, &mut outputs);
@@ -80,7 +82,12 @@ impl Room {
         let mut outputs = Vec::new();
         match &session.via {
             Via::Direct => self.welcome_directly(&session.jid, own, history, cx, &mut outputs),
-            Via::Replica(replica) => self.links.enter(replica, &self.jid, session, own, history, &mut outputs),
+            Via::Replica(replica) => {
+                if let Some(nick) = self.sessions.get(&session.jid).cloned() {
+                    self.entitle_session(&nick, &mut outputs);
+                }
+                self.links.enter(replica, &self.jid, session, own, history, &mut outputs);
+            }
         }
         self.gate.pass_all(outputs, cx.out);
     }

@@ -39,7 +39,10 @@ pub enum Down {
         said_ms: Option<i64>,
     },
     /// The snapshot is whole.
-    Synced,
+    Synced {
+        /// Whether it could not be told after all what was missed, so that recent history came in its place.
+        gap: bool,
+    },
     /// Real addresses.
     Jids(Vec<SeatJid>),
     /// Something relayed did not arrive.
@@ -101,8 +104,8 @@ impl Down {
             (Kind::Subject, []) => Down::Past { said_ms: None },
             (Kind::Subject, [delay]) => Down::Past { said_ms: Some(parse_delay(delay)?) },
             (Kind::Synced, [synced]) => {
-                Reader::new(synced, ("synced", ns::NETJOIN), &[])?.empty()?;
-                Down::Synced
+                let synced = Reader::new(synced, ("synced", ns::NETJOIN), &["gap"])?.empty()?;
+                Down::Synced { gap: synced.read("gap", |t| (t == "true").then_some(true))?.unwrap_or(false) }
             }
             (Kind::Jids, [jids]) => parse_jids(jids)?,
             (Kind::Resend, [resend]) => {
@@ -128,7 +131,7 @@ impl Down {
             Down::Config(config) => x.child(config.element()),
             Down::Roster => x,
             Down::Past { said_ms } => x.with(said_ms.map(|ms| stanza::delay(None, ms))),
-            Down::Synced => x.child(Element::new("synced", ns::NETJOIN)),
+            Down::Synced { gap } => x.child(Element::new("synced", ns::NETJOIN).attr_opt("gap", gap.then_some("true"))),
             Down::Jids(seats) => x.child(Element::new("jids", ns::NETJOIN).with(seats.iter().map(SeatJid::element))),
             Down::Resend { outbox, from } => {
                 x.child(Element::new("resend", ns::NETJOIN).attr("outbox", outbox).attr("from", from.to_string()))

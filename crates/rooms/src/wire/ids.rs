@@ -10,9 +10,10 @@ pub fn outbox_key(room_secret: &[u8; 32], replica: &str, outbox: &str) -> [u8; 3
     hmac(room_secret, &[b"outbox\0", replica.as_bytes(), b"\0", outbox.as_bytes(), b"\0"])
 }
 
-/// The stanza-id (XEP-0359) of number `n` of an outbox: 18 bytes of the HMAC of `n` in decimal, in base64url.
+/// The stanza-id (XEP-0359) of number `n` of an outbox: 18 bytes of the HMAC of `relayed` and `n` in decimal, each ended
+/// by a zero byte, in base64url.
 pub fn message_id(outbox_key: &[u8; 32], n: u64) -> String {
-    URL_SAFE_NO_PAD.encode(&hmac(outbox_key, &[n.to_string().as_bytes()])[..ID_BYTES])
+    URL_SAFE_NO_PAD.encode(&hmac(outbox_key, &[b"relayed\0", n.to_string().as_bytes(), b"\0"])[..ID_BYTES])
 }
 
 /// A key as it stands in an attribute.

@@ -48,7 +48,8 @@ fn what_is_written_down_is_what_is_read() {
         (Down::Roster, at(Kind::Roster)),
         (Down::Past { said_ms: Some(1) }, At { seq: Some(7), ..at(Kind::Missed) }),
         (Down::Past { said_ms: None }, at(Kind::Subject)),
-        (Down::Synced, At { seq: Some(812), ..at(Kind::Synced) }),
+        (Down::Synced { gap: false }, At { seq: Some(812), ..at(Kind::Synced) }),
+        (Down::Synced { gap: true }, At { seq: Some(812), ..at(Kind::Synced) }),
         (Down::Jids(vec![seat]), at(Kind::Jids)),
         (Down::Resend { outbox: "o7f3".into(), from: 42 }, at(Kind::Resend)),
     ] {

@@ -18,8 +18,16 @@ struct Serialised {
     bytes: Vec<u8>,
     /// Where ` to='…'` goes: behind the last attribute of the stanza.
     to_at: usize,
-    /// Where the tail goes: behind the last child of the stanza's last child element, when it has one.
-    tail_at: Option<usize>,
+    /// Where the tail goes: at the end of the stanza's last child element, when the stanza ends in one.
+    tail: Option<Tail>,
+}
+
+#[derive(Clone, Copy)]
+enum Tail {
+    /// Before this place stands the last child of the last child.
+    Behind(usize),
+    /// At this place stands the `/>` of a last child that is empty.
+    Within(usize),
 }
 
 /// What is spliced into a serialised stanza for one recipient.
@@ -59,13 +67,29 @@ impl Shared {
         out.reserve(s.bytes.len() + splice.to.len() + splice.tail.len() + 16);
         out.extend_from_slice(&s.bytes[..s.to_at]);
         write::attribute("to", splice.to, out);
-        match s.tail_at {
-            Some(tail_at) if !splice.tail.is_empty() => {
-                out.extend_from_slice(&s.bytes[s.to_at..tail_at]);
+        match s.tail.filter(|_| !splice.tail.is_empty()) {
+            Some(Tail::Behind(at)) => {
+                out.extend_from_slice(&s.bytes[s.to_at..at]);
                 out.extend_from_slice(splice.tail);
-                out.extend_from_slice(&s.bytes[tail_at..]);
+                out.extend_from_slice(&s.bytes[at..]);
             }
-            _ => out.extend_from_slice(&s.bytes[s.to_at..]),
+            Some(Tail::Within(at)) => {
+                out.extend_from_slice(&s.bytes[s.to_at..at]);
+                out.push(b'>');
+                out.extend_from_slice(splice.tail);
+                if let Some(last) = self.last_child() {
+                    write::write_close(last, out);
+                }
+                out.extend_from_slice(&s.bytes[at + "/>".len()..]);
+            }
+            None => out.extend_from_slice(&s.bytes[s.to_at..]),
+        }
+    }
+
+    fn last_child(&self) -> Option<&Element> {
+        match self.0.element.nodes().last() {
+            Some(super::Node::Element(last)) => Some(last),
+            _ => None,
         }
     }
 
@@ -75,21 +99,20 @@ impl Shared {
             let mut bytes = Vec::with_capacity(256);
             write::write_open(stanza, crate::ns::CLIENT, &mut bytes);
             let to_at = bytes.len();
-            let mut tail_at = None;
+            let mut tail = None;
             if stanza.nodes().is_empty() {
                 bytes.extend_from_slice(b"/>");
             } else {
                 bytes.push(b'>');
                 write::write_nodes(stanza, &mut bytes);
-                // A last child that is not empty ends in `</name>`, the stanza in `</name>` behind it.
-                if let Some(super::Node::Element(last)) = stanza.nodes().last()
-                    && !last.nodes().is_empty()
-                {
-                    tail_at = Some(bytes.len() - last.name().len() - 3);
-                }
+                // A last child ends in `</name>`, or in `/>` when it is empty.
+                tail = self.last_child().map(|last| match last.nodes().is_empty() {
+                    true => Tail::Within(bytes.len() - "/>".len()),
+                    false => Tail::Behind(bytes.len() - last.name().len() - "</>".len()),
+                });
                 write::write_close(stanza, &mut bytes);
             }
-            Serialised { bytes, to_at, tail_at }
+            Serialised { bytes, to_at, tail }
         })
     }
 }
@@ -131,5 +154,19 @@ mod tests {
             "<message from='coven@chat/hag' to='o&apos;neil@a/b'><body>a&amp;b</body>\
              <x xmlns='urn:x'><delay/><at/></x></message>"
         );
+    }
+
+    #[test]
+    fn a_tail_goes_into_an_empty_last_child_too() {
+        let stanza = Element::parse("<presence from='coven@chat/hag'><show>away</show><x xmlns='urn:x'/></presence>");
+        let shared = Shared::new(stanza.unwrap());
+        for (tail, x) in [(&b"<at/>"[..], "<x xmlns='urn:x'><at/></x>"), (b"", "<x xmlns='urn:x'/>")] {
+            let mut out = Vec::new();
+            shared.splice(Splice { to: "a@b", tail }, &mut out);
+            assert_eq!(
+                String::from_utf8(out).unwrap(),
+                format!("<presence from='coven@chat/hag' to='a@b'><show>away</show>{x}</presence>")
+            );
+        }
     }
 }

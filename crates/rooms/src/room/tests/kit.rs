@@ -67,13 +67,14 @@ impl Kit {
     /// The process dies and starts again with what is on disk.
     pub fn restart(&mut self) {
         self.starts += 1;
+        let config = (*self.service.config).clone();
         let records = self.records.iter().map(|((space, owner, key), value)| Record {
             space: space.clone(),
             owner: owner.clone(),
             key: key.clone(),
             value: value.clone(),
         });
-        self.service = Primary::new(config(), [7 + self.starts; 32], records.collect(), self.rows.clone());
+        self.service = Primary::new(config, [7 + self.starts; 32], records.collect(), self.rows.clone());
         self.audiences.clear();
         self.held.clear();
     }

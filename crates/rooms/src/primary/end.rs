@@ -1,0 +1,74 @@
+//! The end of a link by either side's will: `docs/wire.md`, *End*.
+
+use crate::room::{Cx, Room, Via};
+use crate::wire::{Withdraw, Withdrawn};
+use machine::Output;
+use xmpp::stanza::{Condition, StanzaError};
+use xmpp::{Element, Jid, Shared, ns};
+
+impl Room {
+    /// A replica withdraws; sessions it still has are direct from now on.
+    pub(super) fn handle_withdraw(&mut self, replica: &Jid, iq: &Element, cx: &mut Cx<'_>) {
+        let withdraw = iq.get_child("withdraw", ns::NETJOIN).map(Withdraw::parse);
+        let reply = match withdraw {
+            Some(Ok(withdraw)) => self.withdraw(replica, &withdraw, cx),
+            Some(Err(damaged)) => Err(StanzaError::new(Condition::BadRequest, damaged.to_string())),
+            None => Err(Condition::BadRequest.into()),
+        };
+        let answer = Element::stanza("iq").attr("from", self.jid.as_str()).attr_opt("id", iq.get("id"));
+        let answer = match reply {
+            Ok(withdrawn) => answer.attr("type", "result").child(withdrawn.element()),
+            Err(error) => answer.attr("type", "error").child(error.element(None)),
+        };
+        self.gate.pass(Output::Send { to: replica.clone(), stanza: Shared::new(answer) }, cx.out);
+    }
+
+    fn withdraw(&mut self, replica: &Jid, withdraw: &Withdraw, cx: &mut Cx<'_>) -> Result<Withdrawn, StanzaError> {
+        let present = self.links.links.get(replica).map(|link| link.epoch.clone());
+        match &withdraw.epoch {
+            None => {
+                self.links.pending.remove(replica);
+            }
+            Some(epoch) if present.as_ref() != Some(epoch) && present.is_some() => {
+                return Err(StanzaError::new(Condition::UnexpectedRequest, "That registration is over."));
+            }
+            Some(_) => {}
+        }
+        self.make_direct(replica, cx);
+        Ok(Withdrawn { seq: self.order.seq })
+    }
+
+    /// The room is closed to replicas from now on.
+    pub fn revoke_replicas(&mut self, cx: &mut Cx<'_>) {
+        for replica in self.links.replicas() {
+            self.make_direct(&replica, cx);
+            let id = self.next_iq_id();
+            let iq = Element::stanza("iq")
+                .attr("type", "set")
+                .attr("id", id)
+                .attr("from", self.jid.as_str())
+                .child(Withdrawn { seq: self.order.seq }.element());
+            self.gate.pass(Output::Send { to: replica, stanza: Shared::new(iq) }, cx.out);
+        }
+    }
+
+    /// Ends a link; its sessions are served by plain XEP-0045 from now on.
+    fn make_direct(&mut self, replica: &Jid, cx: &mut Cx<'_>) {
+        let Some(link) = self.links.links.remove(replica) else { return };
+        for jid in &link.seats {
+            self.carry_back(jid, replica, cx);
+        }
+    }
+
+    fn carry_back(&mut self, jid: &Jid, replica: &Jid, cx: &mut Cx<'_>) {
+        let Some(nick) = self.sessions.get(jid).cloned() else { return };
+        let Some(occupant) = self.occupants.get_mut(&nick) else { return };
+        let Some(session) = occupant.sessions.iter_mut().find(|s| s.jid == *jid) else { return };
+        if session.via == Via::Replica(replica.clone()) {
+            session.via = Via::Direct;
+            let session = session.clone();
+            self.keep_session(&session, &nick, cx);
+            self.reclass(&nick, cx);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! ENTER and LEAVE, XEP-0282 4.5 and 4.6, and an ENTER that is refused.
+
+use super::link::Links;
+use crate::names::Status;
+use crate::room::{Cx, HistoryWanted, Room, Session, Via};
+use crate::wire::{Down, Kind, Refused, Wanted};
+use machine::Output;
+use xmpp::{Element, Jid};
+
+impl Links {
+    /// ENTER: the replica is to add this session; `own` is what the entrant gets of himself.
+    pub fn enter(
+        &mut self,
+        replica: &Jid,
+        _room: &Jid,
+        session: &Session,
+        own: Element,
+        history: HistoryWanted,
+        outputs: &mut Vec<Output>,
+    ) {
+        let Some(link) = self.links.get_mut(replica) else { return };
+        link.seats.insert(session.jid.clone());
+        link.begun = true;
+        if link.silent.remove(&session.jid) {
+            return;
+        }
+        let wanted = Wanted {
+            maxchars: history.max_chars.map(|n| n as u64),
+            maxstanzas: history.max_stanzas.map(|n| n as u64),
+            seconds: history.seconds,
+            since_ms: history.since_ms,
+        };
+        let at = link.next(Kind::Enter);
+        let x = Down::Enter { jid: session.jid.clone(), history: wanted }.x();
+        let output = link.stamp(replica, own, x, &at);
+        link.sent_ms = self.now_ms;
+        link.pass(output, outputs);
+    }
+
+    /// LEAVE: the replica is to take this session out; `own` is what the leaver gets. The last seat's is the last thing sent.
+    pub fn leave(&mut self, replica: &Jid, room: &Jid, session: &Session, own: Element, outputs: &mut Vec<Output>) {
+        self.removals.note(session, room, &own, self.now_ms);
+        let Some(link) = self.links.get_mut(replica) else { return };
+        link.seats.remove(&session.jid);
+        let mut at = link.next(Kind::Leave);
+        if let Some((_, ack)) = self.handling.take_if(|(by, _)| by == replica && link.seats.is_empty()) {
+            // There is nothing later to say it with; a mark lost in a crash is made good by the next request.
+            at.ack = Some(link.say(ack.outbox, ack.n));
+        }
+        let output = link.stamp(replica, own, Down::Leave { jid: session.jid.clone() }.x(), &at);
+        link.sent_ms = self.now_ms;
+        link.pass(output, outputs);
+        self.end_if_empty(replica);
+    }
+
+    /// Nothing of a room goes to a site that has no seat in it.
+    pub(super) fn end_if_empty(&mut self, replica: &Jid) {
+        if self.links.get(replica).is_some_and(|link| link.begun && link.seats.is_empty() && link.held.is_empty()) {
+            self.links.remove(replica);
+        }
+    }
+}
+
+impl Room {
+    /// 4.5: the replica knows no unanswered join of that session, so it is not in the room.
+    pub(super) fn enter_refused(&mut self, replica: &Jid, refused: &Refused, cx: &mut Cx<'_>) {
+        let current = self.links.links.get(replica).is_some_and(|link| link.epoch == refused.epoch);
+        let through = |room: &Room| {
+            let nick = room.sessions.get(&refused.jid)?;
+            let session = room.occupants.get(nick)?.sessions.iter().find(|s| s.jid == refused.jid)?;
+            (session.via == Via::Replica(replica.clone())).then_some(())
+        };
+        if current && through(self).is_some() {
+            self.remove_session(&refused.jid, &[Status::FAILURE], None, cx);
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! A bounded memory of who was removed while a replica was away: whom a split alone has cost the seat may enter again,
+//! whoever was kicked or banned is told so.
+
+use crate::names::{Nick, Status};
+use crate::room::Session;
+use crate::wire::Removed;
+use std::collections::BTreeMap;
+use xmpp::{Element, Jid, ns};
+
+/// Who was removed, by session.
+#[derive(Debug, Default)]
+pub(crate) struct Removals {
+    removals: BTreeMap<Jid, Removal>,
+}
+
+/// One session that was removed.
+#[derive(Debug, Clone)]
+pub(crate) struct Removal {
+    pub nick: Nick,
+    pub why: Why,
+    at_ms: u64,
+}
+
+/// Why a session was removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// Its replica could not be reached any more; here is what its presence said.
+    Split(Vec<Element>),
+    /// Somebody did it.
+    Done(Removed),
+}
+
+impl Removals {
+    /// Notes that a session was removed by a split.
+    pub fn split(&mut self, session: &Session, nick: Nick, now_ms: u64) {
+        let why = Why::Split(session.payload.clone());
+        self.put(session.jid.clone(), Removal { nick, why, at_ms: now_ms });
+    }
+
+    /// Notes a removal that somebody has done; what a session has done itself needs no memory.
+    pub fn note(&mut self, session: &Session, room: &Jid, own: &Element, now_ms: u64) {
+        let Some(nick) = own.get("from").and_then(|from| Jid::new(from).ok()).as_ref().and_then(Nick::of) else {
+            return;
+        };
+        let _ = room;
+        if let Some(removed) = removed_of(own) {
+            self.put(session.jid.clone(), Removal { nick, why: Why::Done(removed), at_ms: now_ms });
+        }
+    }
+
+    /// What is known of a session.
+    pub fn get(&self, jid: &Jid) -> Option<&Removal> {
+        self.removals.get(jid)
+    }
+
+    /// It has been told, or is back.
+    pub fn forget(&mut self, jid: &Jid) {
+        self.removals.remove(jid);
+    }
+
+    /// Whether somebody whom a split has cost the seat may still come back.
+    pub fn awaits(&self) -> bool {
+        self.removals.values().any(|removal| matches!(removal.why, Why::Split(_)))
+    }
+
+    /// When the next of them is forgotten.
+    pub fn next_expiry(&self) -> Option<u64> {
+        self.removals.values().map(|removal| removal.at_ms + RETENTION_MS).min()
+    }
+
+    /// Forgets what is old enough.
+    pub fn expire(&mut self, now_ms: u64) {
+        self.removals.retain(|_, removal| removal.at_ms + RETENTION_MS > now_ms);
+    }
+
+    fn put(&mut self, jid: Jid, removal: Removal) {
+        if self.removals.len() >= REMOVALS_MAX
+            && let Some(oldest) = self.removals.iter().min_by_key(|(_, r)| r.at_ms).map(|(jid, _)| jid.clone())
+        {
+            self.removals.remove(&oldest);
+        }
+        self.removals.insert(jid, removal);
+    }
+}
+
+/// Reads from what a session got itself who removed it and why; `None` when it left of its own.
+fn removed_of(own: &Element) -> Option<Removed> {
+    let x = own.get_child("x", ns::MUC_USER)?;
+    let codes = x.children().filter(|c| c.name() == "status").filter_map(|c| c.get("code")?.parse::<u16>().ok());
+    let status = codes.map(Status).find(|status| DONE.contains(status))?;
+    let item = x.get_child("item", ns::MUC_USER);
+    let actor = item.and_then(|item| item.get_child("actor", ns::MUC_USER)).and_then(|a| a.get("nick")?.parse().ok());
+    let reason = item.and_then(|item| item.get_child("reason", ns::MUC_USER)).map(Element::content);
+    Some(Removed { status, actor, reason })
+}
+
+/// What somebody does to another.
+const DONE: [Status; 4] = [Status::BANNED, Status::KICKED, Status::AFFILIATION_CHANGE, Status::MEMBERS_ONLY];
+/// How long a removed session is remembered: a temporary room does not end and is nobody else's meanwhile.
+pub(super) const RETENTION_MS: u64 = 60 * 60 * 1_000;
+/// Most sessions remembered per room; the oldest goes first.
+const REMOVALS_MAX: usize = 10_000;

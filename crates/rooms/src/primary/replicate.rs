@@ -1,0 +1,384 @@
+//! Creating a replica (XEP-0282 4.2): requests, who may make them, and what is granted; `docs/wire.md`, *Registration*.
+//!
+//! A request is pending until a user of its site is admitted, or at once granted when one of its census still has a seat.
+
+use super::link::{LINKS_MAX, Link, Phase};
+use crate::names::{Nick, Role, Status};
+use crate::room::{Cx, Life, Room, Via, fresh_name};
+use crate::wire::{self, Damaged, Granted, Mark, Replicate, Retry, Seat, UpMark, VERSION, Verdict};
+use machine::Output;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use xmpp::stanza::{Condition, StanzaError};
+use xmpp::{Element, Jid, Shared, ns};
+
+/// A request that waits for a user of its site to be admitted.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub asked: Replicate,
+    /// The iq's id, for the answer.
+    pub id: Option<String>,
+    /// Domains it speaks for: its own, and those that have been shown to be its.
+    pub domains: BTreeSet<String>,
+    /// Domains that are being asked whether it is theirs, by the id of the question.
+    pub asking: BTreeMap<String, Jid>,
+    pub expires_ms: u64,
+}
+
+/// Something relayed that waits for the request of its site.
+#[derive(Debug)]
+pub(crate) struct HeldUp {
+    /// Without the mark.
+    pub stanza: Element,
+    pub user: Jid,
+    pub mark: UpMark,
+    pub expires_ms: u64,
+}
+
+/// Why a registration is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum RegisterError {
+    /// Cannot be read.
+    Damaged(Damaged),
+    /// The service or the room is closed to this replica.
+    Closed,
+    /// Nobody of the site was admitted.
+    NobodyAdmitted,
+    /// No such room, and none came to be.
+    NoRoom,
+    /// Another live replica serves that domain.
+    Served,
+    /// Pending requests or links are at their bound.
+    Full,
+}
+
+impl RegisterError {
+    fn error(&self) -> StanzaError {
+        match self {
+            RegisterError::Damaged(damaged) => StanzaError::new(Condition::BadRequest, damaged.to_string()),
+            RegisterError::Closed => Condition::NotAllowed.into(),
+            RegisterError::NobodyAdmitted => Condition::Forbidden.into(),
+            RegisterError::NoRoom => Condition::ItemNotFound.into(),
+            RegisterError::Served => Condition::Conflict.into(),
+            RegisterError::Full => StanzaError {
+                extra: Some(Retry { after: RETRY_SECONDS }.element()),
+                ..Condition::ResourceConstraint.into()
+            },
+        }
+    }
+}
+
+impl Request {
+    /// The names of its outboxes, the present one first.
+    pub fn outbox_names(&self) -> Vec<String> {
+        self.asked.outboxes.iter().map(|outbox| outbox.name.clone()).collect()
+    }
+}
+
+impl Room {
+    /// A replica asks to be one.
+    pub(super) fn handle_replicate(&mut self, replica: &Jid, iq: &Element, cx: &mut Cx<'_>) {
+        let request = match self.judge_request(replica, iq) {
+            Ok(request) => request,
+            Err(error) => return self.answer_iq(replica, iq.get("id"), Err(&error), cx),
+        };
+        let names = request.outbox_names();
+        for (name, outbox) in names.iter().zip(&request.asked.outboxes) {
+            // What is below has been acknowledged, whatever a crash has made of the mark.
+            self.links.marks.raise(replica, name, outbox.from - 1);
+        }
+        self.trim_marks(replica, cx);
+        let mut request = Request { expires_ms: cx.now.mono_ms + PENDING_MS, ..request };
+        self.ask_domains(replica, &mut request, cx);
+        let returns = self.returns(replica, &request);
+        self.links.pending.insert(replica.clone(), request);
+        if returns {
+            self.grant(replica, cx);
+        }
+        self.take_up_early(replica, &names, cx);
+    }
+
+    fn judge_request(&self, replica: &Jid, iq: &Element) -> Result<Request, RegisterError> {
+        let element = iq.get_child("replicate", ns::NETJOIN).ok_or(Damaged::MissingChild("iq", "replicate"));
+        let asked = element.and_then(Replicate::parse).map_err(RegisterError::Damaged)?;
+        if !self.config.replicas || !self.may_replicate(replica) {
+            return Err(RegisterError::Closed);
+        }
+        let mut domains = BTreeSet::from([replica.domain().to_owned()]);
+        domains.extend(asked.domains.iter().filter(|d| self.is_listed_for(replica, d)).map(Jid::to_string));
+        let others = self.links.links.iter().filter(|(jid, link)| *jid != replica && link.suspect_ms.is_none());
+        if others.into_iter().any(|(_, link)| !link.domains.is_disjoint(&domains)) {
+            return Err(RegisterError::Served);
+        }
+        let is_known = self.links.links.contains_key(replica) || self.links.pending.contains_key(replica);
+        if !is_known && (self.links.pending.len() >= PENDING_MAX || self.links.links.len() >= LINKS_MAX) {
+            return Err(RegisterError::Full);
+        }
+        let id = iq.get("id").map(str::to_owned);
+        Ok(Request { asked, id, domains, asking: BTreeMap::new(), expires_ms: 0 })
+    }
+
+    /// The service's allow-list: a domain, `*`, or `component=site` for a component that speaks for a site.
+    fn may_replicate(&self, replica: &Jid) -> bool {
+        self.service.replicas.iter().any(|entry| {
+            let domain = entry.split_once('=').map_or(entry.as_str(), |(component, _)| component);
+            domain == "*" || domain == replica.domain()
+        })
+    }
+
+    fn is_listed_for(&self, replica: &Jid, domain: &Jid) -> bool {
+        let listed =
+            |entry: &String| entry.split_once('=').is_some_and(|(c, s)| c == replica.domain() && s == domain.as_str());
+        self.service.replicas.iter().any(listed)
+    }
+
+    /// A replica whose domain is within that of its users is theirs when their server lists it (disco#items).
+    fn ask_domains(&mut self, replica: &Jid, request: &mut Request, cx: &mut Cx<'_>) {
+        let within =
+            |domain: &Jid| replica.domain().strip_suffix(domain.as_str()).is_some_and(|rest| rest.ends_with('.'));
+        let open: Vec<Jid> = request
+            .asked
+            .domains
+            .iter()
+            .filter(|d| !request.domains.contains(d.as_str()) && within(d))
+            .cloned()
+            .collect();
+        for domain in open {
+            let id = self.next_iq_id();
+            let iq = Element::stanza("iq")
+                .attr("type", "get")
+                .attr("id", &id)
+                .attr("from", self.jid.as_str())
+                .child(Element::new("query", ns::DISCO_ITEMS));
+            request.asking.insert(id, domain.clone());
+            self.gate.pass(Output::Send { to: domain, stanza: Shared::new(iq) }, cx.out);
+        }
+    }
+
+    /// The answer of a domain that was asked; whether this was one.
+    pub(super) fn domain_answered(&mut self, iq: &Element, cx: &mut Cx<'_>) -> bool {
+        let (Some(id), Some(from)) = (iq.get("id"), iq.get("from")) else { return false };
+        let asking = |request: &Request| request.asking.get(id).is_some_and(|domain| domain.as_str() == from);
+        let Some(replica) = self.links.pending.iter().find(|(_, r)| asking(r)).map(|(jid, _)| jid.clone()) else {
+            return false;
+        };
+        let Some(request) = self.links.pending.get_mut(&replica) else { return false };
+        let domain = request.asking.remove(id);
+        let items = iq.get_child("query", ns::DISCO_ITEMS).into_iter().flat_map(Element::children);
+        let is_listed =
+            items.filter_map(|item| item.get("jid")).any(|jid| jid == replica.domain() || jid == replica.as_str());
+        if let Some(domain) = domain.filter(|_| is_listed && iq.get("type") == Some("result")) {
+            request.domains.insert(domain.to_string());
+            let names = request.outbox_names();
+            if self.links.pending.get(&replica).is_some_and(|request| self.returns(&replica, request)) {
+                self.grant(&replica, cx);
+            }
+            self.take_up_early(&replica, &names, cx);
+        }
+        true
+    }
+
+    /// Whether the site has a seat here already, or somebody of the census had one until a split.
+    fn returns(&self, replica: &Jid, request: &Request) -> bool {
+        if self.links.links.get(replica).is_some_and(|link| !link.seats.is_empty()) {
+            return true;
+        }
+        let Some((_, census)) = &request.asked.census else { return false };
+        let back =
+            |seat: &wire::CensusSeat| !matches!(self.verdict(replica, request, seat).verdict, Verdict::Removed(_));
+        census.iter().any(back)
+    }
+
+    /// Grants a pending request: answer, snapshot, and then the removals and entries that the census shows.
+    pub(super) fn grant(&mut self, replica: &Jid, cx: &mut Cx<'_>) {
+        let Some(request) = self.links.pending.remove(replica) else { return };
+        let before = self.links.links.remove(replica);
+        let census = request.asked.census.as_ref().map(|(_, seats)| seats.as_slice()).unwrap_or_default();
+        let seats: Vec<Seat> = census.iter().map(|seat| self.verdict(replica, &request, seat)).collect();
+        let missed = self.missed_since(request.asked.resume.as_ref());
+        let granted = Granted {
+            version: request.asked.version.min(VERSION),
+            epoch: fresh_name(&mut self.rng),
+            incarnation: self.order.incarnation.clone(),
+            term: self.order.term.clone(),
+            seq: self.order.seq,
+            keepalive: u32::try_from(self.service.keepalive_seconds).unwrap_or(u32::MAX),
+            maxstanzas: request.asked.maxstanzas.min(PAGE_STANZAS_MAX),
+            maxbytes: request.asked.maxbytes.min(PAGE_BYTES_MAX),
+            missed: missed != super::snapshot::Missed::Recent,
+            marks: self.granted_marks(replica, &request),
+            seats,
+        };
+        let before = before.map(|link| link.seats).unwrap_or_default();
+        self.insert_link(replica, &request, &granted, before.clone(), cx);
+        self.answer_iq(replica, request.id.as_deref(), Ok(granted.element()), cx);
+        self.hand_over(replica, &granted.seats, cx);
+        self.send_snapshot(replica, missed, cx);
+        self.follow_census(replica, &request, &granted, &before, cx);
+    }
+
+    fn granted_marks(&self, replica: &Jid, request: &Request) -> Vec<Mark> {
+        let mark = |outbox: &wire::Outbox| Mark {
+            outbox: outbox.name.clone(),
+            n: self.links.marks.get(replica, &outbox.name),
+            key: wire::ids::outbox_key(&self.order.secret, replica.as_str(), &outbox.name),
+        };
+        request.asked.outboxes.iter().map(mark).collect()
+    }
+
+    fn insert_link(&mut self, replica: &Jid, request: &Request, granted: &Granted, seats: BTreeSet<Jid>, cx: &Cx<'_>) {
+        let acked = granted.marks.iter().map(|mark| (mark.outbox.clone(), mark.n)).collect();
+        let link = Link {
+            domains: request.domains.clone(),
+            epoch: granted.epoch.clone(),
+            d: 0,
+            phase: Phase::Syncing { query: 0, upto: granted.seq },
+            suspect_ms: None,
+            held: VecDeque::new(),
+            outboxes: request.outbox_names(),
+            due: BTreeMap::new(),
+            acked,
+            asked: BTreeMap::new(),
+            begun: !seats.is_empty(),
+            seats,
+            moderators: BTreeSet::new(),
+            entitled: false,
+            silent: BTreeSet::new(),
+            sent_ms: cx.now.mono_ms,
+            page_stanzas: granted.maxstanzas as usize,
+            page_bytes: granted.maxbytes as usize,
+        };
+        self.links.links.insert(replica.clone(), link);
+    }
+
+    /// What became of a session of the census.
+    fn verdict(&self, replica: &Jid, request: &Request, seat: &wire::CensusSeat) -> Seat {
+        let give = |nick: &Nick, verdict| Seat { nick: nick.clone(), jid: seat.jid.clone(), verdict };
+        let lost = |status| Verdict::Removed(wire::Removed { status, actor: None, reason: None });
+        if !request.domains.contains(seat.jid.domain()) {
+            return give(&seat.nick, lost(Status::FAILURE));
+        }
+        if let Some(nick) = self.sessions.get(&seat.jid) {
+            return give(nick, Verdict::Kept);
+        }
+        give(&seat.nick, self.verdict_on_absent(replica, seat).unwrap_or(lost(Status::FAILURE)))
+    }
+
+    /// Keeps the seats of the census that are here; direct sessions among them come through the replica from now on.
+    fn hand_over(&mut self, replica: &Jid, seats: &[Seat], cx: &mut Cx<'_>) {
+        for seat in seats.iter().filter(|seat| seat.verdict == Verdict::Kept) {
+            self.links.removals.forget(&seat.jid);
+            self.carry_over(&seat.jid, Via::Replica(replica.clone()), cx);
+            if let Some(link) = self.links.links.get_mut(replica) {
+                link.seats.insert(seat.jid.clone());
+                link.begun = true;
+            }
+        }
+        let nicks: Vec<Nick> =
+            self.occupants.values().filter(|o| o.role == Role::Moderator).map(|o| o.nick.clone()).collect();
+        for nick in &nicks {
+            self.note_moderator(nick);
+        }
+        let moderators = self.links.links.get(replica).map_or(0, |link| link.moderators.len());
+        let entitled = self.entitles(moderators);
+        if let Some(link) = self.links.links.get_mut(replica) {
+            link.entitled = entitled;
+        }
+    }
+
+    /// Behind the snapshot: who was lost to a split alone enters again; who is not there any more is removed.
+    fn follow_census(
+        &mut self,
+        replica: &Jid,
+        request: &Request,
+        granted: &Granted,
+        before: &BTreeSet<Jid>,
+        cx: &mut Cx<'_>,
+    ) {
+        let census = request.asked.census.iter().flat_map(|(_, seats)| seats);
+        for (seat, found) in census.zip(&granted.seats) {
+            if found.verdict == Verdict::Reenter {
+                self.reenter(replica, seat, cx);
+            } else if matches!(found.verdict, Verdict::Removed(_)) {
+                self.links.removals.forget(&seat.jid);
+            }
+        }
+        let there: BTreeSet<&Jid> = granted.seats.iter().map(|seat| &seat.jid).collect();
+        for jid in before.iter().filter(|jid| !there.contains(jid)) {
+            self.remove_session(jid, &[Status::FAILURE], None, cx);
+        }
+        self.forget_lost(replica, cx);
+    }
+
+    /// Somebody was not admitted: when it was through a replica that is still pending, that is none.
+    pub fn turned_away(&mut self, user: &Jid, error: &StanzaError, cx: &mut Cx<'_>) {
+        let _ = error;
+        let replica = cx.up.as_ref().filter(|up| up.from == *user).map(|up| up.replica.clone());
+        let Some(request) = replica.as_ref().and_then(|replica| self.links.pending.remove(replica)) else { return };
+        let Some(replica) = replica else { return };
+        let error = if self.life == Life::Unborn { RegisterError::NoRoom } else { RegisterError::NobodyAdmitted };
+        self.answer_iq(&replica, request.id.as_deref(), Err(&error), cx);
+    }
+
+    /// How an admitted user is served from now on; a pending request of his site is granted by it.
+    pub fn via_for(&mut self, user: &Jid, cx: &mut Cx<'_>) -> Via {
+        if let Some(replica) = self.links.reentering(user) {
+            return Via::Replica(replica);
+        }
+        let Some(replica) = cx.up.as_ref().filter(|up| up.from == *user).map(|up| up.replica.clone()) else {
+            return Via::Direct;
+        };
+        if self.links.pending.contains_key(&replica) {
+            self.grant(&replica, cx);
+        }
+        if self.links.links.contains_key(&replica) { Via::Replica(replica) } else { Via::Direct }
+    }
+
+    /// Requests and early stanzas whose time has come.
+    pub(super) fn expire_requests(&mut self, cx: &mut Cx<'_>) {
+        let now = cx.now.mono_ms;
+        let over: Vec<Jid> =
+            self.links.pending.iter().filter(|(_, r)| r.expires_ms <= now).map(|(jid, _)| jid.clone()).collect();
+        for replica in over {
+            let Some(request) = self.links.pending.remove(&replica) else { continue };
+            let none = matches!(self.life, Life::Unborn | Life::Over);
+            let error = if none { RegisterError::NoRoom } else { RegisterError::NobodyAdmitted };
+            self.answer_iq(&replica, request.id.as_deref(), Err(&error), cx);
+        }
+        while let Some(held) = self.links.early.pop_front_if(|held| held.expires_ms <= now) {
+            // No request came, so it counts as plain.
+            self.handle_stanza(held.stanza, cx);
+        }
+    }
+
+    /// Answers an iq of a replica.
+    pub(super) fn answer_iq(
+        &mut self,
+        replica: &Jid,
+        id: Option<&str>,
+        answer: Result<Element, &RegisterError>,
+        cx: &mut Cx<'_>,
+    ) {
+        let iq = Element::stanza("iq").attr("from", self.jid.as_str()).attr_opt("id", id);
+        let iq = match answer {
+            Ok(element) => iq.attr("type", "result").child(element),
+            Err(error) => iq.attr("type", "error").child(error.error().element(None)),
+        };
+        self.gate.pass(Output::Send { to: replica.clone(), stanza: Shared::new(iq) }, cx.out);
+    }
+
+    pub(super) fn next_iq_id(&mut self) -> String {
+        self.links.iqs += 1;
+        format!("link-{}", self.links.iqs)
+    }
+}
+
+/// How long a request waits for a user to be admitted, and something relayed for its request.
+pub(super) const PENDING_MS: u64 = 10_000;
+/// Most requests that wait, per room.
+pub(super) const PENDING_MAX: usize = 64;
+/// When a replica that found no room may ask again.
+const RETRY_SECONDS: u32 = 30;
+/// Most missed messages sent at a time, whatever the replica would take.
+const PAGE_STANZAS_MAX: u32 = 500;
+/// Most bytes of missed messages sent at a time, whatever the replica would take.
+const PAGE_BYTES_MAX: u32 = 1 << 20;

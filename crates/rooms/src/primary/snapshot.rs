@@ -1,0 +1,212 @@
+//! The snapshot, XEP-0282 4.3 and 4.4: configuration, roster, history or what was missed, subject; then `synced`, and what
+//! has happened meanwhile.
+
+use super::link::{Link, Phase};
+use crate::room::{Cx, Past, Room};
+use crate::wire::{At, Down, JIDS_MAX, Kind, Resume};
+use machine::{ArchivePage, ArchiveQuery, Class, Output, QueryId};
+use xmpp::{Element, Jid, ns, stanza};
+
+/// Where what a replica missed is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Missed {
+    /// It was not here before, or it cannot be said what it missed: recent history only.
+    Recent,
+    /// In memory: messages behind this number.
+    Remembered(u64),
+    /// In the archive: behind the message with this id, or else behind this number.
+    Archived(Option<String>, u64),
+}
+
+/// Where a page of the archive is read on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum From {
+    Id(String),
+    Seq(u64),
+}
+
+impl Room {
+    /// Where what was missed since `resume` is found.
+    pub(super) fn missed_since(&self, resume: Option<&Resume>) -> Missed {
+        let Some(resume) = resume.filter(|r| r.incarnation == self.order.incarnation) else { return Missed::Recent };
+        let reaches = self.history.front().is_some_and(|oldest| oldest.seq <= resume.seq);
+        if resume.term == self.order.term && (reaches || self.order.seq == resume.seq) {
+            Missed::Remembered(resume.seq)
+        } else if self.config.logging {
+            Missed::Archived(resume.archive.clone(), resume.seq)
+        } else {
+            Missed::Recent
+        }
+    }
+
+    /// Sends the snapshot to a replica that has just been granted its registration, as far as it is in memory.
+    pub(super) fn send_snapshot(&mut self, replica: &Jid, missed: Missed, cx: &mut Cx<'_>) {
+        let mut outputs = Vec::new();
+        self.send_config(replica, &mut outputs);
+        self.send_roster(replica, &mut outputs);
+        match missed {
+            Missed::Recent => self.finish_snapshot(replica, true, false, &mut outputs),
+            Missed::Remembered(seq) => {
+                let past: Vec<Past> = self.history.iter().filter(|past| past.seq > seq).cloned().collect();
+                self.send_past(replica, Kind::Missed, &past, &mut outputs);
+                self.finish_snapshot(replica, false, false, &mut outputs);
+            }
+            Missed::Archived(id, seq) => {
+                let from = id.map_or(From::Seq(seq), From::Id);
+                let upto = self.order.seq;
+                self.read_missed(replica, from, upto, cx);
+            }
+        }
+        self.gate.pass_all(outputs, cx.out);
+    }
+
+    /// A page of the archive for a link that syncs.
+    pub fn link_rows(&mut self, id: QueryId, page: Option<ArchivePage>, cx: &mut Cx<'_>) {
+        let asked = |link: &Link| match link.phase {
+            Phase::Syncing { query, upto } if query == id.0 => Some((upto, link.page_bytes)),
+            _ => None,
+        };
+        let found = self.links.links.iter().find_map(|(replica, link)| Some((replica.clone(), asked(link)?)));
+        let Some((replica, (upto, bytes_max))) = found else { return };
+        let mut outputs = Vec::new();
+        match page {
+            Some(page) if !page.unknown_id => {
+                let (past, last) = whole_rows(&page, upto, bytes_max);
+                self.send_past(&replica, Kind::Missed, &past, &mut outputs);
+                match last {
+                    Some(id) => self.read_missed(&replica, From::Id(id), upto, cx),
+                    None => self.finish_snapshot(&replica, false, false, &mut outputs),
+                }
+            }
+            // The store cannot say what was missed: recent history, and the replica says that there is a gap.
+            _ => self.finish_snapshot(&replica, true, true, &mut outputs),
+        }
+        self.gate.pass_all(outputs, cx.out);
+    }
+
+    fn read_missed(&mut self, replica: &Jid, from: From, upto: u64, cx: &mut Cx<'_>) {
+        let id = self.next_query();
+        let Some(link) = self.links.links.get_mut(replica) else { return };
+        link.phase = Phase::Syncing { query: id.0, upto };
+        let (after_id, after_seq) = match from {
+            From::Id(id) => (Some(id), None),
+            From::Seq(seq) => (None, Some(seq)),
+        };
+        let query = ArchiveQuery {
+            archive: self.jid.to_string(),
+            after_id,
+            after_seq,
+            max: link.page_stanzas,
+            ..ArchiveQuery::default()
+        };
+        cx.out.push(Output::Query { id, query });
+    }
+
+    fn send_config(&mut self, replica: &Jid, outputs: &mut Vec<Output>) {
+        let config = self.config_for_replicas();
+        let stanza = Element::stanza("message").attr("from", self.jid.as_str());
+        self.send_down(replica, Kind::Config, None, stanza, Down::Config(config).x(), outputs);
+    }
+
+    /// 4.3: one presence per seat; where the replica may know real JIDs, those of all sessions behind it.
+    fn send_roster(&mut self, replica: &Jid, outputs: &mut Vec<Output>) {
+        let entitled = self.links.links.get(replica).is_some_and(|link| link.entitled);
+        let class = if entitled { Class::Jids } else { Class::Plain };
+        let roster: Vec<Element> =
+            self.occupants.values().map(|o| self.roster_presence(o, class).element().clone()).collect();
+        for presence in roster {
+            self.send_down(replica, Kind::Roster, None, presence, Down::Roster.x(), outputs);
+        }
+        if entitled {
+            let seats = self.seat_jids();
+            for seats in seats.chunks(JIDS_MAX) {
+                let stanza = Element::stanza("message").attr("from", self.jid.as_str());
+                self.send_down(replica, Kind::Jids, None, stanza, Down::Jids(seats.to_vec()).x(), outputs);
+            }
+        }
+    }
+
+    fn send_past(&mut self, replica: &Jid, kind: Kind, past: &[Past], outputs: &mut Vec<Output>) {
+        for past in past {
+            let stanza = past.stanza.element().clone();
+            self.send_down(replica, kind, Some(past.seq), stanza.clone(), said(&stanza, past.stamp_ms), outputs);
+        }
+    }
+
+    /// What ends every snapshot: history where nothing else was sent, subject, `synced`; and then what was held.
+    fn finish_snapshot(&mut self, replica: &Jid, history: bool, gap: bool, outputs: &mut Vec<Output>) {
+        if history {
+            let recent: Vec<Past> = self.history.iter().cloned().collect();
+            let most = recent.len().saturating_sub(self.config.history_stanzas);
+            self.send_past(replica, Kind::History, &recent[most..], outputs);
+        }
+        let (subject, x) = match &self.subject {
+            Some(past) => {
+                let stanza = past.stanza.element().clone();
+                let x = said(&stanza, past.stamp_ms);
+                (stanza, x)
+            }
+            None => (self.subject_stanza().element().clone(), Element::new("x", ns::DMUC)),
+        };
+        self.send_down(replica, Kind::Subject, None, subject, x, outputs);
+        let stanza = Element::stanza("message").attr("from", self.jid.as_str());
+        let seq = match self.links.links.get(replica).map(|link| &link.phase) {
+            Some(Phase::Syncing { upto, .. }) => *upto,
+            _ => self.order.seq,
+        };
+        self.send_down(replica, Kind::Synced, Some(seq), stanza, Down::Synced { gap }.x(), outputs);
+        if let Some(link) = self.links.links.get_mut(replica) {
+            link.phase = Phase::Live;
+        }
+        self.links.release(replica, outputs);
+    }
+
+    fn send_down(
+        &mut self,
+        replica: &Jid,
+        kind: Kind,
+        seq: Option<u64>,
+        stanza: Element,
+        x: Element,
+        outputs: &mut Vec<Output>,
+    ) {
+        let Some(link) = self.links.links.get_mut(replica) else { return };
+        let at = At { seq, ..link.next(kind) };
+        outputs.push(link.stamp(replica, stanza, x, &at));
+    }
+}
+
+impl super::Links {
+    /// Sends what was held, where nothing is in the way any more.
+    pub(super) fn release(&mut self, replica: &Jid, outputs: &mut Vec<Output>) {
+        if let Some(link) = self.links.get_mut(replica).filter(|link| !link.holds()) {
+            outputs.extend(link.held.drain(..));
+            self.end_if_empty(replica);
+        }
+    }
+}
+
+/// The dmuc element of a message of the past; the delay names the occupant, as in 4.9.
+fn said(stanza: &Element, stamp_ms: i64) -> Element {
+    Element::new("x", ns::DMUC).child(stanza::delay(stanza.get("from"), stamp_ms))
+}
+
+/// What of a page is sent, within the bytes the replica takes at a time and up to the event its snapshot stands at; and from
+/// which id on the rest is to be read, when there is any.
+fn whole_rows(page: &ArchivePage, upto: u64, bytes_max: usize) -> (Vec<Past>, Option<String>) {
+    let (mut past, mut bytes) = (Vec::new(), 0);
+    for row in &page.rows {
+        if row.seq > upto {
+            return (past, None);
+        }
+        bytes += row.stanza.len();
+        if !past.is_empty() && bytes > bytes_max {
+            break;
+        }
+        past.extend(Past::read(row.seq, row.id.clone(), row.stamp_ms, &row.stanza));
+    }
+    let last = past.last().map(|past: &Past| past.id.clone());
+    let all = page.complete && past.len() == page.rows.len();
+    let next = last.filter(|_| !all);
+    (past, next)
+}
