@@ -275,7 +275,7 @@ impl Site {
     }
 }
 
-pub const SYNCED: Down = Down::Synced;
+pub const SYNCED: Down = Down::Synced { gap: false };
 
 /// Dramatis personae: nick, affiliation, role.
 pub const CAST: [(&str, &str, &str); 7] = [
