@@ -8,7 +8,7 @@
 //! | `occupant` | room | full JID | [`Seated`]; kept lazily |
 //! | `mark` | room | replica and outbox | `primary/` |
 
-use super::{Affiliated, Apply, Config, Cx, Life, Lost, Order, Past, Room, Session, Via};
+use super::{Affiliated, Config, Cx, Life, Lost, Order, Past, Room, Session, Via};
 use crate::names::Nick;
 use crate::service::PrimaryConfig;
 use machine::{Change, Record, Row};
@@ -127,11 +127,7 @@ impl Room {
 
     /// The record as it stands.
     pub fn meta_change(&self) -> Change {
-        match self.pending.as_ref().map(|pending| &pending.apply) {
-            // What is being written must not be undone by what is written behind it.
-            Some(Apply::Config(decided)) => self.meta_change_with(decided, false),
-            _ => self.meta_change_with(&self.config, matches!(self.life, Life::Unborn | Life::Locked)),
-        }
+        self.meta_change_with(&self.config, self.life == Life::Locked || self.life == Life::Unborn)
     }
 
     /// The record with another configuration.
