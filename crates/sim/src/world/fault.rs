@@ -1,0 +1,114 @@
+//! Breaking things, and healing them.
+
+use super::agenda::Happening;
+use super::{Scene, Weather, Which, World};
+use machine::Input;
+
+impl World {
+    /// The stream from one domain to another breaks: of what is in flight only the first `kept` stanzas arrive. The
+    /// sender's server notices; the receiver's when `both`.
+    pub fn break_stream(&mut self, from: &str, to: &str, kept: usize, both: bool) -> usize {
+        let lost = self.lose(from, to, kept);
+        let (_, last_ms) = self.in_flight(from, to);
+        let at = last_ms.max(self.now.mono_ms) + self.rng.between(1, NOTICED_MS);
+        if let Some(server) = self.server_of(from) {
+            self.agenda.put(at, Happening::StreamEnded { server, domain: to.to_owned() });
+        }
+        if let Some(server) = self.server_of(to).filter(|_| both) {
+            self.agenda.put(at, Happening::StreamEnded { server, domain: from.to_owned() });
+        }
+        lost
+    }
+
+    /// What is in flight behind the first `kept` stanzas is lost, and nobody notices.
+    pub fn lose_tail(&mut self, from: &str, to: &str, kept: usize) -> usize {
+        self.lose(from, to, kept)
+    }
+
+    /// Both directions between two domains are as bad as `weather` for so long; then what streams there were have
+    /// ended, which the servers notice.
+    pub fn storm(&mut self, a: &str, b: &str, weather: Weather, for_ms: u64) {
+        for (from, to) in [(a, b), (b, a)] {
+            self.lose(from, to, 0);
+            self.set_weather(from, to, weather);
+            let until = self.now.mono_ms + for_ms;
+            self.agenda.put(until, Happening::Clear { from: from.to_owned(), to: to.to_owned() });
+        }
+    }
+
+    /// All links work again.
+    pub fn calm(&mut self) {
+        let storms = self.links.iter().filter(|(_, link)| link.weather != Weather::Clear);
+        let pairs: Vec<(String, String)> = storms.map(|(pair, _)| pair.clone()).collect();
+        for (from, to) in pairs {
+            self.clear(&from, &to);
+        }
+    }
+
+    /// A server loses its power: of the writes that were not synced the first `kept` are there nonetheless; of what it
+    /// had sent a part still arrives. It starts again after `down_ms`.
+    pub fn crash(&mut self, server: usize, kept: usize, down_ms: u64) {
+        if !self.is_up(server) {
+            return;
+        }
+        self.servers[server].die(kept);
+        let domains = self.servers[server].config.domains();
+        let ended: Vec<String> =
+            self.online.iter().filter(|full| domains.iter().any(|d| is_of(full, d))).cloned().collect();
+        for full in ended {
+            self.online.remove(&full);
+            self.tape.tell(self.now.mono_ms, &full, Scene::Ended);
+        }
+        let pairs: Vec<(String, String)> = self.links.keys().cloned().collect();
+        for (from, to) in pairs {
+            if domains.contains(&to) {
+                self.break_stream(&from, &to, 0, false);
+            } else if domains.contains(&from) {
+                let (in_flight, _) = self.in_flight(&from, &to);
+                let kept = usize::try_from(self.rng.below(in_flight as u64 + 1)).unwrap_or(0);
+                self.break_stream(&from, &to, kept, true);
+            }
+        }
+        self.agenda.put(self.now.mono_ms + down_ms, Happening::Restart { server });
+    }
+
+    /// The disk of a server takes nothing more for so long.
+    pub fn fill_disk(&mut self, server: usize, for_ms: u64) {
+        self.servers[server].disk_full = true;
+        self.agenda.put(self.now.mono_ms + for_ms, Happening::DiskWorks { server });
+    }
+
+    /// How many writes of a server are not durable yet.
+    pub fn unsynced(&self, server: usize) -> usize {
+        self.servers[server].disk.unsynced()
+    }
+
+    pub(super) fn restart(&mut self, server: usize) {
+        if !self.is_up(server) {
+            let seed = self.rng.seed();
+            self.servers[server].start(seed);
+        }
+    }
+
+    pub(super) fn clear(&mut self, from: &str, to: &str) {
+        self.set_weather(from, to, Weather::Clear);
+        self.break_stream(from, to, 0, true);
+    }
+
+    /// A server notices that a stream to or from a domain has ended.
+    pub(super) fn stream_ended(&mut self, server: usize, domain: &str) {
+        if self.is_up(server) {
+            for which in [Which::Primary, Which::Replica] {
+                self.feed(server, which, Input::StreamEnded(domain.to_owned()));
+            }
+        }
+    }
+}
+
+fn is_of(full: &str, domain: &str) -> bool {
+    let bare = full.split('/').next().unwrap_or_default();
+    bare.rsplit('@').next() == Some(domain)
+}
+
+/// How long it may take a server to notice that a stream has ended, milliseconds.
+const NOTICED_MS: u64 = 50;

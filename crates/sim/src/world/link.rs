@@ -1,0 +1,122 @@
+//! The streams between domains: one for each pair and direction, ordered as TCP is, and all that may befall them.
+
+use super::agenda::Happening;
+use super::route::Origin;
+use super::{Crossing, World};
+use std::collections::VecDeque;
+use xmpp::stanza::Condition;
+use xmpp::{Element, Jid};
+
+/// What a link does with what is put on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Weather {
+    /// It arrives, in order.
+    #[default]
+    Clear,
+    /// No stream can be made: the sender's server returns it as `remote-server-not-found`.
+    Refused,
+    /// It is lost without a word.
+    Silent,
+}
+
+/// One stream, or the lack of one.
+#[derive(Debug, Default)]
+pub(super) struct Link {
+    pub weather: Weather,
+    in_flight: VecDeque<Flight>,
+    /// How many stanzas have been put on it.
+    count: u64,
+    /// When the last of them arrives.
+    last_ms: u64,
+}
+
+#[derive(Debug)]
+struct Flight {
+    number: u64,
+    stanza: Element,
+}
+
+impl World {
+    /// Puts a stanza on the stream between two domains.
+    pub(super) fn depart(&mut self, from: &Jid, to: &Jid, stanza: Element) {
+        let pair = (from.domain().to_owned(), to.domain().to_owned());
+        let Some(sender) = self.server_of(&pair.0) else {
+            return self.tape.complain(format!("a stanza in the name of a foreign domain: {stanza}"));
+        };
+        let receiver_up = self.server_of(&pair.1).is_some_and(|s| self.is_up(s));
+        let weather = self.links.entry(pair.clone()).or_default().weather;
+        let delay = self.rng.between(self.link_ms.0, self.link_ms.1);
+        // What is written to a stream that works is written, whatever becomes of it.
+        let lost = weather != Weather::Clear || !receiver_up;
+        self.tape.cross(Crossing {
+            at_ms: self.now.mono_ms,
+            from: pair.0.clone(),
+            to: pair.1.clone(),
+            lost,
+            stanza: stanza.clone(),
+        });
+        match weather {
+            Weather::Silent => {}
+            Weather::Clear if receiver_up => {
+                let link = self.links.entry(pair.clone()).or_default();
+                link.count += 1;
+                link.last_ms = link.last_ms.max(self.now.mono_ms + delay);
+                link.in_flight.push_back(Flight { number: link.count, stanza });
+                let (number, at) = (link.count, link.last_ms);
+                self.agenda.put(at, Happening::Arrive { from: pair.0, to: pair.1, number });
+            }
+            Weather::Clear | Weather::Refused => {
+                let life = self.servers[sender].life;
+                let at = self.now.mono_ms + delay;
+                self.agenda.put(at, Happening::Bounce { server: sender, life, stanza });
+                self.agenda.put(at, Happening::StreamEnded { server: sender, domain: pair.1 });
+            }
+        }
+    }
+
+    /// A stanza has come over.
+    pub(super) fn arrive(&mut self, from: &str, to: &str, number: u64) {
+        let Some(link) = self.links.get_mut(&(from.to_owned(), to.to_owned())) else { return };
+        // One that was lost has been taken out of the queue.
+        if link.in_flight.front().is_none_or(|flight| flight.number != number) {
+            return;
+        }
+        let Some(flight) = link.in_flight.pop_front() else { return };
+        let Some(server) = self.server_of(to).filter(|&s| self.is_up(s)) else { return };
+        // As it is read from the stream: what cannot be written and read again does not come over.
+        let written = flight.stanza.to_xml();
+        let Ok(stanza) = Element::parse(&written) else {
+            return self.tape.complain(format!("a stanza that cannot be read again: {written}"));
+        };
+        let Some(Ok(address)) = stanza.get("to").map(Jid::new) else { return };
+        self.submit(server, Origin::Remote, &address, stanza);
+        self.work(server);
+    }
+
+    /// The server returns a stanza it could not hand over.
+    pub(super) fn bounced(&mut self, server: usize, life: u64, stanza: Element) {
+        if self.servers[server].life == life {
+            self.bounce(server, Origin::Remote, &stanza, Condition::RemoteServerNotFound);
+            self.work(server);
+        }
+    }
+
+    /// Of what is in flight from one domain to another only the first `kept` arrive.
+    pub(super) fn lose(&mut self, from: &str, to: &str, kept: usize) -> usize {
+        let Some(link) = self.links.get_mut(&(from.to_owned(), to.to_owned())) else { return 0 };
+        let lost = link.in_flight.len().saturating_sub(kept);
+        link.in_flight.truncate(kept);
+        lost
+    }
+
+    /// How many stanzas are in flight, and when the last of them arrives.
+    pub(super) fn in_flight(&self, from: &str, to: &str) -> (usize, u64) {
+        let link = self.links.get(&(from.to_owned(), to.to_owned()));
+        link.map_or((0, 0), |link| (link.in_flight.len(), link.last_ms))
+    }
+
+    /// Changes the weather between two domains, in one direction.
+    pub(super) fn set_weather(&mut self, from: &str, to: &str, weather: Weather) {
+        self.links.entry((from.to_owned(), to.to_owned())).or_default().weather = weather;
+    }
+}

@@ -1,0 +1,73 @@
+//! What users sent and received, and what crossed the links. Checks look at nothing else.
+
+use xmpp::Element;
+
+/// Everything that was seen, in order.
+#[derive(Debug, Default)]
+pub struct Tape {
+    /// What clients saw and did.
+    pub tellings: Vec<Telling>,
+    /// What was put on links.
+    pub crossings: Vec<Crossing>,
+    /// What the engines wrote to the operator's log: (time, server, text).
+    pub logs: Vec<(u64, usize, String)>,
+    /// What must never happen and did, seen by the world itself.
+    pub complaints: Vec<String>,
+}
+
+/// Something a client saw or did.
+#[derive(Debug, Clone)]
+pub struct Telling {
+    /// When, monotonic milliseconds.
+    pub at_ms: u64,
+    /// The client's full address.
+    pub who: String,
+    /// What.
+    pub what: Scene,
+}
+
+/// What a client saw or did.
+#[derive(Debug, Clone)]
+pub enum Scene {
+    /// Its stream began.
+    Connected,
+    /// Its stream ended; it knows nothing any more.
+    Ended,
+    /// It sent a stanza.
+    Sent(Element),
+    /// It was sent a stanza.
+    Received(Element),
+}
+
+/// A stanza put on a link.
+#[derive(Debug, Clone)]
+pub struct Crossing {
+    /// When, monotonic milliseconds.
+    pub at_ms: u64,
+    /// The sender's domain.
+    pub from: String,
+    /// The recipient's domain.
+    pub to: String,
+    /// Whether there was no stream that could have taken it.
+    pub lost: bool,
+    /// The stanza.
+    pub stanza: Element,
+}
+
+impl Tape {
+    pub(super) fn tell(&mut self, at_ms: u64, who: &str, what: Scene) {
+        self.tellings.push(Telling { at_ms, who: who.to_owned(), what });
+    }
+
+    pub(super) fn cross(&mut self, crossing: Crossing) {
+        self.crossings.push(crossing);
+    }
+
+    pub(super) fn log(&mut self, at_ms: u64, server: usize, text: String) {
+        self.logs.push((at_ms, server, text));
+    }
+
+    pub(super) fn complain(&mut self, text: String) {
+        self.complaints.push(text);
+    }
+}

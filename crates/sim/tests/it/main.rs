@@ -1,0 +1,3 @@
+//! The simulator's tests, a file for each behaviour.
+
+mod transcripts;
