@@ -5,7 +5,7 @@ use crate::names::Status;
 use crate::room::{Cx, HistoryWanted, Room, Session, Via};
 use crate::wire::{Down, Kind, Refused, Wanted};
 use machine::Output;
-use xmpp::{Element, Jid};
+use xmpp::{Element, Jid, Shared};
 
 impl Links {
     /// ENTER: the replica is to add this session; `own` is what the entrant gets of himself.
@@ -32,9 +32,8 @@ impl Links {
         };
         let at = link.next(Kind::Enter);
         let x = Down::Enter { jid: session.jid.clone(), history: wanted }.x();
-        let output = link.stamp(replica, own, x, &at);
         link.sent_ms = self.now_ms;
-        link.pass(output, outputs);
+        link.pass(replica, Shared::new(own.child(x)), at, outputs);
     }
 
     /// LEAVE: the replica is to take this session out; `own` is what the leaver gets. The last seat's is the last thing sent.
@@ -47,15 +46,15 @@ impl Links {
             // There is nothing later to say it with; a mark lost in a crash is made good by the next request.
             at.ack = Some(link.say(ack.outbox, ack.n));
         }
-        let output = link.stamp(replica, own, Down::Leave { jid: session.jid.clone() }.x(), &at);
+        let x = Down::Leave { jid: session.jid.clone() }.x();
         link.sent_ms = self.now_ms;
-        link.pass(output, outputs);
+        link.pass(replica, Shared::new(own.child(x)), at, outputs);
         self.end_if_empty(replica);
     }
 
     /// Nothing of a room goes to a site that has no seat in it.
     pub(super) fn end_if_empty(&mut self, replica: &Jid) {
-        if self.links.get(replica).is_some_and(|link| link.begun && link.seats.is_empty() && link.held.is_empty()) {
+        if self.links.get(replica).is_some_and(|link| link.is_over() && link.held.is_empty()) {
             self.links.remove(replica);
         }
     }

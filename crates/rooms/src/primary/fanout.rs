@@ -26,14 +26,14 @@ impl Links {
         }
         let mut variants = Variants::of(what);
         let parts = (parts > 1).then_some((part as u32, parts as u32));
-        for (replica, link) in &mut self.links {
+        for (replica, link) in self.links.iter_mut().filter(|(_, link)| !link.is_over()) {
             let mut at = At { seq: Some(seq), part: parts, ..link.next(Kind::Event) };
             describe(&mut at, what);
             if let Some(up) = acked.filter(|up| up.replica == *replica) {
                 at.ack = Some(link.say(up.outbox.clone(), up.n));
             }
             link.sent_ms = self.now_ms;
-            variants.add(link, replica, &at);
+            variants.add(link, replica, at);
         }
         variants.send(outputs);
     }
@@ -51,14 +51,13 @@ impl Variants<'_> {
         Variants { what, jids: (None, Vec::new()), plain: (None, Vec::new()) }
     }
 
-    fn add(&mut self, link: &mut Link, replica: &Jid, at: &At) {
+    fn add(&mut self, link: &mut Link, replica: &Jid, at: At) {
         let (stanza, copies) = if link.entitled { &mut self.jids } else { &mut self.plain };
         let stanza = stanza.get_or_insert_with(|| with_x(self.what, link.entitled));
         if link.holds() {
-            let held = Output::Fan { stanza: stanza.clone(), copies: vec![(replica.clone(), at.element())] };
-            link.pass(held, &mut Vec::new());
+            link.pass(replica, stanza.clone(), at, &mut Vec::new());
         } else {
-            copies.push((replica.clone(), at.element()));
+            copies.push((replica.clone(), link.number(at)));
         }
     }
 

@@ -6,7 +6,7 @@ use crate::names::{Nick, Role};
 use crate::room::{Part, Room, Via, Whois};
 use crate::wire::{Down, JIDS_MAX, Kind, SeatJid};
 use machine::Output;
-use xmpp::{Element, Jid};
+use xmpp::{Element, Jid, Shared};
 
 impl Room {
     /// Before an event is told: replicas that become entitled by it are given what they must know first.
@@ -72,8 +72,7 @@ impl Room {
         for seats in seats.chunks(JIDS_MAX) {
             let at = link.next(Kind::Jids);
             let stanza = Element::stanza("message").attr("from", self.jid.as_str());
-            let output = link.stamp(replica, stanza, Down::Jids(seats.to_vec()).x(), &at);
-            link.pass(output, outputs);
+            link.pass(replica, Shared::new(stanza.child(Down::Jids(seats.to_vec()).x())), at, outputs);
         }
     }
 

@@ -53,7 +53,7 @@ pub(super) struct Link {
     /// Since when it is doubted, monotonic milliseconds.
     pub suspect_ms: Option<u64>,
     /// What waits for the snapshot or a sign of life.
-    pub held: VecDeque<Output>,
+    pub held: VecDeque<(Shared, At)>,
     /// Its outboxes, the present one first.
     pub outboxes: Vec<String>,
     /// What has become durable and was not said yet.
@@ -91,10 +91,10 @@ pub(super) enum Phase {
 }
 
 impl Link {
-    /// The marks of the next stanza down; takes one acknowledgement along when some are due.
+    /// Marks for a stanza down, without its number, which it gets when it goes; takes one acknowledgement along when some
+    /// are due.
     pub fn next(&mut self, kind: Kind) -> At {
-        self.d += 1;
-        let mut at = At::new(&self.epoch, self.d, kind);
+        let mut at = At::new(&self.epoch, 0, kind);
         if let Some((outbox, n)) = self.due.pop_first() {
             at.ack = Some(self.say(outbox, n));
         }
@@ -118,18 +118,29 @@ impl Link {
         self.held.len() > HELD_MAX
     }
 
-    /// Sends or holds.
-    pub fn pass(&mut self, output: Output, outputs: &mut Vec<Output>) {
+    /// Sends or holds a stanza whose last child is the dmuc element.
+    pub fn pass(&mut self, replica: &Jid, stanza: Shared, at: At, outputs: &mut Vec<Output>) {
         if !self.holds() {
-            outputs.push(output);
+            outputs.push(self.stamp(replica, stanza, at));
         } else if self.held.len() <= HELD_MAX {
-            self.held.push_back(output);
+            self.held.push_back((stanza, at));
         }
     }
 
-    /// A stanza of the link: `stanza` with the dmuc element `x` as its last child, and the marks in that.
-    pub fn stamp(&mut self, replica: &Jid, stanza: Element, x: Element, at: &At) -> Output {
-        Output::Send { to: replica.clone(), stanza: Shared::new(stanza.child(x.child(at.element()))) }
+    /// Numbers a stanza whose last child is the dmuc element.
+    pub fn stamp(&mut self, replica: &Jid, stanza: Shared, at: At) -> Output {
+        Output::Fan { stanza, copies: vec![(replica.clone(), self.number(at))] }
+    }
+
+    /// The marks as they go.
+    pub fn number(&mut self, at: At) -> Element {
+        self.d += 1;
+        At { d: self.d, ..at }.element()
+    }
+
+    /// Whether its last seat is gone, so that nothing of the room may follow.
+    pub fn is_over(&self) -> bool {
+        self.begun && self.seats.is_empty()
     }
 }
 

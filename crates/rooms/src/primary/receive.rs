@@ -42,7 +42,6 @@ impl Room {
     fn link_iq(&mut self, from: &Jid, iq: &Element, cx: &mut Cx<'_>) -> bool {
         match iq.get("type") {
             Some("set") if iq.has_child("replicate", ns::NETJOIN) => {
-                self.sign_of_life(from, cx);
                 self.handle_replicate(from, iq, cx);
                 true
             }
@@ -90,7 +89,7 @@ impl Room {
             return self.relayed_by_nobody(stanza, user, mark, cx);
         };
         if let Some(epoch) = &mark.epoch
-            && self.links.links.get(&replica).is_none_or(|link| link.epoch != *epoch)
+            && self.links.links.get(&replica).is_none_or(|link| link.epoch != *epoch || link.is_over())
         {
             return self.tell_stale(&replica, epoch, cx);
         }
@@ -171,9 +170,9 @@ impl Room {
         link.asked.insert(outbox.to_owned(), (from, now));
         let at = link.next(Kind::Resend);
         let stanza = Element::stanza("message").attr("from", self.jid.as_str());
-        let output = link.stamp(replica, stanza, Down::Resend { outbox: outbox.to_owned(), from }.x(), &at);
+        let x = Down::Resend { outbox: outbox.to_owned(), from }.x();
         let mut outputs = Vec::new();
-        link.pass(output, &mut outputs);
+        link.pass(replica, Shared::new(stanza.child(x)), at, &mut outputs);
         self.gate.pass_all(outputs, cx.out);
     }
 

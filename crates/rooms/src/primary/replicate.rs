@@ -330,7 +330,8 @@ impl Room {
         if self.links.pending.contains_key(&replica) {
             self.grant(&replica, cx);
         }
-        if self.links.links.contains_key(&replica) { Via::Replica(replica) } else { Via::Direct }
+        let serves = self.links.links.get(&replica).is_some_and(|link| !link.is_over());
+        if serves { Via::Replica(replica) } else { Via::Direct }
     }
 
     /// Requests and early stanzas whose time has come.

@@ -5,7 +5,7 @@ use super::link::{Link, Phase};
 use crate::room::{Cx, Past, Room};
 use crate::wire::{At, Down, JIDS_MAX, Kind, Resume};
 use machine::{ArchivePage, ArchiveQuery, Class, Output, QueryId};
-use xmpp::{Element, Jid, ns, stanza};
+use xmpp::{Element, Jid, Shared, ns, stanza};
 
 /// Where what a replica missed is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,7 +172,7 @@ impl Room {
     ) {
         let Some(link) = self.links.links.get_mut(replica) else { return };
         let at = At { seq, ..link.next(kind) };
-        outputs.push(link.stamp(replica, stanza, x, &at));
+        outputs.push(link.stamp(replica, Shared::new(stanza.child(x)), at));
     }
 }
 
@@ -180,7 +180,10 @@ impl super::Links {
     /// Sends what was held, where nothing is in the way any more.
     pub(super) fn release(&mut self, replica: &Jid, outputs: &mut Vec<Output>) {
         if let Some(link) = self.links.get_mut(replica).filter(|link| !link.holds()) {
-            outputs.extend(link.held.drain(..));
+            while let Some((stanza, at)) = link.held.pop_front() {
+                let output = link.stamp(replica, stanza, at);
+                outputs.push(output);
+            }
             self.end_if_empty(replica);
         }
     }

@@ -5,6 +5,7 @@
 //! One file per element or pair of elements; nothing here knows a room or a replica.
 
 mod at;
+mod check;
 mod config;
 mod down;
 mod end;
@@ -16,6 +17,7 @@ mod replicate;
 mod up;
 
 pub use at::{Ack, At, Kind};
+pub use check::check;
 pub use config::RoomConfig;
 pub use down::{Down, SeatJid, Wanted};
 pub use end::{Retry, Withdraw, Withdrawn};

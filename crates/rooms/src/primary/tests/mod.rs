@@ -1,4 +1,9 @@
 //! XEP-0282 from the primary's side, each test named by its section, with its cast.
 
+mod damage;
 pub(crate) mod kit;
+mod links;
 mod listings;
+mod marks;
+#[path = "../../../tests/schema/mod.rs"]
+pub(crate) mod schema;

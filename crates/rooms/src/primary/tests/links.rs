@@ -1,0 +1,211 @@
+//! A link's life: who gets one, how it is doubted, lost, taken up again, and ended.
+
+use super::kit::*;
+use crate::room::tests::kit::{Got, errors};
+use crate::wire::{Granted, Verdict};
+use machine::Input;
+use xmpp::ns;
+
+/// 4.2: a request waits for a user to be admitted; one that is refused leaves no replica.
+#[test]
+fn s4_2_nobody_admitted_means_no_replica() {
+    let mut net = Net::wallops();
+    net.leaves(EFCHEN, "Efchen");
+    net.affiliate("rubenro@vesa.yeggmaex.irc", "outcast");
+    assert_eq!(net.register(VESA), []);
+    let got = net.joins(BIG_CHEESE, "BigCheese");
+    assert_eq!(errors(&got), [(BIG_CHEESE.into(), "forbidden".into()), (VESA.into(), "forbidden".into())]);
+}
+
+/// 4.2: nobody comes, and there is no room either.
+#[test]
+fn s4_2_a_request_waits_ten_seconds() {
+    let mut net = Net::new();
+    assert_eq!(net.register(VESA), []);
+    assert_eq!(net.pass_ms(9_999), []);
+    assert_eq!(errors(&net.pass_ms(1)), [(VESA.into(), "item-not-found".into())]);
+    assert!(net.kit.service.rooms.is_empty());
+}
+
+/// 4.2: the join may come before the request; both orders end the same.
+#[test]
+fn s4_2_a_join_waits_for_its_request() {
+    let mut net = Net::wallops();
+    net.leaves(EFCHEN, "Efchen");
+    // Learnt from another stream: the replica is asking, so it has no epoch.
+    let request = net.request(VESA);
+    let join = net.marked(&format!(
+        "<presence from='{BIG_CHEESE}' to='{ROOM}/BigCheese'><x xmlns='http://jabber.org/protocol/muc'/></presence>"
+    ));
+    let join = xmpp::Element::parse(&join).unwrap();
+    let epoch =
+        join.get_child("x", ns::DMUC).unwrap().get_child("up", ns::NETJOIN).unwrap().get("epoch").unwrap().to_owned();
+    let got = net.kit.send(&join.to_xml().replace(&format!(" epoch='{epoch}'"), ""));
+    assert_eq!(got, []);
+    let got = net.ask(VESA, &request);
+    assert_eq!(kinds(&got, VESA).last(), Some(&"enter"));
+}
+
+/// 4.2: another live replica of a domain is refused, and so is one that the service does not list.
+#[test]
+fn s4_2_one_replica_per_domain_and_only_those_listed() {
+    let mut net = Net::whole();
+    let request = net.request(VESA);
+    let got = net
+        .feed(&format!("<iq type='set' from='other@vesa.yeggmaex.irc' to='{ROOM}' id='r1'>{}</iq>", request.element()));
+    assert_eq!(errors(&got), [("other@vesa.yeggmaex.irc".into(), "conflict".into())]);
+}
+
+/// 4.6: the LEAVE of a site's last seat is the last thing that goes there.
+#[test]
+fn s4_6_nothing_goes_to_a_site_without_a_seat() {
+    let mut net = Net::wallops();
+    let got = net.leaves(EFCHEN, "Efchen");
+    assert_eq!(kinds(&got, VESA), ["leave"]);
+    assert_eq!(marks(&got, VESA)[0].ack.as_ref().map(|ack| ack.n), Some(2));
+    assert_eq!(kinds(&got, ERIS), ["event"]);
+    assert_eq!(of(&net.says(WIZ, "they are gone"), VESA), [&xmpp::Element::stanza("message"); 0]);
+}
+
+/// 4.5: an ENTER that is refused: the session is removed, and everybody hears of it.
+#[test]
+fn s4_5_a_refused_enter_removes_the_session() {
+    let mut net = Net::whole();
+    let epoch = net.epoch(VESA);
+    let got = net.feed(&format!(
+        "<presence type='error' from='{VESA}' to='{ROOM}/BigCheese'><x xmlns='urn:xmpp:tmp:dmuc:0'>\
+         <enter jid='{BIG_CHEESE}'/><refused xmlns='urn:netjoin:dmuc:0' epoch='{epoch}'/></x><error type='cancel'>\
+         <not-allowed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>"
+    ));
+    assert_eq!(kinds(&got, VESA), ["leave", "event"]);
+    assert!(of(&got, ERIS)[0].to_xml().contains("<status code='333'/>"));
+}
+
+/// 4.11: a stream that ends is doubted, told nobody, and forgotten when the replica answers; what happened meanwhile follows.
+#[test]
+fn s4_11_a_doubted_link_holds_and_goes_on() {
+    let mut net = Net::whole();
+    let got = end_stream(&mut net, "vesa.yeggmaex.irc");
+    assert_eq!(of(&got, VESA)[0].get("type"), Some("get"), "it is asked at once");
+    let id = of(&got, VESA)[0].get("id").unwrap().to_owned();
+    let got = net.says(WIZ, "anybody there?");
+    assert_eq!(kinds(&got, VESA), [""; 0]);
+    let got = net.feed(&pong(VESA, &id));
+    assert_eq!(kinds(&got, VESA), ["event"]);
+    super::schema::assert_valid(&net.crossed);
+}
+
+/// 4.11: a link that stays silent costs its sessions their seats, and gives them back by the census.
+#[test]
+fn s4_11_a_lost_link_removes_with_333_and_the_census_enters_again() {
+    let mut net = Net::whole();
+    let seq = net.kit.service.rooms[&jid(ROOM)].order.seq;
+    end_stream(&mut net, "vesa.yeggmaex.irc");
+    net.says(WIZ, "missed");
+    let got = pass(&mut net, 11_000);
+    let gone: Vec<String> = lines(&got, ERIS).into_iter().filter(|l| l.contains("unavailable")).collect();
+    assert_eq!(gone.len(), 2, "{gone:?}");
+    assert!(gone.iter().all(|line| line.contains("<status code='333'/>")));
+    assert_eq!(kinds(&got, VESA), [""; 0]);
+
+    let request = net.request_again(VESA, seq, &[(BIG_CHEESE, "BigCheese"), (EFCHEN, "Efchen")]);
+    let got = net.ask(VESA, &request);
+    let granted = granted(&got);
+    assert!(granted.missed);
+    assert!(granted.seats.iter().all(|seat| seat.verdict == Verdict::Reenter));
+    assert_eq!(
+        kinds(&got, VESA),
+        ["config", "roster", "roster", "roster", "roster", "roster", "missed", "subject", "synced", "event", "event"]
+    );
+    assert_eq!(kinds(&got, ERIS), ["event", "event"]);
+    super::schema::assert_valid(&net.crossed);
+}
+
+/// Who was kicked while his replica was away is told so; who has left unseen is removed.
+#[test]
+fn a_census_is_judged_seat_by_seat() {
+    let mut net = Net::whole();
+    end_stream(&mut net, "vesa.yeggmaex.irc");
+    net.feed(&format!(
+        "<iq from='{WUMPUS}' id='kick1' to='{ROOM}' type='set'><query xmlns='http://jabber.org/protocol/muc#admin'>\
+         <item nick='BigCheese' role='none'><reason>Avaunt!</reason></item></query></iq>"
+    ));
+    let request = net.request_again(VESA, 0, &[(BIG_CHEESE, "BigCheese")]);
+    let got = net.ask(VESA, &request);
+    let granted = granted(&got);
+    let Verdict::Removed(removed) = &granted.seats[0].verdict else { panic!("{granted:?}") };
+    assert_eq!((removed.status.0, removed.reason.as_deref()), (307, Some("Avaunt!")));
+    // Efchen is not in the census, so she is not in the room: she is told, and that is the end of the link.
+    assert_eq!(kinds(&got, VESA).last(), Some(&"leave"));
+    assert!(net.kit.service.rooms[&jid(ROOM)].links.replicas().iter().all(|replica| replica.as_str() != VESA));
+}
+
+/// `docs/wire.md`, *Asking again*: under an epoch that is over nothing counts.
+#[test]
+fn another_epoch_is_stale() {
+    let mut net = Net::whole();
+    let message =
+        net.marked(&format!("<message from='{BIG_CHEESE}' to='{ROOM}' type='groupchat'><body>x</body></message>"));
+    let epoch = net.epoch(VESA);
+    let got = net.feed(&message.replace(&epoch, "e8"));
+    assert_eq!(got.len(), 1);
+    assert!(got[0].stanza.to_xml().contains("<stale xmlns='urn:netjoin:dmuc:0' epoch='e8'/>"));
+    super::schema::assert_valid(&net.crossed);
+}
+
+/// 4.10: silence is asked about; heads that are ahead of what has come are a loss.
+#[test]
+fn s4_10_heads_show_what_was_lost() {
+    let mut net = Net::whole();
+    let last = marks(&net.says(WIZ, "one"), VESA)[0].d;
+    let got = pass(&mut net, 60_000);
+    let ping = of(&got, VESA)[0].clone();
+    assert_eq!((ping.get("from"), ping.get("type")), (Some("channel.avalon.irc"), Some("get")));
+    let epoch = net.epoch(VESA);
+    assert!(
+        ping.to_xml().contains(&format!("<head room='{ROOM}' epoch='{epoch}' d='{last}' ack='2' outbox='v1'/>")),
+        "{ping}"
+    );
+    let id = ping.get("id").unwrap();
+    let pong = format!(
+        "<iq type='result' from='{VESA}' to='channel.avalon.irc' id='{id}'><heads xmlns='urn:netjoin:dmuc:0'>\
+         <sent room='{ROOM}' epoch='{epoch}' outbox='v1' n='3'/></heads></iq>"
+    );
+    assert_eq!(kinds(&net.feed(&pong), VESA), ["resend"]);
+    super::schema::assert_valid(&net.crossed);
+}
+
+/// `docs/wire.md`, *End*: whoever remains is direct from then on.
+#[test]
+fn withdrawal_makes_the_rest_direct() {
+    let mut net = Net::whole();
+    let epoch = net.epoch(VESA);
+    let got = net.feed(&format!(
+        "<iq type='set' from='{VESA}' to='{ROOM}' id='w1'><withdraw xmlns='urn:netjoin:dmuc:0' epoch='{epoch}'/></iq>"
+    ));
+    assert!(of(&got, VESA)[0].has_child("withdrawn", ns::NETJOIN));
+    let got = net.says(WIZ, "hello");
+    assert_eq!(kinds(&got, VESA), [""; 0]);
+    assert_eq!(lines(&got, BIG_CHEESE).len(), 1);
+    assert_eq!(lines(&got, EFCHEN).len(), 1);
+    super::schema::assert_valid(&net.crossed);
+}
+
+fn end_stream(net: &mut Net, domain: &str) -> Vec<Got> {
+    let got = net.kit.feed(Input::StreamEnded(domain.into()));
+    net.note(got)
+}
+
+/// Lets time pass in steps of a second.
+fn pass(net: &mut Net, ms: u64) -> Vec<Got> {
+    (0..ms / 1_000).flat_map(|_| net.pass_ms(1_000)).collect()
+}
+
+fn pong(replica: &str, id: &str) -> String {
+    format!("<iq type='result' from='{replica}' to='channel.avalon.irc' id='{id}'/>")
+}
+
+fn granted(got: &[Got]) -> Granted {
+    let granted = got.iter().find_map(|got| got.stanza.get_child("granted", ns::NETJOIN));
+    Granted::parse(granted.expect("a grant")).expect("one that can be read")
+}
