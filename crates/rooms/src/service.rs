@@ -161,11 +161,9 @@ impl Primary {
             reply(stanza, &error, out);
             return false;
         }
-        self.last_number += 1;
-        let mut seed = [0; 32];
-        self.rng.fill_bytes(&mut seed);
-        let room = Room::unborn(jid.clone(), self.last_number, self.config.clone(), seed);
-        self.by_number.insert(self.last_number, jid.clone());
+        let (number, seed) = self.next_room();
+        let room = Room::unborn(jid.clone(), number, self.config.clone(), seed);
+        self.by_number.insert(number, jid.clone());
         self.rooms.insert(jid.clone(), room);
         true
     }
@@ -192,6 +190,17 @@ impl Primary {
         owned >= ROOMS_PER_OWNER_MAX && !self.config.admins.contains(&user)
     }
 
+    /// A number that no room has, and randomness of its own. Number 0 is the service's.
+    fn next_room(&mut self) -> (u32, [u8; 32]) {
+        self.last_number = self.last_number.wrapping_add(1).max(1);
+        while self.by_number.contains_key(&self.last_number) {
+            self.last_number = self.last_number.wrapping_add(1).max(1);
+        }
+        let mut seed = [0; 32];
+        self.rng.fill_bytes(&mut seed);
+        (self.last_number, seed)
+    }
+
     fn load(&mut self, records: &[Record]) {
         let mut kept: BTreeMap<Jid, Kept> = BTreeMap::new();
         for record in records {
@@ -201,12 +210,10 @@ impl Primary {
             self.unread.extend(taken.err());
         }
         for (jid, kept) in kept {
-            self.last_number += 1;
-            let mut seed = [0; 32];
-            self.rng.fill_bytes(&mut seed);
-            match Room::load(jid.clone(), self.last_number, self.config.clone(), seed, kept) {
+            let (number, seed) = self.next_room();
+            match Room::load(jid.clone(), number, self.config.clone(), seed, kept) {
                 Some(room) => {
-                    self.by_number.insert(self.last_number, jid.clone());
+                    self.by_number.insert(number, jid.clone());
                     self.rooms.insert(jid, room);
                 }
                 None => self.unread.push(format!("room {jid} has records but no main record")),
@@ -215,12 +222,10 @@ impl Primary {
     }
 
     fn expire(&mut self, now: Now, out: &mut Vec<Output>) {
-        while let Some((at, jid)) = self.due.first().cloned() {
-            if at > now.mono_ms {
-                break;
-            }
-            self.due.pop_first();
-            self.due_of.remove(&jid);
+        // Only what is due now: a room that asks for the same moment again has its turn at the next one.
+        let due: Vec<Jid> =
+            self.due.iter().take_while(|(at, _)| *at <= now.mono_ms).map(|(_, jid)| jid.clone()).collect();
+        for jid in due {
             self.with_room(&jid, now, out, |room, cx| {
                 room.expire(cx);
                 room.link_timeout(cx);

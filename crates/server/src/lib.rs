@@ -3,6 +3,7 @@
 //! - [`cli`], the command line
 //! - [`config`], the one file an operator writes
 //! - [`control`], how the other commands reach a server that runs
+//! - [`serve`], a running server: [`core`], one thread with the machines, and the [`edge`], every socket
 //! - [`http`], /health and /metrics
 //! - [`init`], a server from nothing
 //! - [`users`], accounts changed by an operator
@@ -13,7 +14,10 @@ pub mod certificate;
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod core;
+pub mod edge;
 pub mod http;
 pub mod init;
 pub mod log;
+pub mod serve;
 pub mod users;

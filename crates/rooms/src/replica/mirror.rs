@@ -181,7 +181,7 @@ impl Mirror {
             (Down::Config(config), Life::Syncing) => self.stage(|staging| staging.config = Some(config), cx),
             (Down::Roster, Life::Syncing) => self.stage_seat(&stanza, cx),
             (Down::Past { said_ms }, Life::Syncing) => self.stage_past(said_ms, &at, stanza, cx),
-            (Down::Synced { .. }, Life::Syncing) => self.synced(at.seq.unwrap_or_default(), cx),
+            (Down::Synced { gap }, Life::Syncing) => self.synced(at.seq.unwrap_or_default(), gap, cx),
             (Down::Event { said_ms, config }, Life::Live) => self.event(stanza, at, said_ms, config, cx),
             (Down::Enter { jid, history }, Life::Live) => self.enter(&jid, stanza, from, history, cx),
             (Down::Leave { jid }, Life::Live) => self.leave(&jid, stanza, cx),

@@ -60,9 +60,10 @@ impl Mirror {
         }
     }
 
-    /// The snapshot is whole.
-    pub(super) fn synced(&mut self, seq: u64, cx: &mut Cx<'_>) {
+    /// The snapshot is whole; `gap` when recent history stands in it for what was missed.
+    pub(super) fn synced(&mut self, seq: u64, gap: bool, cx: &mut Cx<'_>) {
         let Some(staging) = self.link.staging.take() else { return };
+        let told = self.link.place.as_ref().map_or(0, |place| place.seq);
         self.sign(Sign::Synced, cx);
         if let Some(config) = staging.config {
             self.config = config;
@@ -74,7 +75,8 @@ impl Mirror {
         let gone: Vec<&Nick> = self.gone.values().map(|session| &session.nick).collect();
         self.hidden.retain(|nick| after.contains_key(nick) && gone.contains(&nick));
         self.reclass(cx);
-        self.catch_up(&staging.granted, staging.past, cx);
+        let gap = gap || !staging.granted.missed;
+        self.catch_up(gap && staging.granted.seq > told, staging.past, cx);
         if let Some(subject) = staging.subject {
             self.show_subject(subject, cx);
         }
@@ -158,13 +160,13 @@ impl Mirror {
     }
 
     /// What was said: kept, and told once to those who were here and have not been told.
-    fn catch_up(&mut self, granted: &Granted, past: Vec<Past>, cx: &mut Cx<'_>) {
+    fn catch_up(&mut self, gap: bool, past: Vec<Past>, cx: &mut Cx<'_>) {
         let told = self.link.place.as_ref().map_or(0, |place| place.seq);
         if self.link.fresh {
             self.archive_rows(&past, cx);
             return self.past.replace(past.into_iter().filter(|p| !is_subject(p.stanza.element())).collect());
         }
-        if !granted.missed && granted.seq > told {
+        if gap {
             self.tell_gap(cx);
         }
         for missed in past.into_iter().filter(|past| past.seq > told) {

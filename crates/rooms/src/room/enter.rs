@@ -101,6 +101,7 @@ impl Room {
             occupant_id: self.order.occupant_id(&bare),
             bare,
             sessions: vec![session],
+            roster: super::presence::RosterCache::default(),
         };
         self.occupants.insert(entry.nick.clone(), occupant);
     }

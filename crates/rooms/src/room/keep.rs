@@ -8,7 +8,7 @@
 //! | `occupant` | room | full JID | [`Seated`]; kept lazily |
 //! | `mark` | room | replica and outbox | `primary/` |
 
-use super::{Affiliated, Config, Cx, Life, Lost, Order, Past, Room, Session, Via};
+use super::{Affiliated, Apply, Config, Cx, Life, Lost, Order, Past, Room, Session, Via};
 use crate::names::Nick;
 use crate::service::PrimaryConfig;
 use machine::{Change, Record, Row};
@@ -127,7 +127,11 @@ impl Room {
 
     /// The record as it stands.
     pub fn meta_change(&self) -> Change {
-        self.meta_change_with(&self.config, self.life == Life::Locked || self.life == Life::Unborn)
+        match self.pending.as_ref().map(|pending| &pending.apply) {
+            // What is being written must not be undone by what is written behind it.
+            Some(Apply::Config(decided)) => self.meta_change_with(decided, false),
+            _ => self.meta_change_with(&self.config, matches!(self.life, Life::Unborn | Life::Locked)),
+        }
     }
 
     /// The record with another configuration.

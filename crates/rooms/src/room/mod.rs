@@ -171,6 +171,7 @@ pub(crate) struct Occupant {
     pub occupant_id: String,
     /// The last is the one whose presence others see; never empty while the occupant is in the room.
     pub sessions: Vec<Session>,
+    pub roster: presence::RosterCache,
 }
 
 /// One client of an occupant.

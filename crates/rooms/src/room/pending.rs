@@ -7,7 +7,7 @@ use super::affairs::Affairs;
 use super::enter::Entry;
 use super::invite::Invitation;
 use super::owner::Destruction;
-use super::{Config, Cx, Life, Room};
+use super::{Config, Cx, Life, Past, Room, Unsure};
 use crate::primary::Up;
 use machine::{Change, Token};
 use xmpp::Element;
@@ -86,16 +86,26 @@ impl Room {
         if let Some(at) = self.unsure.iter().position(|unsure| unsure.token == token)
             && let Some(unsure) = self.unsure.remove(at)
         {
-            self.history.retain(|past| past.seq != unsure.seq);
-            if let Some(before) = unsure.subject_before {
-                self.subject = before;
-            }
+            self.undo(unsure);
         }
         if let Some(pending) = self.pending.take_if(|pending| pending.token == token) {
             cx.up = pending.up;
             cx.mark_kept = true;
             self.refuse(&pending.request, Condition::InternalServerError, cx);
             self.go_on(cx);
+        }
+    }
+
+    /// A message that could not be kept was never said.
+    fn undo(&mut self, unsure: Unsure) {
+        self.history.retain(|past| past.seq != unsure.seq);
+        let Some(before) = unsure.subject_before else { return };
+        let is_it = |subject: &Option<Past>| subject.as_ref().is_some_and(|past| past.seq == unsure.seq);
+        if is_it(&self.subject) {
+            self.subject = before;
+        } else if let Some(next) = self.unsure.iter_mut().find_map(|u| u.subject_before.as_mut().filter(|s| is_it(s))) {
+            // A later subject is under way; should that fail too, it is this one's predecessor that comes back.
+            *next = before;
         }
     }
 

@@ -4,7 +4,12 @@ use super::enter::payload_of;
 use super::{Cx, Event, Occupant, Part, Removal, Room, Session, Shown, add_statuses};
 use crate::names::{Affiliation, Nick, Role, Status};
 use machine::Class;
+use std::cell::RefCell;
 use xmpp::{Element, Jid, Shared, ns};
+
+/// An occupant's presence as last shown to entrants: for those who see no real JIDs, and for those who do.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RosterCache(RefCell<[Option<Shared>; 2]>);
 
 impl Room {
     /// 7.7: an occupant's client shows another availability.
@@ -58,13 +63,39 @@ impl Room {
         occupant.role == Role::Moderator || self.config.presence_broadcast.contains(&occupant.role)
     }
 
-    /// An occupant's presence as others see it in the roster on entering.
+    /// An occupant's presence as others see it in the roster on entering: built and serialised once for all entrants, until
+    /// it is another.
     pub fn roster_presence(&self, occupant: &Occupant, class: Class) -> Shared {
+        let mut kept = occupant.roster.0.borrow_mut();
+        let [plain, jids] = &mut *kept;
+        let slot = if class == Class::Jids { jids } else { plain };
+        if let Some(shared) = slot.as_ref().filter(|shared| self.still_shows(shared.element(), occupant, class)) {
+            return shared.clone();
+        }
         let full = self.presence_of(occupant);
-        Shared::new(match class {
+        let shared = Shared::new(match class {
             Class::Jids => full,
             Class::Plain => super::without_jids(&full).unwrap_or(full),
-        })
+        });
+        *slot = Some(shared.clone());
+        shared
+    }
+
+    /// Whether `stanza` is the occupant's presence as it stands now.
+    fn still_shows(&self, stanza: &Element, occupant: &Occupant, class: Class) -> bool {
+        let Some(session) = occupant.sessions.last() else { return false };
+        let nick = stanza.get("from").and_then(|from| from.strip_prefix(self.jid.as_str())?.strip_prefix('/'));
+        let mut children = stanza.children();
+        let same_payload = session.payload.iter().all(|child| children.next() == Some(child));
+        let item = children.next().and_then(|x| x.get_child("item", ns::MUC_USER));
+        let jid = (class == Class::Jids).then_some(session.jid.as_str());
+        same_payload
+            && nick == Some(occupant.nick.as_str())
+            && item.is_some_and(|item| {
+                item.get("jid") == jid
+                    && item.get("role") == Some(occupant.role.as_str())
+                    && item.get("affiliation") == Some(occupant.affiliation.as_str())
+            })
     }
 
     /// An occupant's presence for somebody who may see everything.

@@ -133,7 +133,9 @@ impl Room {
     fn next_seq(&mut self, cx: &mut Cx<'_>) -> u64 {
         self.order.seq += 1;
         // A room that is destroyed has no record to write any more.
-        if self.kept && self.order.seq + SEQ_BLOCK / 2 > self.order.reserved {
+        let low = self.order.seq + SEQ_BLOCK / 2 > self.order.reserved;
+        // A decision under way may write the same record; it goes first while there are numbers left.
+        if self.kept && low && (self.pending.is_none() || self.order.seq >= self.order.reserved) {
             self.order.reserved = self.order.seq + SEQ_BLOCK;
             let change = self.meta_change();
             // Half a block is left when this is asked for; what is told meanwhile must not outrun it.

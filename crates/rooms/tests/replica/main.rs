@@ -1,8 +1,11 @@
 //! A site's replica by XEP-0282's sections, with its cast: by itself, with the test in the primary's place, and in a world
 //! of engines that talk over ordered links.
 
+mod one_world;
+mod properties;
 mod s4_11_losses;
 mod s4_2_creating;
 mod s4_8_relaying;
 mod s5_distributing;
 mod site;
+mod world;

@@ -140,3 +140,25 @@ fn a_message_to_many_is_one_broadcast() {
         .collect();
     assert_eq!((sent, broadcasts), (0, vec![true]));
 }
+
+/// 8.1: a subject that could not be kept gives way to the one before, a later one stays.
+#[test]
+fn s8_1_a_subject_that_cannot_be_kept_was_never_set() {
+    let mut kit = coven();
+    let subject = |text: &str| {
+        format!(
+            "<message from='{CRONE}' to='coven@chat.shakespeare.lit' type='groupchat'><subject>{text}</subject></message>"
+        )
+    };
+    kit.send(&subject("first"));
+    kit.disk(Disk::Fails);
+    kit.send(&subject("second"));
+    kit.disk(Disk::Works);
+    let last = |kit: &mut Kit| lines(&kit.send(&join(HAG, "thirdwitch"))).pop().unwrap_or_default();
+    assert!(last(&mut kit).contains("<subject>first</subject>"));
+    kit.disk(Disk::Hangs);
+    kit.send(&subject("third"));
+    kit.send(&subject("fourth"));
+    kit.disk(Disk::Works);
+    assert!(last(&mut kit).contains("<subject>fourth</subject>"));
+}

@@ -316,3 +316,28 @@ fn s11_2_shutting_down_is_told_with_332() {
     assert_eq!(said.len(), 1);
     assert!(said[0].contains("type='unavailable'") && said[0].contains("<status code='110'/><status code='332'/>"));
 }
+
+/// 7.2.2: what an entrant is shown of the others is how they stand now, whatever was shown to entrants before.
+#[test]
+fn s7_2_2_the_roster_shows_everybody_as_they_stand_now() {
+    let mut kit = three_witches();
+    let shown = |kit: &mut Kit| {
+        let got = lines(&kit.send(&join("macbeth@shakespeare.lit/x", "macbeth")));
+        kit.send(&leaves("macbeth@shakespeare.lit/x", "macbeth"));
+        got.into_iter().find(|line| line.contains("to='macbeth@") && line.contains("hag'")).unwrap_or_default()
+    };
+    assert_eq!(shown(&mut kit), "");
+    kit.send(
+        "<presence from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/hag'><show>xa</show></presence>",
+    );
+    assert!(shown(&mut kit).contains("<show>xa</show>"));
+    kit.send(
+        "<presence from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/hag'><show>dnd</show></presence>",
+    );
+    assert!(shown(&mut kit).contains("<show>dnd</show>"));
+    set_affiliation(&mut kit, "hag66@shakespeare.lit", "member");
+    assert!(shown(&mut kit).contains("affiliation='member'"));
+    assert!(!shown(&mut kit).contains("jid="));
+    configure(&mut kit, &[("muc#roomconfig_whois", "anyone")]);
+    assert!(shown(&mut kit).contains("jid='hag66@shakespeare.lit/pda'"));
+}

@@ -1,0 +1,160 @@
+//! Engines at both ends: what users see does not show whether their site has a replica; one copy crosses to each.
+
+use crate::site::{ROOM, join, says};
+use crate::world::*;
+use std::collections::BTreeMap;
+use xmpp::{Element, ns};
+
+/// What each user was sent, by user, without what only the room's secrets explain.
+fn seen(world: &mut World) -> BTreeMap<String, Vec<String>> {
+    let inbox = std::mem::take(&mut world.inbox);
+    inbox.into_iter().map(|(user, stanzas)| (user, stanzas.iter().map(plain).collect())).collect()
+}
+
+fn plain(stanza: &Element) -> String {
+    let mut stanza = stanza.clone();
+    stanza.retain(|child| !matches!(child.ns(), ns::SID | ns::OCCUPANT_ID));
+    // The order of attributes says nothing.
+    let mut sorted = Element::new(stanza.name().to_owned(), ns::CLIENT);
+    let mut attrs: Vec<_> = stanza.attrs().iter().map(|a| (a.name.to_string(), a.value.to_string())).collect();
+    attrs.sort();
+    for (name, value) in attrs {
+        sorted.set(&name, value);
+    }
+    sorted.with(stanza.children().cloned()).to_xml()
+}
+
+/// The same script at one node and distributed: every user gets the same stanzas in the same order.
+fn same_for_everybody(script: &[&str]) {
+    let (mut single, mut distributed) = (World::with_cast(false), World::with_cast(true));
+    assert_eq!(seen(&mut distributed), seen(&mut single), "entering");
+    for stanza in script {
+        single.user(stanza);
+        distributed.user(stanza);
+        assert_eq!(seen(&mut distributed), seen(&mut single), "{stanza}");
+    }
+    for site in SITES {
+        assert_eq!(distributed.states(site), ["live"]);
+    }
+}
+
+/// XEP-0282 section 5: entering, talking.
+#[test]
+fn s5_users_see_the_same() {
+    let says = says(of("BigCheese"), "Phaedrus, we're all having a truly rotten time.");
+    let away = format!("<presence from='{}' to='{ROOM}/Troy'><show>away</show></presence>", of("Troy"));
+    let left = format!("<presence from='{}' type='unavailable' to='{ROOM}/Efchen'/>", of("Efchen"));
+    let back = join(of("Efchen"), "Efchen");
+    same_for_everybody(&[&says, &away, &left, &back]);
+}
+
+/// Another session of one user, a nick change, a taken nick, a private message, a subject.
+#[test]
+fn s5_users_see_the_same_of_all_that_differs_per_occupant() {
+    let second = join("rubenro@vesa.yeggmaex.irc/phone", "BigCheese");
+    let nick = format!("<presence from='{}' to='{ROOM}/Wizard'/>", of("WiZ"));
+    let taken = format!("<presence from='{}' to='{ROOM}/Valdis'/>", of("Troy"));
+    let private =
+        format!("<message from='{}' type='chat' to='{ROOM}/BigCheese'><body>psst</body></message>", of("Wumpus"));
+    let subject =
+        format!("<message from='{}' type='groupchat' to='{ROOM}'><subject>war</subject></message>", of("Wumpus"));
+    let refused =
+        format!("<message from='{}' type='groupchat' to='{ROOM}'><subject>peace</subject></message>", of("Troy"));
+    let one_leaves =
+        format!("<presence from='rubenro@vesa.yeggmaex.irc/phone' type='unavailable' to='{ROOM}/BigCheese'/>");
+    same_for_everybody(&[&second, &nick, &taken, &private, &subject, &refused, &one_leaves]);
+}
+
+/// Kick, voice, promotion, ban, configuration, destruction.
+#[test]
+fn s5_users_see_the_same_of_moderation() {
+    let admin = |item: &str| {
+        format!(
+            "<iq from='{}' id='a' type='set' to='{ROOM}'><query xmlns='{}'>{item}</query></iq>",
+            of("Wumpus"),
+            ns::MUC_ADMIN
+        )
+    };
+    let kick = admin("<item nick='Troy' role='none'><reason>of course</reason></item>");
+    let back = join(of("Troy"), "Troy");
+    let promoted = admin("<item nick='WiZ' role='moderator'/>");
+    let comes = join("kev@vesa.yeggmaex.irc/x", "Kev");
+    let mute = admin("<item nick='Kev' role='visitor'/>");
+    let heard = says("kev@vesa.yeggmaex.irc/x", "mpf");
+    let demoted = admin("<item nick='WiZ' role='participant'/>");
+    let ban = admin("<item jid='msa@vesa.yeggmaex.irc' affiliation='outcast'/>");
+    let open = format!(
+        "<iq from='{}' id='c' type='set' to='{ROOM}'><query xmlns='{}'><x xmlns='jabber:x:data' type='submit'>\
+         <field var='FORM_TYPE'><value>{}</value></field><field var='muc#roomconfig_whois'><value>anyone</value></field>\
+         </x></query></iq>",
+        of("Wumpus"),
+        ns::MUC_OWNER,
+        ns::MUC_ROOMCONFIG
+    );
+    let more = join("new@eris.dclxvii.irc/x", "New");
+    let destroy = format!(
+        "<iq from='{}' id='d' type='set' to='{ROOM}'><query xmlns='{}'><destroy><reason>war</reason></destroy></query></iq>",
+        of("Wumpus"),
+        ns::MUC_OWNER
+    );
+    same_for_everybody(&[&kick, &back, &promoted, &comes, &mute, &heard, &demoted, &ban, &open, &more]);
+    let (mut single, mut distributed) = (World::with_cast(false), World::with_cast(true));
+    single.user(&destroy);
+    distributed.user(&destroy);
+    assert_eq!(seen(&mut distributed), seen(&mut single), "{destroy}");
+}
+
+/// One copy of a message to each site, whatever the number behind it.
+#[test]
+fn s1_one_copy_crosses_to_each_site() {
+    let mut world = World::with_cast(true);
+    world.says("BigCheese", "Phaedrus, we're all having a truly rotten time.");
+    for site in SITES {
+        assert_eq!(world.down_to(site, |stanza| stanza.has_child("body", ns::CLIENT)), 1, "{site}");
+        assert_eq!(world.archived(site), world.archived(SERVICE));
+    }
+}
+
+/// A link is cut, both sides talk, it heals: every message is everywhere once, in the primary's order.
+#[test]
+fn s4_11_a_cut_link_heals_and_nothing_is_lost() {
+    let mut world = World::with_cast(true);
+    world.inbox.clear();
+    world.cut("eris.dclxvii.irc");
+    world.says("WiZ", "from the island");
+    world.says("BigCheese", "from the mainland");
+    world.pass_ms(5_000);
+    world.heal("eris.dclxvii.irc");
+    world.pass_ms(300_000);
+    assert_eq!(world.states("eris.dclxvii.irc"), ["live"]);
+    everybody_has(&mut world, &["from the mainland", "from the island"]);
+}
+
+/// The same for longer than `suspect`: the site's users were removed meanwhile, and are entered again.
+#[test]
+fn s4_11_a_long_cut_heals_and_nothing_is_lost() {
+    let mut world = World::with_cast(true);
+    world.inbox.clear();
+    world.cut("eris.dclxvii.irc");
+    world.says("WiZ", "from the island");
+    world.pass_ms(60_000);
+    world.says("BigCheese", "from the mainland");
+    world.heal("eris.dclxvii.irc");
+    world.pass_ms(300_000);
+    assert_eq!(world.states("eris.dclxvii.irc"), ["live"]);
+    everybody_has(&mut world, &["from the mainland", "from the island"]);
+    world.says("Troy", "and on we go");
+    everybody_has(&mut world, &["and on we go"]);
+}
+
+/// Everybody was sent these, in this order and once, and the archives agree.
+fn everybody_has(world: &mut World, bodies: &[&str]) {
+    for (nick, jid) in CAST {
+        let got = world.take(jid);
+        let said: Vec<String> = got.iter().filter_map(|s| Some(s.get_child("body", ns::CLIENT)?.content())).collect();
+        assert_eq!(said, bodies, "{nick}");
+    }
+    for site in SITES {
+        assert_eq!(world.archived(site), world.archived(SERVICE), "{site}");
+    }
+}

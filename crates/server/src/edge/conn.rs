@@ -1,0 +1,434 @@
+//! One socket, plain or TLS, as its shard owns it: written inline from anywhere on the shard, read by its one task.
+//!
+//! What does not fit into the kernel waits in a bounded buffer; a connection that lets it overflow is cut and never
+//! waited for. Nothing is kept while nothing is under way: read buffers are the shard's, write buffers are freed
+//! when they are empty.
+
+use super::traffic::Traffic;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::future::poll_fn;
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use tokio::net::TcpStream;
+use xmpp::xml::Splice;
+use xmpp::{Jid, Shared};
+
+/// Most stanzas kept for a client whose address is given but not told to it yet.
+const EARLY_STANZAS_MAX: usize = 100;
+
+/// Most plaintext given to TLS at once: one record (RFC 8446 5.1).
+const RECORD_BYTES_MAX: usize = 16 << 10;
+
+/// Written prefix of a waiting buffer that is worth moving the rest for.
+const COMPACT_BYTES: usize = 64 << 10;
+
+/// Why a connection is to end, as seen from outside its task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The other side has closed, or the socket has failed.
+    Gone,
+    /// It did not read what it was sent (`limits.outbound_bytes`).
+    Slow,
+    /// It has not finished logging in, or has not answered a ping, in time.
+    TimedOut,
+    /// Nothing has been said for long, and nothing is owed.
+    Idle,
+    /// The host says so, with this stream error.
+    Told(&'static str),
+}
+
+/// What its task wakes up for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wake {
+    /// There may be bytes to read.
+    Bytes,
+    /// Something was put down for the task to pick up.
+    Nudge,
+    /// It is over.
+    End(End),
+}
+
+/// What the shard's sweep watches over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watch {
+    /// Ends when this second of the shard's clock has come: a handshake under way.
+    Until(u32),
+    /// A client: pinged when silent, ended when it does not answer.
+    Client,
+    /// A server: ended when silent for long.
+    Server,
+}
+
+/// One connection.
+pub struct Conn {
+    socket: TcpStream,
+    io: RefCell<Io>,
+    waker: Cell<Option<Waker>>,
+    end: Cell<Option<End>>,
+    nudged: Cell<bool>,
+    /// The task is nudged when nothing waits any more.
+    tell_drained: Cell<bool>,
+    /// The shard's second in which something was last read, and whether a ping is under way since.
+    pub(super) heard: Cell<(u32, bool)>,
+    /// What the sweep does with it.
+    pub(super) watch: Cell<Watch>,
+    traffic: RefCell<Arc<Traffic>>,
+    /// The full address of a client, once it has been told.
+    address: OnceCell<Jid>,
+    early: RefCell<Vec<Shared>>,
+    /// Most bytes that wait; over it the connection is cut, others are unaffected.
+    outbound_bytes_max: usize,
+}
+
+#[derive(Default)]
+struct Io {
+    tls: Option<Box<rustls::Connection>>,
+    /// Plaintext that waits, from `sent` on.
+    out: Vec<u8>,
+    sent: usize,
+    /// Bytes are put together and written by a later [`Conn::flush`].
+    corked: bool,
+}
+
+impl Conn {
+    /// Takes over a connected socket; bytes are counted in `traffic`.
+    pub fn new(socket: TcpStream, watch: Watch, second: u32, traffic: Arc<Traffic>, outbound_bytes_max: usize) -> Conn {
+        Conn {
+            socket,
+            io: RefCell::default(),
+            waker: Cell::new(None),
+            end: Cell::new(None),
+            nudged: Cell::new(false),
+            tell_drained: Cell::new(false),
+            heard: Cell::new((second, false)),
+            watch: Cell::new(watch),
+            traffic: RefCell::new(traffic),
+            address: OnceCell::new(),
+            early: RefCell::default(),
+            outbound_bytes_max,
+        }
+    }
+
+    /// From now on bytes are counted here, and what was counted there is carried over.
+    pub fn count_in(&self, traffic: Arc<Traffic>) {
+        self.traffic.borrow().carry_to(&traffic);
+        *self.traffic.borrow_mut() = traffic;
+    }
+
+    /// Asks the connection's task to end it; the first reason stays.
+    pub fn end(&self, end: End) {
+        if self.end.get().is_none() {
+            self.end.set(Some(end));
+        }
+        self.wake();
+    }
+
+    /// Whether the end is decided.
+    pub fn is_ending(&self) -> bool {
+        self.end.get().is_some()
+    }
+
+    /// Makes the task look around.
+    pub fn nudge(&self) {
+        self.nudged.set(true);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// Waits for something to do; writes what waits as the socket takes it meanwhile.
+    pub async fn wait(&self) -> Wake {
+        poll_fn(|cx| self.poll_wait(cx)).await
+    }
+
+    fn poll_wait(&self, cx: &mut Context<'_>) -> Poll<Wake> {
+        self.waker.set(Some(cx.waker().clone()));
+        while self.wants_write() {
+            match self.socket.poll_write_ready(cx) {
+                Poll::Ready(Ok(())) => self.flush(),
+                Poll::Ready(Err(_)) => self.end(End::Gone),
+                Poll::Pending => break,
+            }
+            if self.is_ending() {
+                break;
+            }
+        }
+        if let Some(end) = self.end.take() {
+            return Poll::Ready(Wake::End(end));
+        }
+        if self.nudged.take() {
+            return Poll::Ready(Wake::Nudge);
+        }
+        self.socket.poll_read_ready(cx).map(|_| Wake::Bytes)
+    }
+
+    /// Reads what is there: plaintext bytes, 0 at the end of the stream, `WouldBlock` when nothing is there.
+    pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let io = &mut *self.io.borrow_mut();
+        let Some(tls) = io.tls.as_deref_mut() else { return Socket(self).read(buffer) };
+        loop {
+            match tls.reader().read(buffer) {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                done => return done,
+            }
+            if tls.read_tls(&mut Socket(self))? == 0 {
+                return Ok(0);
+            }
+            let state = tls.process_new_packets();
+            write_records(self, tls)?;
+            state.map_err(io::Error::other)?;
+        }
+    }
+
+    /// Writes at once when nothing waits before it; keeps what the socket does not take now.
+    pub fn write(&self, bytes: &[u8]) {
+        if self.is_ending() {
+            return;
+        }
+        let io = &mut *self.io.borrow_mut();
+        let written = if io.corked || !io.out.is_empty() {
+            Ok(0)
+        } else {
+            match io.tls.as_deref_mut() {
+                Some(tls) => put_tls(self, tls, bytes),
+                None => put_plain(self, bytes),
+            }
+        };
+        match written {
+            Ok(n) if n < bytes.len() => {
+                if io.out.len() - io.sent + bytes.len() - n > self.outbound_bytes_max {
+                    return self.end(End::Slow);
+                }
+                io.out.extend_from_slice(&bytes[n..]);
+                if !io.corked {
+                    self.wake();
+                }
+            }
+            Ok(_) => {
+                if io.tls.as_deref().is_some_and(|tls| tls.wants_write()) {
+                    self.wake();
+                }
+            }
+            Err(_) => self.end(End::Gone),
+        }
+    }
+
+    /// The client has been told its address: what came for it meanwhile is written now.
+    pub fn go_live(&self, address: Jid) {
+        let _ = self.address.set(address);
+        for stanza in self.early.take() {
+            self.deliver(&stanza, &mut Vec::new());
+        }
+    }
+
+    /// The full address of a client that has been told it.
+    pub fn address(&self) -> Option<&Jid> {
+        self.address.get()
+    }
+
+    /// Writes a stanza to a client; `scratch` is room to work in.
+    pub fn deliver(&self, stanza: &Shared, scratch: &mut Vec<u8>) {
+        let Some(address) = self.address() else {
+            let mut early = self.early.borrow_mut();
+            if early.len() < EARLY_STANZAS_MAX {
+                return early.push(stanza.clone());
+            }
+            return self.end(End::Slow);
+        };
+        scratch.clear();
+        stanza.splice(Splice { to: address.as_str(), tail: b"" }, scratch);
+        self.write(scratch);
+        self.traffic.borrow().stanzas_out(1);
+    }
+
+    /// Writes stanzas to a client as one; `scratch` is room to work in.
+    pub fn deliver_all<'a>(&self, stanzas: impl Iterator<Item = &'a Shared>, scratch: &mut Vec<u8>) {
+        let Some(address) = self.address() else { return };
+        scratch.clear();
+        let mut count = 0;
+        for stanza in stanzas {
+            stanza.splice(Splice { to: address.as_str(), tail: b"" }, scratch);
+            count += 1;
+        }
+        self.write(scratch);
+        self.traffic.borrow().stanzas_out(count);
+    }
+
+    /// From now on bytes wait until [`Conn::uncork`]; true when this call did it.
+    pub fn cork(&self) -> bool {
+        !std::mem::replace(&mut self.io.borrow_mut().corked, true)
+    }
+
+    /// Writes what has come together.
+    pub fn uncork(&self) {
+        self.io.borrow_mut().corked = false;
+        self.flush();
+        if self.wants_write() {
+            self.wake();
+        }
+    }
+
+    /// Writes what waits, as far as the socket takes it.
+    pub fn flush(&self) {
+        let io = &mut *self.io.borrow_mut();
+        loop {
+            let waiting = &io.out[io.sent..];
+            let written = match io.tls.as_deref_mut() {
+                Some(tls) => put_tls(self, tls, waiting),
+                None => put_plain(self, waiting),
+            };
+            match written {
+                Ok(n) => io.sent += n,
+                Err(_) => return self.end(End::Gone),
+            }
+            let blocked = written.is_ok_and(|n| n == 0);
+            if io.sent == io.out.len() {
+                (io.out, io.sent) = (Vec::new(), 0);
+                if self.tell_drained.take() {
+                    self.nudge();
+                }
+                return;
+            }
+            if blocked {
+                break;
+            }
+        }
+        if io.sent >= COMPACT_BYTES {
+            io.out.drain(..io.sent);
+            io.sent = 0;
+        }
+    }
+
+    /// Nudges the task once, when all that waits has been written.
+    pub fn tell_drained(&self) {
+        self.tell_drained.set(true);
+    }
+
+    /// Plaintext bytes that wait.
+    pub fn waiting(&self) -> usize {
+        let io = self.io.borrow();
+        io.out.len() - io.sent
+    }
+
+    fn wants_write(&self) -> bool {
+        let io = self.io.borrow();
+        match io.tls.as_deref() {
+            // What waits while TLS shakes hands cannot be written yet.
+            Some(tls) => tls.wants_write() || (!io.corked && !io.out.is_empty() && !tls.is_handshaking()),
+            None => !io.corked && !io.out.is_empty(),
+        }
+    }
+
+    /// Encrypts from here on. What came in clear text and was not processed yet is the caller's to throw away.
+    pub fn start_tls(&self, tls: rustls::Connection) {
+        self.flush();
+        self.io.borrow_mut().tls = Some(Box::new(tls));
+        self.nudge();
+    }
+
+    /// Reads from the TLS connection, if there is one and its handshake is over.
+    pub fn tls<T>(&self, look: impl FnOnce(&rustls::Connection) -> T) -> Option<T> {
+        let io = self.io.borrow();
+        io.tls.as_deref().filter(|tls| !tls.is_handshaking()).map(look)
+    }
+
+    /// Drives a TLS handshake that this side begins or that bytes have come for.
+    pub fn push_tls(&self) -> io::Result<()> {
+        match self.io.borrow_mut().tls.as_deref_mut() {
+            Some(tls) => write_records(self, tls),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes all that waits and says goodbye to TLS and TCP; whoever calls bounds the time.
+    pub async fn close(&self) {
+        if let Some(tls) = self.io.borrow_mut().tls.as_deref_mut() {
+            tls.send_close_notify();
+        }
+        poll_fn(|cx| {
+            loop {
+                self.flush();
+                let done = !self.wants_write() || self.end.get() == Some(End::Gone);
+                if done || (self.push_tls().is_ok() && !self.wants_write()) {
+                    return Poll::Ready(());
+                }
+                std::task::ready!(self.socket.poll_write_ready(cx)).ok();
+            }
+        })
+        .await;
+    }
+
+    /// The socket, to shut it down.
+    pub fn socket(&self) -> &TcpStream {
+        &self.socket
+    }
+}
+
+/// Gives bytes to the kernel; 0 when it takes none now.
+fn put_plain(conn: &Conn, bytes: &[u8]) -> io::Result<usize> {
+    let mut sent = 0;
+    while sent < bytes.len() {
+        match Socket(conn).write(&bytes[sent..]) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(n) => sent += n,
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(sent)
+}
+
+/// Gives bytes to TLS, a record at a time, each only when the one before has gone.
+fn put_tls(conn: &Conn, tls: &mut rustls::Connection, bytes: &[u8]) -> io::Result<usize> {
+    let mut sent = 0;
+    write_records(conn, tls)?;
+    while sent < bytes.len() && !tls.wants_write() && !tls.is_handshaking() {
+        let record = &bytes[sent..bytes.len().min(sent + RECORD_BYTES_MAX)];
+        match tls.writer().write(record)? {
+            0 => break,
+            n => sent += n,
+        }
+        write_records(conn, tls)?;
+    }
+    Ok(sent)
+}
+
+fn write_records(conn: &Conn, tls: &mut rustls::Connection) -> io::Result<()> {
+    while tls.wants_write() {
+        match tls.write_tls(&mut Socket(conn)) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(_) => {}
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
+
+/// The socket without waiting, counted.
+struct Socket<'a>(&'a Conn);
+
+impl Read for Socket<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.0.socket.try_read(buffer)?;
+        self.0.traffic.borrow().bytes_in(n);
+        Ok(n)
+    }
+}
+
+impl Write for Socket<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n = self.0.socket.try_write(bytes)?;
+        self.0.traffic.borrow().bytes_out(n);
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

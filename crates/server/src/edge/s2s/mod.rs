@@ -1,0 +1,54 @@
+//! Servers: streams to us and from us, a stream of ours for each pair of domains.
+//!
+//! - `incoming`: streams that others open to us
+//! - `outgoing`: streams of ours, and what waits for them
+//! - `stream`: the socket and the machine of a stream of ours
+//! - `verify`: asking a domain whether it made a dialback key (XEP-0220 2.1.2)
+
+mod incoming;
+mod outgoing;
+mod stream;
+mod verify;
+
+pub use incoming::{accept, stream_config};
+pub use outgoing::send;
+
+use super::conn::End;
+use super::shard::Shard;
+use super::slab::Place;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use xmpp::stream::dialback::Pair;
+use xmpp::{Jid, Shared};
+
+/// A stanza on its way to another server.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// For whom.
+    pub to: Jid,
+    /// The stanza without `to`.
+    pub stanza: Shared,
+    /// Markup for the end of its last child; empty for none.
+    pub tail: Vec<u8>,
+}
+
+/// The streams of a shard.
+#[derive(Default)]
+pub struct Streams {
+    outgoing: BTreeMap<Pair, Rc<outgoing::Link>>,
+    /// Streams to us, with the domains that they are authenticated for.
+    incoming: Vec<(Place, String)>,
+}
+
+/// Ends all streams to and from a domain, as a broken link would.
+pub fn cut(shard: &Rc<Shard>, domain: &str) {
+    let streams = shard.streams.borrow();
+    for (_, link) in streams.outgoing.iter().filter(|(pair, _)| pair.to == domain) {
+        link.cut();
+    }
+    for (place, _) in streams.incoming.iter().filter(|(_, from)| from == domain) {
+        if let Some(conn) = shard.conn(*place) {
+            conn.end(End::Gone);
+        }
+    }
+}

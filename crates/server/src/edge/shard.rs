@@ -1,0 +1,322 @@
+//! A shard: one thread that owns its sockets and writes to them inline.
+//!
+//! What the core wants of it comes by one bounded channel, a batch at a time. Stanzas of a batch are put together per
+//! connection and written once; of broadcasts to one audience that queue up, each member gets all in one write.
+
+use super::audience::{Audiences, Broadcast};
+use super::conn::{Conn, End, Watch};
+use super::slab::{Place, Slab};
+use super::{Edge, c2s, s2s};
+use machine::{AudienceId, Class};
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use xmpp::stream::dialback::Pair;
+use xmpp::xml::Pool;
+use xmpp::{Element, Shared};
+
+/// Most orders that wait for a shard; the core waits for room, and a shard never waits for the core to make it.
+pub const INBOX_MAX: usize = 16_384;
+
+/// Orders carried out between two rounds of writing; bounds what is put together per connection.
+const BATCH_MAX: usize = 256;
+
+/// Members of an audience served until the shard's other tasks get their turn.
+const MEMBERS_PER_TURN: usize = 256;
+
+/// Largest piece read from a socket at once.
+const READ_BYTES: usize = 16 << 10;
+
+/// How often audiences are looked through for members whose connection went without their leave.
+const AUDIENCE_SWEEP_SECONDS: u32 = 60;
+
+/// Longest wait of the last bytes of a connection for a receiver that does not take them.
+const CLOSE_WAIT: Duration = Duration::from_secs(5);
+
+/// What a listener is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// Clients, in clear text at first.
+    C2s,
+    /// Clients, TLS from the first byte.
+    C2sTls,
+    /// Servers, in clear text at first.
+    S2s,
+    /// Servers, TLS from the first byte.
+    S2sTls,
+}
+
+/// What a shard is told to do.
+#[derive(Debug)]
+pub enum Order {
+    /// Serve a connection that a listener has accepted.
+    Accept(std::net::TcpStream, SocketAddr, Service),
+    /// A stanza for one client.
+    Deliver(Place, Shared),
+    /// A client joins an audience or changes its class; `None` leaves.
+    Member(AudienceId, Place, Option<Class>),
+    /// An audience ends.
+    EndAudience(AudienceId),
+    /// A stanza for an audience.
+    Broadcast(Broadcast),
+    /// End a connection with this stream error.
+    Close(Place, &'static str),
+    /// A stanza for another server.
+    ToServer(Pair, s2s::Item),
+    /// End all streams to and from a domain.
+    Cut(String),
+    /// End all streams, then the shard.
+    Stop,
+}
+
+/// A shard, on its own thread.
+pub struct Shard {
+    /// Its number.
+    pub index: u16,
+    /// What all shards share.
+    pub edge: Arc<Edge>,
+    /// Its connections.
+    pub conns: RefCell<Slab<Rc<Conn>>>,
+    /// Its streams to other servers.
+    pub streams: RefCell<s2s::Streams>,
+    /// Parsers at rest.
+    pub pool: RefCell<Pool>,
+    audiences: RefCell<Audiences>,
+    corked: RefCell<Vec<Rc<Conn>>>,
+    buffer: RefCell<Vec<u8>>,
+    second: Cell<u32>,
+    sweep_due: Cell<bool>,
+    closing: Cell<usize>,
+    pings: Cell<u64>,
+}
+
+impl Shard {
+    /// A shard without connections.
+    pub fn new(index: u16, edge: Arc<Edge>) -> Rc<Shard> {
+        Rc::new(Shard {
+            index,
+            edge,
+            conns: RefCell::default(),
+            streams: RefCell::default(),
+            pool: RefCell::new(Pool::new()),
+            audiences: RefCell::default(),
+            corked: RefCell::default(),
+            buffer: RefCell::new(vec![0; READ_BYTES]),
+            second: Cell::new(0),
+            sweep_due: Cell::new(false),
+            closing: Cell::new(0),
+            pings: Cell::new(0),
+        })
+    }
+
+    /// Serves until told to stop; to be run within a `LocalSet`.
+    pub async fn run(self: Rc<Shard>, mut inbox: mpsc::Receiver<Order>) {
+        let sweep = tokio::task::spawn_local(self.clone().sweep());
+        let mut batch = Vec::with_capacity(BATCH_MAX);
+        let mut run: Vec<Broadcast> = Vec::new();
+        let mut stop = false;
+        while !stop && inbox.recv_many(&mut batch, BATCH_MAX).await > 0 {
+            for order in batch.drain(..) {
+                match order {
+                    Order::Broadcast(broadcast) => {
+                        if run.first().is_some_and(|first| first.audience != broadcast.audience) {
+                            self.broadcast(&mut run).await;
+                        }
+                        run.push(broadcast);
+                        continue;
+                    }
+                    Order::Stop => stop = true,
+                    other => {
+                        self.broadcast(&mut run).await;
+                        self.carry_out(other);
+                    }
+                }
+            }
+            self.broadcast(&mut run).await;
+            self.uncork();
+            // Here and nowhere else, since a broadcast counts on its list while it takes turns.
+            if self.sweep_due.take() {
+                self.audiences.borrow_mut().sweep(&self.conns.borrow());
+            }
+        }
+        sweep.abort();
+        self.stop().await;
+    }
+
+    fn carry_out(self: &Rc<Shard>, order: Order) {
+        match order {
+            Order::Accept(socket, peer, service) => self.accept(socket, peer, service),
+            Order::Deliver(place, stanza) => {
+                if let Some(conn) = self.conn(place) {
+                    self.cork(&conn);
+                    self.with_buffer(|scratch| conn.deliver(&stanza, scratch));
+                }
+            }
+            Order::Member(audience, place, class) => self.audiences.borrow_mut().set(audience, place, class),
+            Order::EndAudience(audience) => self.audiences.borrow_mut().end(audience),
+            Order::Close(place, condition) => {
+                if let Some(conn) = self.conn(place) {
+                    conn.end(End::Told(condition));
+                }
+            }
+            Order::ToServer(pair, item) => s2s::send(self, pair, item),
+            Order::Cut(domain) => s2s::cut(self, &domain),
+            Order::Broadcast(_) | Order::Stop => {}
+        }
+    }
+
+    fn accept(self: &Rc<Shard>, socket: std::net::TcpStream, peer: SocketAddr, service: Service) {
+        let Ok(socket) = tokio::net::TcpStream::from_std(socket) else { return };
+        match service {
+            Service::C2s | Service::C2sTls => c2s::accept(self, socket, peer, service == Service::C2sTls),
+            Service::S2s | Service::S2sTls => s2s::accept(self, socket, peer, service == Service::S2sTls),
+        }
+    }
+
+    /// A connection by place, if it is still there.
+    pub fn conn(&self, place: Place) -> Option<Rc<Conn>> {
+        self.conns.borrow().get(place).cloned()
+    }
+
+    /// Takes a connection in.
+    pub fn enter(&self, conn: Rc<Conn>) -> Place {
+        self.conns.borrow_mut().insert(conn)
+    }
+
+    /// Lets a connection go; the last bytes are written, in bounded time, by a task of their own.
+    pub fn leave(self: &Rc<Shard>, place: Place) {
+        let Some(conn) = self.conns.borrow_mut().remove(place) else { return };
+        let shard = self.clone();
+        shard.closing.set(shard.closing.get() + 1);
+        tokio::task::spawn_local(async move {
+            let _ = tokio::time::timeout(CLOSE_WAIT, conn.close()).await;
+            shard.closing.set(shard.closing.get() - 1);
+        });
+    }
+
+    /// The shard's clock, seconds since its start.
+    pub fn second(&self) -> u32 {
+        self.second.get()
+    }
+
+    /// When a handshake that begins now must be over, on the shard's clock.
+    pub fn handshake_end(&self) -> Watch {
+        Watch::Until(self.second() + self.edge.config.limits.handshake_seconds as u32 + 1)
+    }
+
+    /// Lends the shard's buffer.
+    pub fn with_buffer<T>(&self, with: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+        let mut buffer = self.buffer.take();
+        let result = with(&mut buffer);
+        self.buffer.replace(buffer);
+        result
+    }
+
+    /// Reads once into a buffer of the shard and shows what came; `None` when nothing was there after all.
+    pub fn read<T>(&self, conn: &Conn, with: impl FnOnce(&[u8]) -> T) -> std::io::Result<Option<T>> {
+        self.with_buffer(|buffer| {
+            buffer.resize(READ_BYTES, 0);
+            match conn.read(buffer) {
+                Ok(n) => {
+                    conn.heard.set((self.second(), false));
+                    Ok(Some(with(&buffer[..n])))
+                }
+                Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => Ok(None),
+                Err(e) => Err(e),
+            }
+        })
+    }
+
+    /// Gives each member all the broadcasts of a run, all of them to one audience, in one write.
+    async fn broadcast(&self, run: &mut Vec<Broadcast>) {
+        let Some(first) = run.first() else { return };
+        let audience = first.audience;
+        let mut served = 0;
+        let mut scratch = Vec::new();
+        loop {
+            let turn: Vec<_> = self.audiences.borrow().part(audience, served, MEMBERS_PER_TURN).to_vec();
+            for (place, class) in &turn {
+                let Some(conn) = self.conn(*place) else { continue };
+                conn.deliver_all(run.iter().filter_map(|b| b.for_member(*place, *class)), &mut scratch);
+            }
+            served += turn.len();
+            if turn.len() < MEMBERS_PER_TURN {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        run.clear();
+    }
+
+    /// What is written to this connection until the batch ends is written at once.
+    pub fn cork(&self, conn: &Rc<Conn>) {
+        if conn.cork() {
+            self.corked.borrow_mut().push(conn.clone());
+        }
+    }
+
+    fn uncork(&self) {
+        for conn in self.corked.borrow_mut().drain(..) {
+            conn.uncork();
+        }
+    }
+
+    /// Once a second: handshakes that take too long, clients that have fallen silent, servers with nothing to say.
+    async fn sweep(self: Rc<Shard>) {
+        let mut tick = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            tick.tick().await;
+            self.second.set(self.second() + 1);
+            for conn in self.conns.borrow().iter() {
+                self.watch(conn);
+            }
+            if self.second() % AUDIENCE_SWEEP_SECONDS == 0 {
+                self.sweep_due.set(true);
+            }
+        }
+    }
+
+    fn watch(&self, conn: &Conn) {
+        let (heard, pinged) = conn.heard.get();
+        let silent = u64::from(self.second().saturating_sub(heard));
+        let keepalive = self.edge.config.c2s.keepalive_seconds;
+        match conn.watch.get() {
+            Watch::Until(second) if self.second() >= second => conn.end(End::TimedOut),
+            Watch::Client if silent >= 2 * keepalive => conn.end(End::TimedOut),
+            Watch::Client if silent >= keepalive && !pinged => {
+                conn.heard.set((heard, true));
+                self.ping(conn);
+            }
+            Watch::Server if silent >= self.edge.config.s2s.idle_seconds => conn.end(End::Idle),
+            _ => {}
+        }
+    }
+
+    /// Asks a silent client whether it is there (XEP-0199 4.1).
+    fn ping(&self, conn: &Conn) {
+        let Some(address) = conn.address() else { return };
+        self.pings.set(self.pings.get() + 1);
+        let ping = Element::stanza("iq")
+            .attr("type", "get")
+            .attr("id", format!("ping-{}", self.pings.get()))
+            .attr("from", address.domain())
+            .child(Element::new("ping", xmpp::ns::PING));
+        self.with_buffer(|scratch| conn.deliver(&Shared::new(ping), scratch));
+    }
+
+    /// Ends all streams in order, RFC 6120 4.9.3.20.
+    async fn stop(&self) {
+        for conn in self.conns.borrow().iter() {
+            conn.end(End::Told("system-shutdown"));
+        }
+        let closed = async {
+            while !self.conns.borrow().is_empty() || self.closing.get() > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let _ = tokio::time::timeout(CLOSE_WAIT, closed).await;
+    }
+}
