@@ -9,6 +9,7 @@ mod link;
 mod output;
 mod progress;
 mod room;
+mod serve;
 mod store;
 mod user;
 
@@ -50,6 +51,8 @@ Exit codes:
 pub enum Command {
     /// Make a configuration, a certificate and the first account
     Init(init::Args),
+    /// Run, until SIGTERM
+    Serve(serve::Args),
     /// Say what is wrong with a configuration, by line and key, and what would be listened on
     Check(check::Args),
     /// Accounts: make, remove, list them, change a password; also while it serves
@@ -81,6 +84,7 @@ impl ConfigFile {
 pub fn run() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Init(args) => init::run(&args),
+        Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
         Command::User(args) => user::run(&args),
         Command::Link(args) => link::run(&args),

@@ -259,6 +259,22 @@ fn certificates_are_there_match_and_name_the_domains() {
 }
 
 #[test]
+fn a_certificate_that_has_ended_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec!["a.lit".to_owned()]).unwrap();
+    params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    std::fs::write(path("cert.pem"), params.self_signed(&key).unwrap().pem()).unwrap();
+    std::fs::write(path("key.pem"), key.serialize_pem()).unwrap();
+    let text = "domain = \"a.lit\"\n[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n";
+    let found = problems_in(dir.path(), text);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].starts_with("netjoin.toml:3: error: tls.certificate: ended ") && found[0].contains("days ago"));
+    assert!(found[1].starts_with("netjoin.toml:4: warning: tls.key: can be read by others; run: chmod 600"));
+}
+
+#[test]
 fn the_rooms_may_have_a_certificate_of_their_own() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name);

@@ -124,16 +124,20 @@ fn addresses(config: &Config, reader: &mut Reader<'_, '_>) {
     }
 }
 
-/// The lowest port this process may listen on, by ip(7) and capabilities(7); 1 where that cannot be told.
+/// The lowest port this process may listen on; 1 where that cannot be told.
 fn lowest_port() -> u16 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    lowest_port_of(&read("/proc/self/status"), &read("/proc/sys/net/ipv4/ip_unprivileged_port_start"))
+}
+
+/// From what the kernel says, by ip(7) and capabilities(7).
+fn lowest_port_of(status: &str, unprivileged_start: &str) -> u16 {
     let capabilities = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
     let capabilities = capabilities.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok());
     if capabilities.is_none_or(|set| set & CAP_NET_BIND_SERVICE != 0) {
         return 1;
     }
-    let start = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
-    start.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(1024)
+    unprivileged_start.trim().parse().unwrap_or(1024)
 }
 
 fn routes(config: &Config, reader: &mut Reader<'_, '_>) {
@@ -241,5 +245,20 @@ fn log_level(config: &Config, reader: &mut Reader<'_, '_>) {
         let message =
             format!("{:?} is no filter ({error}); write \"info\", or \"info,server::edge=debug\"", config.log.level);
         reader.error("log.level", message);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn low_ports_need_a_capability() {
+        let status = |set: &str| format!("Name:\tnetjoin\nCapEff:\t{set}\nThreads:\t1\n");
+        assert_eq!(lowest_port_of(&status("0000000000000000"), "1024\n"), 1024);
+        assert_eq!(lowest_port_of(&status("0000000000000000"), "80\n"), 80);
+        assert_eq!(lowest_port_of(&status("0000000000000400"), "1024\n"), 1);
+        assert_eq!(lowest_port_of(&status("000001ffffffffff"), "1024\n"), 1);
+        assert_eq!(lowest_port_of("", ""), 1);
     }
 }

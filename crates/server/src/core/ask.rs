@@ -186,6 +186,8 @@ impl Core {
         }
         let domain = jid.domain().to_owned();
         self.edge.held_apart.write().unwrap_or_else(PoisonError::into_inner).insert(domain.clone());
+        // Listed from now on, also when there has never been a stream.
+        self.edge.links.of(&domain).note_change();
         self.order_all(|| Order::Cut(domain.clone())).await;
         self.stream_ended(&domain);
         Ok(Answer::Done)
