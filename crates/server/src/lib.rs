@@ -9,12 +9,14 @@
 //! - [`users`], accounts changed by an operator
 //! - [`log`], the log
 //! - [`certificate`], certificates as files
+//! - [`demo`], the story of XEP-0282 on four servers
 
 pub mod certificate;
 pub mod cli;
 pub mod config;
 pub mod control;
 pub mod core;
+pub mod demo;
 pub mod edge;
 pub mod http;
 pub mod init;

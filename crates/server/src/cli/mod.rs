@@ -2,6 +2,7 @@
 
 mod ask;
 mod check;
+mod demo;
 pub mod exit;
 mod init;
 
@@ -53,6 +54,8 @@ pub enum Command {
     Init(init::Args),
     /// Run, until SIGTERM
     Serve(serve::Args),
+    /// Play the story of XEP-0282 on four servers on loopback, and check all of it
+    Demo(demo::Args),
     /// Say what is wrong with a configuration, by line and key, and what would be listened on
     Check(check::Args),
     /// Accounts: make, remove, list them, change a password; also while it serves
@@ -85,6 +88,7 @@ pub fn run() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Init(args) => init::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Demo(args) => demo::run(&args),
         Command::Check(args) => check::run(&args),
         Command::User(args) => user::run(&args),
         Command::Link(args) => link::run(&args),
