@@ -34,9 +34,9 @@ pub struct Crossed {
     pub down: u64,
     /// Stanzas from the site to the service.
     pub up: u64,
-    /// Bytes from the service to the site, before encryption.
+    /// Bytes from the service to the site, as on the socket.
     pub down_bytes: u64,
-    /// Bytes from the site to the service, before encryption.
+    /// Bytes from the site to the service, as on the socket.
     pub up_bytes: u64,
 }
 
@@ -87,17 +87,16 @@ impl Network {
     /// What has crossed each link so far.
     pub async fn crossed(&self) -> Result<BTreeMap<&'static str, Crossed>> {
         let metrics = self.sites[CHANNEL].metrics().await?;
-        let count = |what: &str, site: &str, direction: &str| -> Result<u64> {
-            let name = format!("netjoin_s2s_{what}_total{{domain=\"{site}\",direction=\"{direction}\"}}");
-            Ok(metrics.get(&name).copied().unwrap_or(0.0) as u64)
+        let count = |what: &str, site: &str| {
+            metrics.get(&format!("netjoin_link_{what}_total{{domain=\"{site}\"}}")).copied().unwrap_or(0.0) as u64
         };
         let mut crossed = BTreeMap::new();
         for site in &SITES[1..] {
             let link = Crossed {
-                down: count("stanzas", site, "out")?,
-                up: count("stanzas", site, "in")?,
-                down_bytes: count("bytes", site, "out")?,
-                up_bytes: count("bytes", site, "in")?,
+                down: count("stanzas_out", site),
+                up: count("stanzas_in", site),
+                down_bytes: count("bytes_out", site),
+                up_bytes: count("bytes_in", site),
             };
             crossed.insert(*site, link);
         }
