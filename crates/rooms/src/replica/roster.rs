@@ -96,7 +96,8 @@ impl Mirror {
     }
 
     /// Brings what each session may see in line with roles and configuration, and forgets real JIDs once nobody here
-    /// may see them.
+    /// may see them. Somebody whose ENTER is still to come may be the one they were sent for: the primary sends them
+    /// before the entry's event, and that before the ENTER.
     pub(super) fn reclass(&mut self, cx: &mut Cx<'_>) {
         let mut entitled = self.config.whois_anyone;
         let wanted: Vec<(Jid, Class)> =
@@ -109,7 +110,7 @@ impl Mirror {
                 cx.out.push(Output::Audience { audience: self.audience, member, change });
             }
         }
-        if !entitled {
+        if !entitled && self.joins.is_empty() {
             self.seats.values_mut().for_each(|seat| seat.jid = None);
         }
     }

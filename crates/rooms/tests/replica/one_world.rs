@@ -104,6 +104,36 @@ fn s5_users_see_the_same_of_moderation() {
     assert_eq!(seen(&mut distributed), seen(&mut single), "{destroy}");
 }
 
+/// XEP-0282 4.7: whoever is first of a site and a moderator at once sees real JIDs in the roster, as at one node.
+#[test]
+fn s4_7_the_first_of_a_site_may_be_a_moderator() {
+    let admin = |item: &str| {
+        format!(
+            "<iq from='{}' id='a' type='set' to='{ROOM}'><query xmlns='{}'>{item}</query></iq>",
+            of("Wumpus"),
+            ns::MUC_ADMIN
+        )
+    };
+    let open = format!(
+        "<iq from='{}' id='o' type='set' to='{ROOM}'><query xmlns='{}'><x xmlns='jabber:x:data' type='submit'/></query></iq>",
+        of("Wumpus"),
+        ns::MUC_OWNER
+    );
+    let affiliated = admin("<item jid='squit@eris.dclxvii.irc' affiliation='admin'/>");
+    let leaves = format!("<presence from='{}' type='unavailable' to='{ROOM}/WiZ'/>", of("WiZ"));
+    let (enters, wiz) = (join(of("Wumpus"), "Wumpus"), join(of("WiZ"), "WiZ"));
+    let (mut single, mut distributed) = (World::new(false), World::new(true));
+    for stanza in [&enters, &open, &affiliated, &wiz, &leaves, &wiz] {
+        single.user(stanza);
+        distributed.user(stanza);
+        let shown = seen(&mut distributed);
+        assert_eq!(shown, seen(&mut single), "{stanza}");
+        if stanza == &wiz {
+            assert!(shown[of("WiZ")][0].contains("jid="), "{shown:?}");
+        }
+    }
+}
+
 /// One copy of a message to each site, whatever the number behind it.
 #[test]
 fn s1_one_copy_crosses_to_each_site() {

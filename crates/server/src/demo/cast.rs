@@ -34,11 +34,6 @@ impl Person {
     pub fn place(&self) -> &'static str {
         place(self.site)
     }
-
-    /// Whether they see real JIDs in the end.
-    pub fn is_moderator(&self) -> bool {
-        self.role == "moderator"
-    }
 }
 
 /// The first name of a site.

@@ -1,6 +1,6 @@
 //! What XEP-0045 promises each occupant for each act: worked out from the story alone, never from what the servers did.
 
-use super::cast::{Act, CAST, Person, ROOM, by_nick};
+use super::cast::{Act, Person, ROOM, by_nick};
 use std::collections::BTreeMap;
 use xmpp::{Element, ns};
 
@@ -150,9 +150,4 @@ fn presence(stanza: &Element) -> Option<What> {
 /// Whether anything of the replicas' language is in a stanza that reached a client.
 pub fn leaks(stanza: &Element) -> bool {
     matches!(stanza.ns(), ns::DMUC | ns::NETJOIN) || stanza.children().any(leaks)
-}
-
-/// Everybody's nick.
-pub fn nicks() -> impl Iterator<Item = &'static str> {
-    CAST.iter().map(|p| p.nick)
 }
