@@ -1,10 +1,27 @@
 //! The end of a link by either side's will: `docs/wire.md`, *End*.
 
 use crate::room::{Cx, Room, Via};
-use crate::wire::{Withdraw, Withdrawn};
+use crate::wire::{Damaged, Withdraw, Withdrawn};
 use machine::Output;
 use xmpp::stanza::{Condition, StanzaError};
 use xmpp::{Element, Jid, Shared, ns};
+
+/// Why a withdrawal is refused.
+enum WithdrawError {
+    /// Cannot be read.
+    Damaged(Damaged),
+    /// It is about a registration that has been replaced.
+    Over,
+}
+
+impl WithdrawError {
+    fn error(&self) -> StanzaError {
+        match self {
+            WithdrawError::Damaged(damaged) => StanzaError::new(Condition::BadRequest, damaged.to_string()),
+            WithdrawError::Over => StanzaError::new(Condition::UnexpectedRequest, "That registration is over."),
+        }
+    }
+}
 
 impl Room {
     /// A replica withdraws; sessions it still has are direct from now on.
@@ -12,25 +29,25 @@ impl Room {
         let withdraw = iq.get_child("withdraw", ns::NETJOIN).map(Withdraw::parse);
         let reply = match withdraw {
             Some(Ok(withdraw)) => self.withdraw(replica, &withdraw, cx),
-            Some(Err(damaged)) => Err(StanzaError::new(Condition::BadRequest, damaged.to_string())),
-            None => Err(Condition::BadRequest.into()),
+            Some(Err(damaged)) => Err(WithdrawError::Damaged(damaged)),
+            None => Err(WithdrawError::Damaged(Damaged::MissingChild("iq", "withdraw"))),
         };
         let answer = Element::stanza("iq").attr("from", self.jid.as_str()).attr_opt("id", iq.get("id"));
         let answer = match reply {
             Ok(withdrawn) => answer.attr("type", "result").child(withdrawn.element()),
-            Err(error) => answer.attr("type", "error").child(error.element(None)),
+            Err(error) => answer.attr("type", "error").child(error.error().element(None)),
         };
         self.gate.pass(Output::Send { to: replica.clone(), stanza: Shared::new(answer) }, cx.out);
     }
 
-    fn withdraw(&mut self, replica: &Jid, withdraw: &Withdraw, cx: &mut Cx<'_>) -> Result<Withdrawn, StanzaError> {
+    fn withdraw(&mut self, replica: &Jid, withdraw: &Withdraw, cx: &mut Cx<'_>) -> Result<Withdrawn, WithdrawError> {
         let present = self.links.links.get(replica).map(|link| link.epoch.clone());
         match &withdraw.epoch {
             None => {
                 self.links.pending.remove(replica);
             }
             Some(epoch) if present.as_ref() != Some(epoch) && present.is_some() => {
-                return Err(StanzaError::new(Condition::UnexpectedRequest, "That registration is over."));
+                return Err(WithdrawError::Over);
             }
             Some(_) => {}
         }

@@ -21,7 +21,7 @@ impl Room {
             return;
         }
         if self.links.links.contains_key(&from) || self.links.pending.contains_key(&from) {
-            return self.from_replica(&from, &stanza, cx);
+            return self.hear_replica(&from, &stanza, cx);
         }
         if self.is_lost_on_the_way(&from, &stanza, cx) {
             return;
@@ -55,7 +55,7 @@ impl Room {
     }
 
     /// What a replica says in its own name, and what comes back from it.
-    fn from_replica(&mut self, replica: &Jid, stanza: &Element, cx: &mut Cx<'_>) {
+    fn hear_replica(&mut self, replica: &Jid, stanza: &Element, cx: &mut Cx<'_>) {
         if stanza.get("type") == Some("error") {
             let refused = stanza.get_child("x", ns::DMUC).map(wire::Up::parse);
             return match refused {

@@ -68,9 +68,12 @@ impl Removals {
         self.removals.values().map(|removal| removal.at_ms + RETENTION_MS).min()
     }
 
-    /// Forgets what is old enough.
-    pub fn expire(&mut self, now_ms: u64) {
-        self.removals.retain(|_, removal| removal.at_ms + RETENTION_MS > now_ms);
+    /// Forgets what is old enough; gives whom.
+    pub fn expire(&mut self, now_ms: u64) -> Vec<Jid> {
+        let is_old = |removal: &Removal| removal.at_ms + RETENTION_MS <= now_ms;
+        let old: Vec<Jid> = self.removals.iter().filter(|(_, r)| is_old(r)).map(|(jid, _)| jid.clone()).collect();
+        self.removals.retain(|_, removal| !is_old(removal));
+        old
     }
 
     fn put(&mut self, jid: Jid, removal: Removal) {

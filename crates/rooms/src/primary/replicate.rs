@@ -196,7 +196,8 @@ impl Room {
         let seats: Vec<Seat> = census.iter().map(|seat| self.verdict(replica, &request, seat)).collect();
         let missed = self.missed_since(request.asked.resume.as_ref());
         let granted = Granted {
-            version: request.asked.version.min(VERSION),
+            // The lower of the two, and there is none below it.
+            version: VERSION,
             epoch: fresh_name(&mut self.rng),
             incarnation: self.order.incarnation.clone(),
             term: self.order.term.clone(),
@@ -299,7 +300,7 @@ impl Room {
             if found.verdict == Verdict::Reenter {
                 self.reenter(replica, seat, cx);
             } else if matches!(found.verdict, Verdict::Removed(_)) {
-                self.links.removals.forget(&seat.jid);
+                self.forget_absent(&seat.jid, cx);
             }
         }
         let there: BTreeSet<&Jid> = granted.seats.iter().map(|seat| &seat.jid).collect();

@@ -16,9 +16,11 @@ impl Room {
         for jid in &link.seats {
             let Some(nick) = self.sessions.get(jid).cloned() else { continue };
             let session = self.occupants.get(&nick).and_then(|o| o.sessions.iter().find(|s| s.jid == *jid));
-            if let Some(session) = session.filter(|s| s.via == Via::Replica(replica.clone())) {
-                self.links.removals.split(session, nick, cx.now.mono_ms);
+            if let Some(session) = session.filter(|s| s.via == Via::Replica(replica.clone())).cloned() {
+                self.links.removals.split(&session, nick.clone(), cx.now.mono_ms);
                 self.remove_session(jid, &[Status::FAILURE], None, cx);
+                // Its record stays, so that it may come back after a restart as well.
+                self.keep_session(&session, &nick, cx);
             }
         }
     }
@@ -73,6 +75,14 @@ impl Room {
         }
     }
 
+    /// What was kept of a session that will not come back by a census.
+    pub(super) fn forget_absent(&mut self, jid: &Jid, cx: &mut Cx<'_>) {
+        self.links.removals.forget(jid);
+        if !self.sessions.contains_key(jid) {
+            self.forget_session(jid, cx);
+        }
+    }
+
     /// When [`Room::link_timeout`] is wanted, monotonic milliseconds.
     pub fn next_link_timeout(&self) -> Option<u64> {
         let suspect_ms = self.service.suspect_seconds.saturating_mul(1_000);
@@ -93,7 +103,9 @@ impl Room {
         for replica in over {
             self.split(&replica, cx);
         }
-        self.links.removals.expire(cx.now.mono_ms);
+        for jid in self.links.removals.expire(cx.now.mono_ms) {
+            self.forget_absent(&jid, cx);
+        }
     }
 
     /// Whether the links still need a room that nobody is in: a request is pending, or a split site may come back.

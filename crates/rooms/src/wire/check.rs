@@ -9,12 +9,12 @@ pub fn check(stanza: &Element) -> Result<(), Damaged> {
     for element in stanza.children().chain(nested) {
         match (element.name(), element.ns()) {
             ("x", ns::DMUC) => check_x(element)?,
-            ("replicate", ns::NETJOIN) => drop(Replicate::parse(element)?),
-            ("granted", ns::NETJOIN) => drop(Granted::parse(element)?),
-            ("heads", ns::NETJOIN) => drop(Heads::parse(element)?),
-            ("withdraw", ns::NETJOIN) => drop(Withdraw::parse(element)?),
-            ("withdrawn", ns::NETJOIN) => drop(Withdrawn::parse(element)?),
-            ("retry", ns::NETJOIN) => drop(Retry::parse(element)?),
+            ("replicate", ns::NETJOIN) => Replicate::parse(element).map(|_| ())?,
+            ("granted", ns::NETJOIN) => Granted::parse(element).map(|_| ())?,
+            ("heads", ns::NETJOIN) => Heads::parse(element).map(|_| ())?,
+            ("withdraw", ns::NETJOIN) => Withdraw::parse(element).map(|_| ())?,
+            ("withdrawn", ns::NETJOIN) => Withdrawn::parse(element).map(|_| ())?,
+            ("retry", ns::NETJOIN) => Retry::parse(element).map(|_| ())?,
             _ => {}
         }
     }

@@ -213,11 +213,6 @@ impl Net {
         self.site(replica).epoch.clone().expect("a replica that was granted one")
     }
 
-    /// The last number a site has given.
-    pub fn n(&mut self, replica: &str) -> &mut u64 {
-        &mut self.sites.iter_mut().find(|s| s.replica == replica).expect("a site of the cast").n
-    }
-
     fn site(&self, replica: &str) -> &Site {
         self.sites.iter().find(|s| s.replica == replica).expect("a site of the cast")
     }
