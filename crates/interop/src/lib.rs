@@ -1,1 +1,20 @@
-//! interop
+//! The built program beside what nobody here wrote, and under what nobody wishes for: stock servers and clients,
+//! `kill -9`, full disks. Everything is on loopback, in folders of its own, and ends by itself.
+//!
+//! - [`program`]: the built `netjoin`
+//! - [`network`]: several of it, joined
+//! - [`room`]: what a client says to a room, and hears from it
+//! - [`kills`]: servers that are killed while people talk, and what must hold afterwards
+//! - [`authority`], [`dns`], [`relay`]: a certificate authority, a name server and a cable to cut
+//! - [`prosody`]: a stock Prosody with a configuration of its own
+//! - [`peer`]: programs of other people, in other languages; how what is not there is skipped
+
+pub mod authority;
+pub mod dns;
+pub mod kills;
+pub mod network;
+pub mod peer;
+pub mod program;
+pub mod prosody;
+pub mod relay;
+pub mod room;

@@ -1,0 +1,185 @@
+//! A stock Prosody from its package: its users in rooms of netjoin, users of netjoin in rooms of Prosody, over server
+//! streams with STARTTLS that are authenticated by dialback, or by certificates alone.
+
+use anyhow::{Context, Result};
+use driver::Client;
+use interop::dns::NameServer;
+use interop::network::{Network, Plan, Proof, S2S_PORT};
+use interop::prosody::{self, Prosody};
+use interop::relay::Relay;
+use interop::{authority, peer, room};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+use xmpp::Element;
+
+/// Of Prosody, whose user is Romeo.
+const THEIRS: &str = "balcony@rooms.montague.irc";
+/// Of netjoin, whose user is Juliet.
+const OURS: &str = "orchard@rooms.capulet.irc";
+
+/// XEP-0220; certificates here are signed by nobody but themselves.
+#[tokio::test]
+#[ignore = "needs Prosody: .ci/run interop"]
+async fn rooms_on_both_sides_over_dialback() -> Result<()> {
+    both_rooms(Proof::Dialback).await
+}
+
+/// XEP-0178: neither side takes anything but a certificate of the authority, and Prosody has no dialback.
+#[tokio::test]
+#[ignore = "needs Prosody: .ci/run interop"]
+async fn rooms_on_both_sides_over_certificates_alone() -> Result<()> {
+    both_rooms(Proof::Certificate).await
+}
+
+/// Streams that are cut, and a Prosody that is killed, are made again by who speaks next.
+#[tokio::test]
+#[ignore = "needs Prosody: .ci/run interop"]
+async fn broken_streams_heal() -> Result<()> {
+    let Some(mut world) = World::start(Proof::Dialback).await? else { return Ok(()) };
+    let (juliet, romeo) = (world.juliet().await?, world.romeo().await?);
+    room::go_in(&juliet, OURS, "JuliC").await?;
+    room::go_in(&romeo, OURS, "Romeo").await?;
+    talk(&juliet, &romeo, OURS, "before").await?;
+
+    world.to_theirs.cut();
+    world.to_ours.cut();
+    talk_again(&juliet, &romeo, "cut").await?;
+
+    world.prosody.kill().await?;
+    juliet.send(&room::say(OURS, "alone", "Romeo, Romeo, wherefore art thou?")).await?;
+    room::hears(&juliet, OURS, "JuliC", "Romeo, Romeo, wherefore art thou?").await?;
+    world.prosody.start().await?;
+    let romeo = world.romeo().await?;
+    talk_again(&juliet, &romeo, "killed").await?;
+    world.network.stop().await
+}
+
+async fn both_rooms(proof: Proof) -> Result<()> {
+    let Some(mut world) = World::start(proof).await? else { return Ok(()) };
+    let (juliet, romeo) = (world.juliet().await?, world.romeo().await?);
+    visit(&juliet, "JuliC", &romeo, "Romeo", OURS).await.context("a user of Prosody in a room of netjoin")?;
+    visit(&romeo, "Romeo", &juliet, "JuliC", THEIRS).await.context("a user of netjoin in a room of Prosody")?;
+    world.network.stop().await
+}
+
+/// The guest enters the host's room, both talk, the guest is kicked, comes again, and leaves.
+async fn visit(host: &Client, host_nick: &str, guest: &Client, guest_nick: &str, room: &str) -> Result<()> {
+    room::go_in(host, room, host_nick).await?;
+    room::go_in(guest, room, guest_nick).await?;
+    sees(host, room, guest_nick, true, 1).await?;
+    host.send(&room::say(room, "h1", "How cam'st thou hither?")).await?;
+    room::hears(guest, room, host_nick, "How cam'st thou hither?").await?;
+    guest.send(&room::say(room, "g1", "With love's light wings.")).await?;
+    room::hears(host, room, guest_nick, "With love's light wings.").await?;
+    room::hears(guest, room, guest_nick, "With love's light wings.").await?;
+
+    let kicked = host.ask(room::kick(room, guest_nick)).await?;
+    assert_eq!(kicked.get("type"), Some("result"), "{kicked}");
+    let put_out = |s: &Element| room::is_presence(s, room, guest_nick, false) && room::has_status(s, "307");
+    guest.wait_until(room::PATIENCE, |seen| seen.iter().any(put_out)).await.context("the guest is told")?;
+    host.wait_until(room::PATIENCE, |seen| seen.iter().any(put_out)).await.context("the host sees it")?;
+
+    room::go_in(guest, room, guest_nick).await.context("after the kick")?;
+    sees(host, room, guest_nick, true, 2).await?;
+    guest.send(&room::leave(room, guest_nick)).await?;
+    sees(host, room, guest_nick, false, 2).await?;
+    sees(guest, room, guest_nick, false, 2).await
+}
+
+/// Waits until somebody was seen coming, or going, so many times.
+async fn sees(client: &Client, room: &str, nick: &str, available: bool, times: usize) -> Result<()> {
+    let count = |seen: &[Element]| seen.iter().filter(|s| room::is_presence(s, room, nick, available)).count();
+    let waiting = client.wait_until(room::PATIENCE, |seen| count(seen) >= times).await;
+    waiting.with_context(|| format!("{} was to see {nick} {times} times, available: {available}", client.jid()))
+}
+
+async fn talk(juliet: &Client, romeo: &Client, room: &str, when: &str) -> Result<()> {
+    let (hers, his) = (format!("Juliet, {when}"), format!("Romeo, {when}"));
+    juliet.send(&room::say(room, &hers, &hers)).await?;
+    romeo.send(&room::say(room, &his, &his)).await?;
+    room::hears(romeo, room, "JuliC", &hers).await?;
+    room::hears(juliet, room, "Romeo", &his).await
+}
+
+/// As a person does when a room seems dead: enters again and speaks, until there is an answer.
+async fn talk_again(juliet: &Client, romeo: &Client, when: &str) -> Result<()> {
+    let mut last = None;
+    for attempt in 0..ATTEMPTS_MAX {
+        let once = async {
+            room::go_in(romeo, OURS, "Romeo").await?;
+            talk(juliet, romeo, OURS, &format!("{when}, {attempt}")).await
+        };
+        match tokio::time::timeout(ATTEMPT, once).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => last = Some(error),
+            Err(_) => {}
+        }
+    }
+    anyhow::bail!("after {when}: no conversation in {ATTEMPTS_MAX} attempts; {last:?}")
+}
+
+/// Both servers, and between them two cables.
+struct World {
+    network: Network,
+    prosody: Prosody,
+    to_ours: Relay,
+    to_theirs: Relay,
+    _names: NameServer,
+}
+
+impl World {
+    /// None, said loudly, where there is no Prosody.
+    async fn start(proof: Proof) -> Result<Option<World>> {
+        if !Prosody::is_installed() {
+            peer::skip("Prosody", "prosody or lua-unbound is not installed");
+            return Ok(None);
+        }
+        let mut network = Network::new()?;
+        let host = network.host(S2S_PORT);
+        let cables = network.host(0).ip();
+        let to_theirs = Relay::start(cables, host).await?;
+        for domain in ["montague.irc", "rooms.montague.irc"] {
+            network.route(domain, to_theirs.address());
+        }
+        let capulet = Plan { domain: "capulet.irc", users: &["juliet"], proof, ..Plan::default() };
+        let ours = network.add(Plan { rooms: Some("rooms.capulet.irc"), ..capulet })?;
+        let to_ours = Relay::start(cables, ours).await?;
+        network.start().await?;
+
+        let known: BTreeMap<String, SocketAddr> =
+            ["capulet.irc", "rooms.capulet.irc"].map(|domain| (domain.to_owned(), to_ours.address())).into();
+        let names = NameServer::start(cables, known).await?;
+        let folder = network.folder().join("montague.irc");
+        std::fs::create_dir_all(&folder)?;
+        let domains = ["montague.irc", "rooms.montague.irc"];
+        let pair = match proof {
+            Proof::Certificate => network.authority().sign(&folder, &domains)?,
+            Proof::Dialback => authority::self_signed(&folder, &domains)?,
+        };
+        let plan = prosody::Plan {
+            domain: "montague.irc",
+            host: host.ip(),
+            names: names.address(),
+            pair: &pair,
+            authority: network.authority().certificate(),
+            proof,
+            users: &["romeo"],
+        };
+        let mut prosody = Prosody::new(&folder, &plan)?;
+        prosody.start().await?;
+        Ok(Some(World { network, prosody, to_ours, to_theirs, _names: names }))
+    }
+
+    async fn juliet(&self) -> Result<Client> {
+        self.network.client("juliet@capulet.irc").await
+    }
+
+    async fn romeo(&self) -> Result<Client> {
+        self.prosody.client("romeo").await
+    }
+}
+
+/// How long one tries at once, and how often.
+const ATTEMPT: Duration = Duration::from_secs(3);
+const ATTEMPTS_MAX: usize = 10;
