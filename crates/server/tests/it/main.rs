@@ -2,4 +2,7 @@
 
 mod commands;
 mod init;
+mod login;
 mod program;
+mod site;
+mod user;

@@ -1,0 +1,88 @@
+//! A server in this process, on ports of the kernel's choosing, and its accounts.
+
+use server::config::Config;
+use server::control::{Answer, Password, Request, Response};
+use server::serve::Server;
+use std::net::SocketAddr;
+use std::path::Path;
+use tempfile::TempDir;
+use xmpp::Jid;
+
+/// A server that ends with the test.
+pub struct Site {
+    pub server: Server,
+    pub domain: String,
+    dir: TempDir,
+}
+
+/// What differs from the usual: client and server streams without TLS, no HTTP.
+#[derive(Default)]
+pub struct Settings {
+    /// `c2s.tls` and `s2s.tls`.
+    pub tls: &'static str,
+    /// Lines of `[c2s]`, `[s2s]`, `[limits]` and the end of the file.
+    pub c2s: String,
+    pub s2s: String,
+    pub limits: String,
+    pub rest: String,
+}
+
+impl Settings {
+    pub fn clear() -> Settings {
+        Settings { tls: "off", ..Settings::default() }
+    }
+
+    pub fn tls() -> Settings {
+        Settings { tls: "required", ..Settings::default() }
+    }
+}
+
+impl Site {
+    /// Starts a server of a domain with accounts whose password is their name.
+    pub fn start(domain: &str, users: &[&str], settings: &Settings) -> Site {
+        Site::start_in(tempfile::tempdir().unwrap(), domain, users, settings)
+    }
+
+    pub fn start_in(dir: TempDir, domain: &str, users: &[&str], settings: &Settings) -> Site {
+        let Settings { tls, c2s, s2s, limits, rest } = settings;
+        let text = format!(
+            "domain = \"{domain}\"\n\
+             [c2s]\nlisten = [\"127.0.0.1:0\"]\nlisten_tls = [\"127.0.0.1:0\"]\ntls = \"{tls}\"\n{c2s}\n\
+             [s2s]\nlisten = [\"127.0.0.1:0\"]\nlisten_tls = [\"127.0.0.1:0\"]\ntls = \"{tls}\"\n{s2s}\n\
+             [http]\nlisten = []\n[limits]\nthreads = 2\n{limits}\n{rest}"
+        );
+        let checked = Config::check_text(&dir.path().join("netjoin.toml"), &text);
+        let config = checked.config.unwrap_or_else(|| panic!("{:?}", checked.problems));
+        let site = Site { server: Server::start(config).unwrap(), domain: domain.to_owned(), dir };
+        for user in users {
+            let account = Jid::new(&format!("{user}@{domain}")).unwrap();
+            let made = site.ask(Request::UserAdd { account, password: Password((*user).to_owned()) });
+            assert_eq!(made, Ok(Answer::Done));
+        }
+        site
+    }
+
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Ends the server and keeps its directory.
+    pub fn stop(self) -> TempDir {
+        self.server.stop();
+        self.dir
+    }
+
+    pub fn address(&self, what: &str) -> SocketAddr {
+        self.server.address(what).unwrap()
+    }
+
+    /// As an operator.
+    pub fn ask(&self, request: Request) -> Response {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let (reply, answer) = tokio::sync::oneshot::channel();
+            self.server.handler().ask(request, reply);
+            answer.await.unwrap()
+        })
+    }
+}

@@ -1,0 +1,264 @@
+//! A client over a real socket: the machine of `xmpp::stream::client`, or raw bytes.
+
+use crate::site::Site;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+use xmpp::sasl::Mechanism;
+use xmpp::stream::client::{Channel, Config, Failure, Input, Output};
+use xmpp::stream::{Client, StreamError, TlsPolicy};
+use xmpp::{Element, Jid};
+
+/// Longest wait for the server; only a failing test gets there.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A socket, plain or TLS.
+pub enum Socket {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Read for Socket {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Socket::Plain(socket) => socket.read(buffer),
+            Socket::Tls(tls) => tls.read(buffer),
+        }
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Socket::Plain(socket) => socket.write(bytes),
+            Socket::Tls(tls) => tls.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Socket::Plain(socket) => socket.flush(),
+            Socket::Tls(tls) => tls.flush(),
+        }
+    }
+}
+
+impl Socket {
+    pub fn connect(site: &Site, what: &str) -> Socket {
+        let socket = TcpStream::connect(site.address(what)).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.set_nodelay(true).unwrap();
+        if what.ends_with("-tls") { Socket::Plain(socket).secured(&site.domain) } else { Socket::Plain(socket) }
+    }
+
+    pub fn secured(self, domain: &str) -> Socket {
+        let Socket::Plain(mut socket) = self else { panic!("TLS within TLS") };
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+            .with_no_client_auth();
+        let name = ServerName::try_from(domain.to_owned()).unwrap();
+        let mut tls = ClientConnection::new(Arc::new(config), name).unwrap();
+        while tls.is_handshaking() {
+            tls.complete_io(&mut socket).unwrap();
+        }
+        Socket::Tls(Box::new(StreamOwned::new(tls, socket)))
+    }
+
+    fn channel(&self) -> Option<Channel> {
+        let Socket::Tls(tls) = self else { return None };
+        let exporter = tls.conn.export_keying_material(vec![0; 32], b"EXPORTER-Channel-Binding", Some(b"")).unwrap();
+        Some(Channel { exporter: Some(exporter) })
+    }
+}
+
+/// One client.
+pub struct User {
+    pub jid: Option<Jid>,
+    socket: Socket,
+    machine: Client,
+    seen: VecDeque<Element>,
+    pub ended: Option<Option<Failure>>,
+}
+
+impl User {
+    /// Logs in at a site without TLS, by the strongest mechanism.
+    pub fn login(site: &Site, full: &str) -> User {
+        User::connect(site, "c2s", full, |config| config.tls = TlsPolicy::Off).unwrap()
+    }
+
+    /// Logs in with a password that is the name, otherwise as `settle` says.
+    pub fn connect(site: &Site, what: &str, full: &str, settle: impl FnOnce(&mut Config)) -> Result<User, Failure> {
+        let jid = Jid::new(full).unwrap();
+        let mut config = Config::new(&jid, jid.local().unwrap());
+        config.plain_without_tls = true;
+        if what.ends_with("-tls") {
+            config.tls = TlsPolicy::Off;
+        }
+        settle(&mut config);
+        let socket = Socket::connect(site, what);
+        let channel = socket.channel();
+        let mut user =
+            User { jid: None, socket, machine: Client::new(config, [7; 32]), seen: VecDeque::new(), ended: None };
+        user.feed(Input::Connected(channel));
+        while user.jid.is_none() && user.ended.is_none() {
+            user.read();
+        }
+        match user.ended.take() {
+            Some(why) => Err(why.expect("a stream that ends before login has a reason")),
+            None => Ok(user),
+        }
+    }
+
+    /// Logs in and is available.
+    pub fn online(site: &Site, full: &str) -> User {
+        let mut user = User::login(site, full);
+        user.send("<presence/>");
+        let echo = user.next();
+        assert_eq!((echo.name(), echo.get("from")), ("presence", Some(full)));
+        user
+    }
+
+    pub fn send(&mut self, xml: &str) {
+        self.socket.write_all(xml.as_bytes()).unwrap();
+        self.socket.flush().unwrap();
+    }
+
+    /// The next stanza.
+    pub fn next(&mut self) -> Element {
+        loop {
+            if let Some(stanza) = self.seen.pop_front() {
+                return stanza;
+            }
+            assert!(self.ended.is_none(), "the stream has ended: {:?}", self.ended);
+            self.read();
+        }
+    }
+
+    /// The next stanza of a name.
+    pub fn next_of(&mut self, name: &str) -> Element {
+        loop {
+            let stanza = self.next();
+            if stanza.name() == name {
+                return stanza;
+            }
+        }
+    }
+
+    /// Sends a ping to the own account and takes all that comes before the answer.
+    pub fn quiet(&mut self) -> Vec<Element> {
+        self.send("<iq type='get' id='quiet'><ping xmlns='urn:xmpp:ping'/></iq>");
+        let mut seen = Vec::new();
+        loop {
+            let stanza = self.next();
+            if stanza.get("id") == Some("quiet") && stanza.name() == "iq" {
+                return seen;
+            }
+            seen.push(stanza);
+        }
+    }
+
+    /// Waits for the end of the stream: the error, if it was one.
+    pub fn end(&mut self) -> Option<StreamError> {
+        while self.ended.is_none() {
+            self.read();
+        }
+        match self.ended.take().flatten() {
+            Some(Failure::Stream(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Closes the socket without a word.
+    pub fn vanish(self) {
+        match self.socket {
+            Socket::Plain(socket) => socket.shutdown(Shutdown::Both).unwrap(),
+            Socket::Tls(tls) => tls.sock.shutdown(Shutdown::Both).unwrap(),
+        }
+    }
+
+    fn read(&mut self) {
+        let mut buffer = vec![0; 65_536];
+        match self.socket.read(&mut buffer) {
+            Ok(0) => self.ended = Some(None),
+            Ok(n) => self.feed(Input::Bytes(&buffer[..n])),
+            Err(e) if matches!(e.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof) => {
+                self.ended = Some(None);
+            }
+            Err(e) => panic!("{:?} waits in vain: {e}", self.jid),
+        }
+    }
+
+    fn feed(&mut self, input: Input<'_>) {
+        let mut out = Vec::new();
+        self.machine.handle(input, &mut out);
+        for output in out {
+            match output {
+                Output::Write(bytes) => self.socket.write_all(&bytes).and_then(|()| self.socket.flush()).unwrap_or(()),
+                Output::StartTls => {
+                    let Socket::Plain(socket) = &self.socket else { panic!("TLS within TLS") };
+                    let socket = Socket::Plain(socket.try_clone().unwrap());
+                    self.socket = socket.secured("montague.lit");
+                    let channel = self.socket.channel().unwrap();
+                    self.feed(Input::Secured(channel));
+                }
+                Output::Ready(jid) => self.jid = Some(jid),
+                Output::Stanza(stanza) => self.seen.push_back(stanza),
+                Output::Closed(why) => self.ended = Some(why),
+            }
+        }
+    }
+}
+
+/// Uses one mechanism.
+pub fn with(mechanism: Mechanism) -> impl FnOnce(&mut Config) {
+    move |config| config.mechanism = Some(mechanism)
+}
+
+/// Takes any certificate: these tests look at what is said, not at who says it.
+#[derive(Debug)]
+struct Anybody(Arc<rustls::crypto::CryptoProvider>);
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
