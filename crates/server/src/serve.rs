@@ -111,9 +111,17 @@ impl Server {
         })
     }
 
-    /// Reads the certificates again.
-    pub fn reload(&self) -> anyhow::Result<()> {
-        self.edge.tls.reload(&self.edge.config)
+    /// Takes certificates and static routes from a configuration; the rest needs a restart. On failure nothing
+    /// changes.
+    pub fn reload(&self, config: &Config) -> anyhow::Result<()> {
+        self.edge.tls.reload(config)?;
+        self.edge.resolver.set_routes(config.routes.clone());
+        Ok(())
+    }
+
+    /// What it runs with.
+    pub fn config(&self) -> &Config {
+        &self.edge.config
     }
 
     /// What operators ask, as the control socket takes it.
@@ -158,7 +166,7 @@ impl Drop for Server {
     }
 }
 
-/// Serves until SIGTERM or SIGINT; SIGHUP reads certificates again. `tell` hears of listeners, then that all is up.
+/// Serves until SIGTERM or SIGINT; SIGHUP reads certificates and routes again. `tell` hears of listeners, then that all is up.
 pub fn serve(config: Config, mut tell: impl FnMut(&Event)) -> anyhow::Result<()> {
     raise_descriptor_limit();
     let server = Server::start(config)?;
@@ -173,16 +181,22 @@ pub fn serve(config: Config, mut tell: impl FnMut(&Event)) -> anyhow::Result<()>
             tokio::select! {
                 _ = terminate.recv() => return anyhow::Ok(()),
                 _ = interrupt.recv() => return Ok(()),
-                _ = hangup.recv() => match server.reload() {
-                    Ok(()) => tracing::info!("certificates were read again"),
-                    Err(error) => tracing::error!(%error, "certificates are left as they were"),
-                },
+                _ = hangup.recv() => reload(&server),
             }
         }
     })?;
     tracing::info!("ending: streams, machines, store");
     server.stop();
     Ok(())
+}
+
+/// What SIGHUP does.
+fn reload(server: &Server) {
+    let file = &server.config().file;
+    match Config::load(file).map_err(anyhow::Error::from).and_then(|config| server.reload(&config)) {
+        Ok(()) => tracing::info!("certificates and routes were read again"),
+        Err(error) => tracing::error!(%error, "certificates and routes are left as they were"),
+    }
 }
 
 fn edge(config: Config, core: mpsc::Sender<ToCore>, shards: Vec<mpsc::Sender<Order>>) -> anyhow::Result<Edge> {

@@ -93,9 +93,12 @@ impl Core {
 
     /// Sends a stanza to where it belongs.
     async fn send(&mut self, origin: Origin, to: Jid, stanza: Shared) {
-        let Some(Ok(from)) = stanza.element().get("from").map(Jid::new) else {
-            // Only a machine could leave it out; clients and servers are stamped and checked.
-            return tracing::error!(?origin, %to, "a stanza without a sender was dropped");
+        let from = match stanza.element().get("from").map(Jid::new) {
+            Some(Ok(from)) => from,
+            // RFC 6120 8.1.2.1: what a server says for a client's own account may be without.
+            None => to.bare(),
+            // Only a machine could do so; clients and servers are stamped and checked.
+            Some(Err(_)) => return tracing::error!(?origin, %to, "a stanza from nowhere was dropped"),
         };
         let destination = self.route(origin, stanza.element(), &from, &to);
         self.dispatch(destination, &from, to, stanza).await;

@@ -24,6 +24,7 @@ use machines::Who;
 use router::Origin;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant, SystemTime};
 use store::{Completion, Store};
 use tokio::sync::{mpsc, oneshot};
@@ -36,6 +37,9 @@ pub const INBOX_MAX: usize = 4_096;
 
 /// Inputs taken between two looks at the clock and at the store's answers.
 const BATCH_MAX: usize = 64;
+
+/// How often the rooms are counted for `/metrics`, at the most; it takes a walk over all of them.
+const COUNT_EVERY_MS: u64 = 5_000;
 
 /// Where a client's stream is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,6 +116,8 @@ pub struct Core {
     registering: ask::Waiting,
     work: VecDeque<(Origin, Output)>,
     start: Instant,
+    /// When the figures of rooms were last counted.
+    counted_ms: u64,
 }
 
 impl Core {
@@ -126,6 +132,7 @@ impl Core {
             registering: ask::Waiting::default(),
             work: VecDeque::new(),
             start: Instant::now(),
+            counted_ms: 0,
         }
     }
 
@@ -191,6 +198,13 @@ impl Core {
             }
         }
         self.settle().await;
+        if now.mono_ms >= self.counted_ms + COUNT_EVERY_MS {
+            self.counted_ms = now.mono_ms;
+            let rooms = self.machines.primary.as_ref().map_or(0, |(_, primary)| primary.rooms().len());
+            self.edge.counters.rooms.store(rooms as u64, Relaxed);
+            let mirrors = self.machines.replica.as_ref().map_or(0, |(_, replica)| replica.links(now).len());
+            self.edge.counters.mirrors.store(mirrors as u64, Relaxed);
+        }
     }
 
     /// Waits for the first timeout that a machine wants.

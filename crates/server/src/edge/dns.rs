@@ -1,11 +1,12 @@
 //! Where a domain's server is: a static route, else SRV records by priority and weight (RFC 2782, XEP-0368), else
 //! the domain itself at the usual port (RFC 6120 3.2).
 
-use crate::config::Routes;
+use crate::config::{Route, Routes};
 use hickory_resolver::TokioResolver;
 use hickory_resolver::proto::rr::RData;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 /// The port of servers where DNS says no other, RFC 6120 14.7.
@@ -38,7 +39,7 @@ struct Service {
 
 /// Static routes and the system's resolver.
 pub struct Resolver {
-    routes: Routes,
+    routes: RwLock<Routes>,
     dns: Option<TokioResolver>,
 }
 
@@ -47,12 +48,21 @@ impl Resolver {
     pub fn new(routes: Routes) -> Resolver {
         let dns = TokioResolver::builder_tokio().and_then(|builder| builder.build());
         let dns = dns.inspect_err(|error| tracing::warn!(%error, "no resolver: only static routes are known")).ok();
-        Resolver { routes, dns }
+        Resolver { routes: RwLock::new(routes), dns }
+    }
+
+    /// Other static routes from now on; streams that stand are left alone.
+    pub fn set_routes(&self, routes: Routes) {
+        *self.routes.write().unwrap_or_else(PoisonError::into_inner) = routes;
+    }
+
+    fn route(&self, domain: &str) -> Option<Route> {
+        self.routes.read().unwrap_or_else(PoisonError::into_inner).get(domain).cloned()
     }
 
     /// The places to try, in order; none when the domain is not to be found.
     pub async fn find(&self, domain: &str) -> Vec<Target> {
-        if let Some(route) = self.routes.get(domain) {
+        if let Some(route) = self.route(domain) {
             return self.addresses(&route.host, route.port, false).await;
         }
         let name = idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_owned());
@@ -150,8 +160,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_static_route_is_not_asked_of_dns() {
-        let route = crate::config::Route { host: "127.0.0.1".into(), port: 4269 };
-        let resolver = Resolver { routes: [("channel.avalon.irc".to_owned(), route)].into(), dns: None };
+        let route = Route { host: "127.0.0.1".into(), port: 4269 };
+        let routes = [("channel.avalon.irc".to_owned(), route)].into();
+        let resolver = Resolver { routes: RwLock::new(routes), dns: None };
         let found = resolver.find("channel.avalon.irc").await;
         assert_eq!(found, [Target { address: "127.0.0.1:4269".parse().unwrap(), direct_tls: false }]);
     }

@@ -1,8 +1,11 @@
 //! What the server does, seen from outside: through its sockets and its command line.
 
 mod commands;
+mod hostile;
 mod init;
 mod login;
 mod program;
+mod rooms;
+mod servers;
 mod site;
 mod user;

@@ -1,10 +1,9 @@
 //! A server in this process, on ports of the kernel's choosing, and its accounts.
 
-use server::config::Config;
-use server::control::{Answer, Password, Request, Response};
+use server::config::{Config, Route};
+use server::control::{Answer, Link, Password, Request, Response};
 use server::serve::Server;
 use std::net::SocketAddr;
-use std::path::Path;
 use tempfile::TempDir;
 use xmpp::Jid;
 
@@ -62,8 +61,24 @@ impl Site {
         site
     }
 
-    pub fn path(&self) -> &Path {
-        self.dir.path()
+    /// Lets both find each other, by STARTTLS ports or those of direct TLS.
+    pub fn meets(&self, other: &Site) {
+        for (one, two) in [(self, other), (other, self)] {
+            one.routes_to(&two.domain, two.address("s2s"));
+        }
+    }
+
+    /// Where a domain is to be found from here.
+    pub fn routes_to(&self, domain: &str, address: SocketAddr) {
+        let mut config = self.server.config().clone();
+        config.routes.insert(domain.to_owned(), Route { host: address.ip().to_string(), port: address.port() });
+        self.server.reload(&config).unwrap();
+    }
+
+    /// What was counted for the link to a domain.
+    pub fn link(&self, domain: &str) -> Link {
+        let Ok(Answer::Links(links)) = self.ask(Request::LinkList) else { panic!("no list of links") };
+        links.into_iter().find(|link| link.domain == domain).unwrap_or_default()
     }
 
     /// Ends the server and keeps its directory.

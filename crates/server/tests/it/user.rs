@@ -6,7 +6,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 use xmpp::sasl::Mechanism;
@@ -132,6 +132,11 @@ impl User {
         self.socket.flush().unwrap();
     }
 
+    /// Sends what a server may refuse before it has all of it.
+    pub fn try_send(&mut self, bytes: &[u8]) {
+        let _ = self.socket.write_all(bytes).and_then(|()| self.socket.flush());
+    }
+
     /// The next stanza.
     pub fn next(&mut self) -> Element {
         loop {
@@ -177,14 +182,6 @@ impl User {
         }
     }
 
-    /// Closes the socket without a word.
-    pub fn vanish(self) {
-        match self.socket {
-            Socket::Plain(socket) => socket.shutdown(Shutdown::Both).unwrap(),
-            Socket::Tls(tls) => tls.sock.shutdown(Shutdown::Both).unwrap(),
-        }
-    }
-
     fn read(&mut self) {
         let mut buffer = vec![0; 65_536];
         match self.socket.read(&mut buffer) {
@@ -216,6 +213,51 @@ impl User {
             }
         }
     }
+}
+
+/// A socket on which a test says what no client would.
+pub struct Raw(pub Socket);
+
+impl Raw {
+    /// Connects and opens a stream.
+    pub fn open(site: &Site, what: &str, content: &str) -> Raw {
+        let mut raw = Raw(Socket::connect(site, what));
+        raw.say(&header(content, &site.domain));
+        raw
+    }
+
+    /// Sends; a server that has ended the stream already need not take it all.
+    pub fn say(&mut self, text: &str) {
+        let _ = self.0.write_all(text.as_bytes()).and_then(|()| self.0.flush());
+    }
+
+    /// Reads until `text` has come.
+    pub fn until(&mut self, text: &str) -> String {
+        let (mut seen, mut buffer) = (String::new(), [0; 4096]);
+        while !seen.contains(text) {
+            match self.0.read(&mut buffer) {
+                Ok(n) if n > 0 => seen.push_str(&String::from_utf8_lossy(&buffer[..n])),
+                other => panic!("{other:?} before {text:?}, after {seen:?}"),
+            }
+        }
+        seen
+    }
+
+    /// Reads until the server has closed: all that came.
+    pub fn rest(&mut self) -> String {
+        let mut seen = Vec::new();
+        match self.0.read_to_end(&mut seen) {
+            Ok(_) => {}
+            Err(e) if matches!(e.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof) => {}
+            Err(e) => panic!("the server does not close: {e}, after {:?}", String::from_utf8_lossy(&seen)),
+        }
+        String::from_utf8_lossy(&seen).into_owned()
+    }
+}
+
+/// The opening of a stream to a domain.
+pub fn header(content: &str, to: &str) -> String {
+    format!("<stream:stream xmlns='{content}' xmlns:stream='http://etherx.jabber.org/streams' to='{to}' version='1.0'>")
 }
 
 /// Uses one mechanism.

@@ -1,0 +1,164 @@
+//! Servers among each other: dialback and EXTERNAL, queues and bounces, links cut and healed by hand.
+
+use crate::site::{Settings, Site};
+use crate::user::User;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use server::control::{Answer, LinkState, Request};
+use std::net::TcpListener;
+use tempfile::TempDir;
+
+/// Sends from one to the other and back, in order.
+fn talk(romeo: &mut User, juliet: &mut User) {
+    for (one, other) in [(&mut *romeo, "juliet@capulet.lit/balcony"), (&mut *juliet, "romeo@montague.lit/orchard")] {
+        for n in 0..30 {
+            one.send(&format!("<message to='{other}' type='chat' id='m{n}'><body>o</body></message>"));
+        }
+    }
+    for (one, other) in [(romeo, "juliet@capulet.lit/balcony"), (juliet, "romeo@montague.lit/orchard")] {
+        for n in 0..30 {
+            let heard = one.next_of("message");
+            assert_eq!(heard.get("type"), Some("chat"), "{heard}");
+            assert_eq!((heard.get("from"), heard.get("id")), (Some(other), Some(format!("m{n}").as_str())));
+        }
+    }
+}
+
+fn lovers(montague: &Site, capulet: &Site) -> (User, User) {
+    montague.meets(capulet);
+    let settle = |config: &mut xmpp::stream::client::Config| config.tls = xmpp::stream::TlsPolicy::Optional;
+    let login = |site: &Site, full: &str| {
+        let mut user = User::connect(site, "c2s", full, settle).unwrap();
+        user.send("<presence/>");
+        user.next_of("presence");
+        user
+    };
+    (login(montague, "romeo@montague.lit/orchard"), login(capulet, "juliet@capulet.lit/balcony"))
+}
+
+#[test]
+fn two_domains_talk_by_dialback_in_clear() {
+    let montague = Site::start("montague.lit", &["romeo"], &Settings::clear());
+    let capulet = Site::start("capulet.lit", &["juliet"], &Settings::clear());
+    let (mut romeo, mut juliet) = lovers(&montague, &capulet);
+    talk(&mut romeo, &mut juliet);
+    let (there, here) = (montague.link("capulet.lit"), capulet.link("montague.lit"));
+    assert_eq!((there.state, there.stanzas_out, there.stanzas_in), (LinkState::Live, 30, 30));
+    assert_eq!((here.stanzas_out, here.stanzas_in), (30, 30));
+    assert!(there.bytes_out > 30 * 50 && there.bytes_in > 30 * 50);
+}
+
+#[test]
+fn self_signed_domains_talk_by_dialback_under_starttls() {
+    let montague = Site::start("montague.lit", &["romeo"], &Settings::tls());
+    let capulet = Site::start("capulet.lit", &["juliet"], &Settings::tls());
+    let (mut romeo, mut juliet) = lovers(&montague, &capulet);
+    talk(&mut romeo, &mut juliet);
+}
+
+/// An authority, and sites that trust it and nothing but certificates.
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    fn new() -> Authority {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Authority(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    fn site(&self, domain: &str, names: &str, users: &[&str]) -> Site {
+        let dir: TempDir = tempfile::tempdir().unwrap();
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new([names.to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        std::fs::write(dir.path().join("cert.pem"), certificate.pem()).unwrap();
+        std::fs::write(dir.path().join("key.pem"), key.serialize_pem()).unwrap();
+        std::fs::write(dir.path().join("ca.pem"), self.0.pem()).unwrap();
+        let settings = Settings {
+            s2s: "trust = \"certificate\"\nca = \"ca.pem\"".into(),
+            rest: "[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"".into(),
+            ..Settings::tls()
+        };
+        Site::start_in(dir, domain, users, &settings)
+    }
+}
+
+#[test]
+fn xep_0178_certificates_alone_do_for_domains_they_name() {
+    let authority = Authority::new();
+    let montague = authority.site("montague.lit", "montague.lit", &["romeo"]);
+    let capulet = authority.site("capulet.lit", "capulet.lit", &["juliet"]);
+    let (mut romeo, mut juliet) = lovers(&montague, &capulet);
+    talk(&mut romeo, &mut juliet);
+}
+
+#[test]
+fn xep_0178_a_stranger_with_a_self_signed_certificate_gets_nowhere() {
+    let authority = Authority::new();
+    let montague = authority.site("montague.lit", "montague.lit", &["romeo"]);
+    let capulet = Site::start("capulet.lit", &["juliet"], &Settings::tls());
+    let (mut romeo, mut juliet) = lovers(&montague, &capulet);
+    romeo.send("<message to='juliet@capulet.lit/balcony' type='chat'><body>o</body></message>");
+    assert_eq!(romeo.next_of("message").get("type"), Some("error"));
+    juliet.send("<message to='romeo@montague.lit/orchard' type='chat'><body>o</body></message>");
+    assert_eq!(juliet.next_of("message").get("type"), Some("error"));
+    assert_eq!(romeo.quiet(), []);
+}
+
+fn condition(user: &mut User) -> String {
+    let bounced = user.next_of("message");
+    assert_eq!(bounced.get("type"), Some("error"), "{bounced}");
+    let error = bounced.get_child("error", "jabber:client").unwrap();
+    let conditions: Vec<_> = error.children().filter(|c| c.name() != "text").collect();
+    conditions[0].name().to_owned()
+}
+
+#[test]
+fn what_cannot_be_delivered_bounces_with_the_reason() {
+    let settings = Settings { s2s: "queue_stanzas = 2\nconnect_seconds = 1".into(), ..Settings::clear() };
+    let montague = Site::start("montague.lit", &["romeo"], &settings);
+    let mut romeo = User::online(&montague, "romeo@montague.lit/orchard");
+
+    // A port where nobody listens.
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    montague.routes_to("gone.lit", gone);
+    romeo.send("<message to='juliet@gone.lit' type='chat'><body>o</body></message>");
+    assert_eq!(condition(&mut romeo), "remote-server-timeout");
+
+    // A server that accepts and says nothing: two wait, a third is over the bound.
+    let mute = TcpListener::bind("127.0.0.1:0").unwrap();
+    montague.routes_to("mute.lit", mute.local_addr().unwrap());
+    for _ in 0..3 {
+        romeo.send("<message to='juliet@mute.lit' type='chat'><body>o</body></message>");
+    }
+    let mut seen = [condition(&mut romeo), condition(&mut romeo), condition(&mut romeo)];
+    seen.sort();
+    assert_eq!(seen, ["remote-server-timeout", "remote-server-timeout", "resource-constraint"]);
+
+    // An error is answered by nobody.
+    romeo.send("<message to='juliet@gone.lit' type='error'/><presence to='juliet@gone.lit' type='unavailable'/>");
+    romeo.send("<message to='nurse@gone.lit' id='last' type='chat'><body>o</body></message>");
+    assert_eq!(romeo.next_of("message").get("id"), Some("last"));
+}
+
+#[test]
+fn a_link_cut_by_hand_refuses_both_ways_until_it_is_healed() {
+    let montague = Site::start("montague.lit", &["romeo"], &Settings::clear());
+    let capulet = Site::start("capulet.lit", &["juliet"], &Settings::clear());
+    let (mut romeo, mut juliet) = lovers(&montague, &capulet);
+    talk(&mut romeo, &mut juliet);
+
+    let domain = "capulet.lit".to_owned();
+    assert_eq!(montague.ask(Request::LinkCut { domain: domain.clone() }), Ok(Answer::Done));
+    assert_eq!(montague.link(&domain).state, LinkState::Cut);
+    romeo.send("<message to='juliet@capulet.lit/balcony' type='chat'><body>o</body></message>");
+    assert_eq!(condition(&mut romeo), "remote-server-timeout");
+    while capulet.link("montague.lit").streams_out > 0 {
+        std::thread::yield_now();
+    }
+    juliet.send("<message to='romeo@montague.lit/orchard' type='chat'><body>o</body></message>");
+    assert_eq!(condition(&mut juliet), "remote-server-timeout");
+    assert_eq!(romeo.quiet(), []);
+
+    assert_eq!(montague.ask(Request::LinkHeal { domain: domain.clone() }), Ok(Answer::Done));
+    talk(&mut romeo, &mut juliet);
+}
