@@ -36,6 +36,8 @@ pub(super) enum Sign {
     NotAnnounced,
     Granted,
     Refused,
+    /// Nobody of this site is in the room, or it is not reached at all: the next join asks anew.
+    Nobody,
     Synced,
     Lost,
     Retry,
@@ -54,6 +56,7 @@ impl Life {
             (Asking, NotAnnounced | Expired) => Over,
             (Registering, Granted) => Syncing,
             (Registering | Syncing | Live | Suspect, Refused) => Plain,
+            (Registering | Suspect, Nobody) => Over,
             (Syncing, Synced) => Live,
             (Registering | Syncing | Live, Lost) => Suspect,
             (Suspect, Retry) => Registering,

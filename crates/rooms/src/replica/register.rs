@@ -157,7 +157,7 @@ impl Mirror {
     fn registration_refused(&mut self, stanza: &Element, cx: &mut Cx<'_>) {
         let nobody = self.sessions.is_empty() && self.gone.is_empty() && self.older.is_empty();
         if keepalive::is_unreachable(stanza) {
-            return if nobody { self.end(Sign::Refused, cx) } else { self.lost(cx) };
+            return if nobody { self.end(Sign::Nobody, cx) } else { self.lost(cx) };
         }
         self.refusals += 1;
         let condition = keepalive::condition(stanza).unwrap_or_default().to_owned();
@@ -172,7 +172,7 @@ impl Mirror {
                     *at = (*at).max(cx.now.mono_ms + after.min(RETRY_MS_MAX));
                 }
             }
-            "forbidden" | "item-not-found" if nobody => self.end(Sign::Refused, cx),
+            "forbidden" | "item-not-found" if nobody => self.end(Sign::Nobody, cx),
             "forbidden" | "item-not-found" => self.start_over(cx),
             _ => self.end(Sign::Refused, cx),
         }
@@ -182,7 +182,7 @@ impl Mirror {
     fn start_over(&mut self, cx: &mut Cx<'_>) {
         self.remove_all(cx);
         self.drop_older(cx);
-        if self.joins.is_empty() { self.end(Sign::Refused, cx) } else { self.register(cx) }
+        if self.joins.is_empty() { self.end(Sign::Nobody, cx) } else { self.register(cx) }
     }
 
     /// No answer, or none that can be read.

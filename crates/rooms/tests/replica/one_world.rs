@@ -177,6 +177,44 @@ fn s4_11_a_long_cut_heals_and_nothing_is_lost() {
     everybody_has(&mut world, &["and on we go"]);
 }
 
+/// The service's process dies: its rooms are filled again by the census of each site, and on it goes.
+#[test]
+fn s4_11_the_service_starts_again() {
+    let mut world = World::with_cast(true);
+    world.says("WiZ", "before");
+    world.inbox.clear();
+    world.restart(SERVICE);
+    world.says("WiZ", "meanwhile");
+    world.pass_ms(120_000);
+    world.says("Wumpus", "after");
+    everybody_has(&mut world, &["meanwhile", "after"]);
+    assert_eq!(world.archived(SERVICE), ["before", "meanwhile", "after"]);
+}
+
+/// A site's process dies with something accepted that the primary never got: it is said, and who said it is gone.
+#[test]
+fn s4_8_a_site_starts_again() {
+    let mut world = World::with_cast(true);
+    world.inbox.clear();
+    world.cut("eris.dclxvii.irc");
+    world.says("WiZ", "last words");
+    world.heal("eris.dclxvii.irc");
+    world.restart("eris.dclxvii.irc");
+    world.pass_ms(120_000);
+    let got = world.take(of("Wumpus"));
+    let said: Vec<String> = got.iter().filter_map(|s| Some(s.get_child("body", ns::CLIENT)?.content())).collect();
+    assert_eq!(said, ["last words"]);
+    for nick in ["WiZ", "Troy"] {
+        let from = format!("{ROOM}/{nick}");
+        let last = got.iter().rfind(|s| s.name() == "presence" && s.get("from") == Some(&from)).expect("a presence");
+        assert_eq!(last.get("type"), Some("unavailable"), "{nick} is gone");
+    }
+    world.user(&join(of("WiZ"), "WiZ"));
+    world.says("WiZ", "here I am again");
+    assert_eq!(world.archived("eris.dclxvii.irc").last().map(String::as_str), Some("here I am again"));
+    assert_eq!(world.states("eris.dclxvii.irc"), ["live"]);
+}
+
 /// Everybody was sent these, in this order and once, and the archives agree.
 fn everybody_has(world: &mut World, bodies: &[&str]) {
     for (nick, jid) in CAST {
