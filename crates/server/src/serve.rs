@@ -11,6 +11,7 @@ use crate::edge::shard::{self, Order, Service, Shard};
 use crate::edge::throttle::Throttle;
 use crate::edge::{Edge, c2s, dns, judge, listen, s2s, tls};
 use crate::http::{self, Figures, LinkFigures, Source, Stored, Traffic};
+use crate::log;
 use anyhow::Context as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -111,15 +112,18 @@ impl Server {
         })
     }
 
-    /// Takes certificates and static routes from a configuration; the rest needs a restart. On failure nothing
-    /// changes.
+    /// Takes certificates, static routes and the log's level from a configuration; the rest needs a restart. On
+    /// failure nothing changes.
     pub fn reload(&self, config: &Config) -> anyhow::Result<()> {
-        self.edge.tls.reload(config)?;
+        // The domains that are served are those of the start.
+        let (tls, rooms_tls) = (config.tls.clone(), config.rooms_tls.clone());
+        self.edge.tls.reload(&Config { tls, rooms_tls, ..self.edge.config.clone() })?;
         self.edge.resolver.set_routes(config.routes.clone());
+        log::change_level(&config.log);
         Ok(())
     }
 
-    /// What it runs with.
+    /// What it was started with.
     pub fn config(&self) -> &Config {
         &self.edge.config
     }
@@ -166,17 +170,19 @@ impl Drop for Server {
     }
 }
 
-/// Serves until SIGTERM or SIGINT; SIGHUP reads certificates and routes again. `tell` hears of listeners, then that all is up.
+/// Serves until SIGTERM or SIGINT; SIGHUP reads configuration and certificates again. `tell` hears of listeners,
+/// then that all is up.
 pub fn serve(config: Config, mut tell: impl FnMut(&Event)) -> anyhow::Result<()> {
     raise_descriptor_limit();
     let server = Server::start(config)?;
-    server.events().iter().for_each(&mut tell);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         use tokio::signal::unix::{SignalKind, signal};
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hangup = signal(SignalKind::hangup())?;
+        // Not before: whoever hears that it is ready may send a signal at once.
+        server.events().iter().for_each(&mut tell);
         loop {
             tokio::select! {
                 _ = terminate.recv() => return anyhow::Ok(()),
@@ -192,10 +198,14 @@ pub fn serve(config: Config, mut tell: impl FnMut(&Event)) -> anyhow::Result<()>
 
 /// What SIGHUP does.
 fn reload(server: &Server) {
-    let file = &server.config().file;
-    match Config::load(file).map_err(anyhow::Error::from).and_then(|config| server.reload(&config)) {
-        Ok(()) => tracing::info!("certificates and routes were read again"),
-        Err(error) => tracing::error!(%error, "certificates and routes are left as they were"),
+    let read = Config::load(&server.config().file).map_err(anyhow::Error::from).and_then(|config| {
+        server.reload(&config)?;
+        Ok(config.needs_restart(server.config()))
+    });
+    match read {
+        Ok(left) if left.is_empty() => tracing::info!("configuration and certificates were read again"),
+        Ok(left) => tracing::warn!("read again; takes effect at the next start: {}", left.join(", ")),
+        Err(error) => tracing::error!("all is left as it was: {error:#}"),
     }
 }
 

@@ -18,7 +18,8 @@ Examples:
   netjoin serve --config netjoin.toml --json | head -n 3      addresses, then that it is ready
 
 Signals: SIGTERM and SIGINT end it in order, streams are told and the store is made durable. SIGHUP reads the
-configuration and the certificates again.
+configuration and the certificates again: certificates, routes and the log's level change at once, the log says what
+else waits for the next start.
 
 With --json, standard output has one object a line:
   {\"event\":\"listening\",\"what\":\"c2s\",\"addr\":\"127.0.0.1:5222\"}   for each address, port 0 made real

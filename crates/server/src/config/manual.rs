@@ -63,7 +63,8 @@ pub fn reference() -> String {
     let mut out = String::from(
         "# Configuration\n\n\
          One TOML file. `netjoin init` writes it with these texts as comments, `netjoin check` says what is wrong with\n\
-         it, by line and key. A key that is not known is an error. SIGHUP reads the file and the certificates again.\n\n\
+         it, by line and key. A key that is not known is an error. SIGHUP reads it again: certificates, routes and\n\
+         `log.level` change at once, the log says what waits for the next start.\n\n\
          This page is generated: `netjoin check --manual > docs/configuration.md`.\n",
     );
     for section in SECTIONS {

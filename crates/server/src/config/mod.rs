@@ -159,6 +159,24 @@ impl Config {
         files
     }
 
+    /// The sections in which this differs from what a server was started with, so far as it cannot be changed while
+    /// the server runs: everything but certificates, static routes and how much is logged.
+    pub fn needs_restart(&self, started: &Config) -> Vec<&'static str> {
+        let top = |config: &Config| (config.domain.clone(), config.data.clone(), config.admins.clone());
+        let differs = [
+            ("the top of the file", top(self) != top(started)),
+            ("[c2s]", self.c2s != started.c2s),
+            ("[s2s]", self.s2s != started.s2s),
+            ("[http]", self.http != started.http),
+            ("[rooms]", self.rooms != started.rooms),
+            ("[replica]", self.replica != started.replica || self.split != started.split),
+            ("[disco]", self.disco != started.disco),
+            ("[limits]", self.limits != started.limits),
+            ("[log]", self.log.format != started.log.format),
+        ];
+        differs.into_iter().filter(|(_, differs)| *differs).map(|(section, _)| section).collect()
+    }
+
     /// The Unix socket by which the program's other commands reach a server that runs with this configuration.
     pub fn control_socket(&self) -> PathBuf {
         self.data.join("control.sock")

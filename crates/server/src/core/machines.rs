@@ -2,9 +2,10 @@
 
 use super::At;
 use super::router::{Origin, Tables};
-use crate::config::{self, Config, Domain, Peer};
+use crate::config::{self, Config, Peer};
 use crate::edge::c2s::random;
-use accounts::{Accounts, AccountsConfig};
+use crate::users;
+use accounts::Accounts;
 use machine::{Input, Machine, Now, Output};
 use rooms::{Create, Primary, PrimaryConfig, Replica, ReplicaConfig};
 use std::collections::HashMap;
@@ -65,9 +66,9 @@ pub struct Machines {
 impl Machines {
     /// As the configuration has them, with what was kept.
     pub fn restore(config: &Config, kept: &Loaded) -> Machines {
-        let accounts = config.domain.as_ref().map(|domain| {
-            let settings = accounts_config(config, domain);
-            (domain.as_str().to_owned(), Accounts::new(settings, random(), kept.records.clone()))
+        let accounts = users::accounts_config(config).map(|settings| {
+            let domain = settings.domain.domain().to_owned();
+            (domain, Accounts::new(settings, random(), kept.records.clone()))
         });
         let primary = config.rooms.as_ref().map(|rooms| {
             let primary =
@@ -105,16 +106,6 @@ impl Machines {
     /// When one of them wants a timeout.
     pub fn next_timeout(&self, who: Who) -> Option<u64> {
         self.get(who)?.next_timeout()
-    }
-}
-
-fn accounts_config(config: &Config, domain: &Domain) -> AccountsConfig {
-    let own = config.rooms.iter().map(|rooms| rooms.domain.jid());
-    let others = config.disco.services.iter().map(Domain::jid);
-    AccountsConfig {
-        disco_services: own.chain(others).cloned().collect(),
-        reserved: config.replica.iter().filter_map(|replica| replica.jid.local().map(str::to_owned)).collect(),
-        ..AccountsConfig::new(domain.jid().clone())
     }
 }
 

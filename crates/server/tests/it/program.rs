@@ -26,8 +26,11 @@ impl Running {
     fn start() -> Running {
         let site = Site::new(CONFIG);
         let config = site.config();
-        let mut child =
-            netjoin(["serve", "--json", "--config", config.to_str().unwrap()]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = netjoin(["serve", "--json", "--config", config.to_str().unwrap()])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut addresses = Vec::new();
         loop {
@@ -123,6 +126,32 @@ fn sigterm_ends_it_in_order() {
     assert_eq!(rest, "");
     assert!(!running.site.dir.path().join("data/control.sock").exists());
     assert_eq!(running.site.run("user list").out, "romeo@montague.lit\n", "kept, and the store is free");
+}
+
+#[test]
+fn sighup_reads_configuration_and_certificates_again() {
+    let mut running = Running::start();
+    let mut log = BufReader::new(running.child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let file = running.site.config();
+    let certificate = running.site.dir.path().join("data/certificate.pem");
+    let kept = std::fs::read(&certificate).unwrap();
+
+    std::fs::write(&certificate, "no certificate").unwrap();
+    running.signal("HUP");
+    let said = log.next().unwrap();
+    assert!(said.contains("all is left as it was") && said.contains("tls.certificate"), "{said}");
+    std::fs::write(&certificate, kept).unwrap();
+
+    std::fs::write(&file, CONFIG.replace("[c2s]\n", "[c2s]\nkeepalive_seconds = 60\n")).unwrap();
+    running.signal("HUP");
+    let said = log.next().unwrap();
+    assert!(said.contains("takes effect at the next start: [c2s]"), "{said}");
+
+    std::fs::write(&file, CONFIG.replace("\"warn\"", "\"info\"")).unwrap();
+    running.signal("HUP");
+    let said = log.next().unwrap();
+    assert!(said.contains("configuration and certificates were read again"), "at the new level: {said}");
+    assert!(running.get("/health").starts_with("HTTP/1.1 200 "));
 }
 
 #[test]
