@@ -20,6 +20,9 @@ const EARLY_STANZAS_MAX: usize = 100;
 /// Most plaintext given to TLS at once: one record (RFC 8446 5.1).
 const RECORD_BYTES_MAX: usize = 16 << 10;
 
+/// Most reads of what is thrown away at the end: a peer that goes on for longer may lose the last words.
+const REST_READS_MAX: usize = 1_000;
+
 /// Written prefix of a waiting buffer that is worth moving the rest for.
 const COMPACT_BYTES: usize = 64 << 10;
 
@@ -246,9 +249,9 @@ impl Conn {
         self.traffic.borrow().stanzas_out(1);
     }
 
-    /// Writes stanzas to a client as one; `scratch` is room to work in.
-    pub fn deliver_all<'a>(&self, stanzas: impl Iterator<Item = &'a Shared>, scratch: &mut Vec<u8>) {
-        let Some(address) = self.address() else { return };
+    /// Writes stanzas to a client as one, and says how many; `scratch` is room to work in.
+    pub fn deliver_all<'a>(&self, stanzas: impl Iterator<Item = &'a Shared>, scratch: &mut Vec<u8>) -> usize {
+        let Some(address) = self.address() else { return 0 };
         scratch.clear();
         let mut count = 0;
         for stanza in stanzas {
@@ -257,6 +260,7 @@ impl Conn {
         }
         self.write(scratch);
         self.traffic.borrow().stanzas_out(count);
+        count
     }
 
     /// From now on bytes wait until [`Conn::uncork`]; true when this call did it.
@@ -337,35 +341,48 @@ impl Conn {
         io.tls.as_deref().filter(|tls| !tls.is_handshaking()).map(look)
     }
 
-    /// Drives a TLS handshake that this side begins or that bytes have come for.
-    pub fn push_tls(&self) -> io::Result<()> {
-        match self.io.borrow_mut().tls.as_deref_mut() {
-            Some(tls) => write_records(self, tls),
-            None => Ok(()),
-        }
-    }
-
     /// Writes all that waits and says goodbye to TLS and TCP; whoever calls bounds the time.
     pub async fn close(&self) {
+        self.io.borrow_mut().corked = false;
+        poll_fn(|cx| self.poll_written(cx)).await;
         if let Some(tls) = self.io.borrow_mut().tls.as_deref_mut() {
             tls.send_close_notify();
         }
-        poll_fn(|cx| {
-            loop {
-                self.flush();
-                let done = !self.wants_write() || self.end.get() == Some(End::Gone);
-                if done || (self.push_tls().is_ok() && !self.wants_write()) {
-                    return Poll::Ready(());
-                }
-                std::task::ready!(self.socket.poll_write_ready(cx)).ok();
-            }
-        })
-        .await;
+        poll_fn(|cx| self.poll_written(cx)).await;
+        self.take_the_rest().await;
     }
 
-    /// The socket, to shut it down.
-    pub fn socket(&self) -> &TcpStream {
-        &self.socket
+    fn poll_written(&self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            self.flush();
+            if !self.wants_write() || self.is_ending() || self.socket.poll_write_ready(cx).is_pending() {
+                break;
+            }
+        }
+        if self.wants_write() && !self.is_ending() { Poll::Pending } else { Poll::Ready(()) }
+    }
+
+    /// Reads what the other side has sent meanwhile: a socket closed over unread bytes would take back what was
+    /// just written to it (RFC 1122 4.2.2.13).
+    async fn take_the_rest(&self) {
+        let mut buffer = [0; 4096];
+        if self.socket.try_read(&mut buffer).is_ok_and(|n| n > 0) {
+            let _ = socket2::SockRef::from(&self.socket).shutdown(std::net::Shutdown::Write);
+            for _ in 0..REST_READS_MAX {
+                let gone = self.socket.readable().await.is_err();
+                if gone || !took(self.socket.try_read(&mut buffer)) {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Whether more may come.
+fn took(read: io::Result<usize>) -> bool {
+    match read {
+        Ok(n) => n > 0,
+        Err(e) => e.kind() == io::ErrorKind::WouldBlock,
     }
 }
 

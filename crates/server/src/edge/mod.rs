@@ -1,14 +1,14 @@
 //! The edge: every socket there is, on shards that own them (ARCHITECTURE.md, decisions 5 and 6).
 //!
-//! - [`shard`]: a thread with its connections; [`slab`], [`conn`] and [`audience`] are what it is made of
-//! - [`listen`]: accepting, and dealing connections out to shards
-//! - [`c2s`]: clients
-//! - [`s2s`]: servers, to us and from us
-//! - [`links`]: what is known of each other domain
-//! - [`tls`]: certificates of ours, [`judge`] those of others
-//! - [`dns`]: where a domain is
-//! - [`throttle`]: who tries too often
-//! - [`traffic`] and [`counters`]: what has crossed and happened
+//! - [`shard`], a thread with its connections; [`slab`], [`conn`] and [`audience`] are what it is made of
+//! - [`listen`], accepting, and dealing connections out to shards
+//! - [`c2s`], clients
+//! - [`s2s`], servers, to us and from us
+//! - [`links`], what is known of each other domain
+//! - [`tls`], certificates of ours, and [`judge`], what those of others are worth
+//! - [`dns`], where a domain is
+//! - [`throttle`], who tries too often
+//! - [`traffic`] and [`counters`], what has crossed and happened
 
 pub mod audience;
 pub mod c2s;

@@ -12,6 +12,7 @@ use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use xmpp::stream::dialback::Pair;
@@ -234,13 +235,13 @@ impl Shard {
     async fn broadcast(&self, run: &mut Vec<Broadcast>) {
         let Some(first) = run.first() else { return };
         let audience = first.audience;
-        let mut served = 0;
+        let (mut served, mut delivered) = (0, 0);
         let mut scratch = Vec::new();
         loop {
             let turn: Vec<_> = self.audiences.borrow().part(audience, served, MEMBERS_PER_TURN).to_vec();
             for (place, class) in &turn {
                 let Some(conn) = self.conn(*place) else { continue };
-                conn.deliver_all(run.iter().filter_map(|b| b.for_member(*place, *class)), &mut scratch);
+                delivered += conn.deliver_all(run.iter().filter_map(|b| b.for_member(*place, *class)), &mut scratch);
             }
             served += turn.len();
             if turn.len() < MEMBERS_PER_TURN {
@@ -248,6 +249,7 @@ impl Shard {
             }
             tokio::task::yield_now().await;
         }
+        self.edge.counters.deliveries.fetch_add(delivered as u64, Relaxed);
         run.clear();
     }
 
@@ -273,7 +275,7 @@ impl Shard {
             for conn in self.conns.borrow().iter() {
                 self.watch(conn);
             }
-            if self.second() % AUDIENCE_SWEEP_SECONDS == 0 {
+            if self.second().is_multiple_of(AUDIENCE_SWEEP_SECONDS) {
                 self.sweep_due.set(true);
             }
         }

@@ -76,14 +76,18 @@ impl Certificates {
         Ok(connection.into())
     }
 
-    /// Begins a TLS handshake as `from` with the server of `to`.
-    pub fn connect(&self, from: &str, to: &str) -> Result<rustls::Connection, rustls::Error> {
+    /// Begins a TLS handshake as `from` with the server of `to`; direct TLS says what it is for (XEP-0368 3).
+    pub fn connect(&self, from: &str, to: &str, direct: bool) -> Result<rustls::Connection, rustls::Error> {
         let configs = self.current();
         let config = configs.outgoing.get(from).or_else(|| configs.outgoing.get(&configs.default));
         let config = config.ok_or_else(|| rustls::Error::General("no domain is served".into()))?;
         let name = idna::domain_to_ascii(to).unwrap_or_else(|_| to.to_owned());
         let name = ServerName::try_from(name).map_err(|e| rustls::Error::General(e.to_string()))?;
-        let mut connection = ClientConnection::new(config.clone(), name)?;
+        let mut config = config.clone();
+        if direct {
+            Arc::make_mut(&mut config).alpn_protocols = vec![ALPN_SERVER.to_vec()];
+        }
+        let mut connection = ClientConnection::new(config, name)?;
         connection.set_buffer_limit(None);
         Ok(connection.into())
     }

@@ -162,3 +162,12 @@ fn a_link_cut_by_hand_refuses_both_ways_until_it_is_healed() {
     assert_eq!(montague.ask(Request::LinkHeal { domain: domain.clone() }), Ok(Answer::Done));
     talk(&mut romeo, &mut juliet);
 }
+
+#[test]
+fn xep_0368_a_stream_under_direct_tls_is_taken() {
+    let montague = Site::start("montague.lit", &["romeo"], &Settings::tls());
+    let mut raw = crate::user::Raw::open(&montague, "s2s-tls", "jabber:server");
+    raw.say("</stream:stream>");
+    let seen = raw.rest();
+    assert!(seen.contains("<dialback xmlns='urn:xmpp:features:dialback'>") && !seen.contains("<starttls"), "{seen}");
+}

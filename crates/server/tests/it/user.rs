@@ -231,18 +231,6 @@ impl Raw {
         let _ = self.0.write_all(text.as_bytes()).and_then(|()| self.0.flush());
     }
 
-    /// Reads until `text` has come.
-    pub fn until(&mut self, text: &str) -> String {
-        let (mut seen, mut buffer) = (String::new(), [0; 4096]);
-        while !seen.contains(text) {
-            match self.0.read(&mut buffer) {
-                Ok(n) if n > 0 => seen.push_str(&String::from_utf8_lossy(&buffer[..n])),
-                other => panic!("{other:?} before {text:?}, after {seen:?}"),
-            }
-        }
-        seen
-    }
-
     /// Reads until the server has closed: all that came.
     pub fn rest(&mut self) -> String {
         let mut seen = Vec::new();

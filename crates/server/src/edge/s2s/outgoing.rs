@@ -8,6 +8,7 @@ use crate::edge::links::Remote;
 use crate::edge::shard::Shard;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -141,9 +142,12 @@ async fn run(shard: Rc<Shard>, link: Rc<Link>) {
 /// Tries one place after the other until stanzas may be sent.
 async fn make(shard: &Rc<Shard>, link: &Link) -> Result<Stream, StanzaError> {
     let targets = shard.edge.resolver.find(&link.pair.to).await;
+    // One place that swallows packets must not use up the time of the others.
+    let share = Duration::from_secs(shard.edge.config.s2s.connect_seconds) / targets.len().max(1) as u32;
     let mut error = StanzaError::new(Condition::RemoteServerNotFound, "no server is known for that domain");
     for target in &targets {
-        let made = Stream::connect(shard, &link.pair, target, true, link.remote.traffic.clone()).await;
+        let connect = Stream::connect(shard, &link.pair, target, true, link.remote.traffic.clone());
+        let made = tokio::time::timeout(share, connect).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
         let Ok(mut stream) = made.inspect_err(|e| {
             tracing::debug!(to = link.pair.to, address = %target.address, error = %e, "no connection");
         }) else {

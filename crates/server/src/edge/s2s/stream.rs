@@ -52,6 +52,7 @@ pub(super) struct Stream {
     direct_tls: bool,
     todo: VecDeque<Output>,
     idle: bool,
+    nudged: bool,
 }
 
 impl Stream {
@@ -88,6 +89,7 @@ impl Stream {
             direct_tls: target.direct_tls,
             todo: VecDeque::new(),
             idle: false,
+            nudged: false,
         };
         if target.direct_tls {
             stream.start_tls();
@@ -111,6 +113,9 @@ impl Stream {
                     Output::Closed(None) => return Event::Closed(Ended::Lost),
                 }
             }
+            if std::mem::take(&mut self.nudged) {
+                return Event::Nudge;
+            }
             self.machine.rest(&mut self.shard.pool.borrow_mut());
             let wake = self.conn.wait().await;
             match wake {
@@ -118,9 +123,7 @@ impl Stream {
                     if self.read().is_err() {
                         return Event::Closed(Ended::Lost);
                     }
-                    if wake == Wake::Nudge && self.todo.is_empty() {
-                        return Event::Nudge;
-                    }
+                    self.nudged |= wake == Wake::Nudge;
                 }
                 Wake::End(End::Idle) => {
                     self.idle = true;
@@ -182,7 +185,7 @@ impl Stream {
 
     fn start_tls(&mut self) {
         self.securing = true;
-        match self.shard.edge.tls.connect(&self.pair.from, &self.pair.to) {
+        match self.shard.edge.tls.connect(&self.pair.from, &self.pair.to, self.direct_tls) {
             Ok(tls) => self.conn.start_tls(tls),
             Err(error) => {
                 tracing::error!(%error, to = self.pair.to, "TLS cannot be begun");
