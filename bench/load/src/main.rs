@@ -1,0 +1,118 @@
+//! The built program under a crowd of clients, beside a program that does one plain write for each receiver.
+//!
+//! `cargo build --release && cargo run --release -p bench-load -- deliveries` and the like; `bench/RESULTS.md` has the
+//! figures and the commands. Three processes: the server, the crowd, and this one, which reads from /proc what the
+//! server has used. Processor time is compared, never the clock: others may use the machine.
+//!
+//! - [`crowd`]: many clients in one thread, told by lines on its standard input what to do
+//! - [`login`]: a client's way to its session
+//! - [`link`]: one socket of the crowd, plain or TLS
+//! - [`plain`]: the program that only writes
+//! - [`process`]: what a process has used
+//! - [`scenario`]: the figures
+
+mod crowd;
+mod figures;
+mod link;
+mod login;
+mod plain;
+mod process;
+mod scenario;
+mod tls;
+
+use clap::{Parser, Subcommand};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Figures of the running program.
+#[derive(Debug, Parser)]
+struct Cli {
+    /// The program to measure.
+    #[arg(long, default_value = "target/release/netjoin", global = true)]
+    program: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Processor time per delivery, beside the plain writes.
+    Deliveries {
+        /// Occupants of the room; may be given several times.
+        #[arg(long, default_values_t = [1_000])]
+        occupants: Vec<usize>,
+        /// Over TLS.
+        #[arg(long)]
+        tls: bool,
+        /// How often each of the two is measured, in turn.
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
+    /// Resident memory per idle connection with its occupant.
+    Memory {
+        /// Connections.
+        #[arg(long, default_value_t = 5_000)]
+        connections: usize,
+        /// Occupants of one room.
+        #[arg(long, default_value_t = 100)]
+        room: usize,
+        /// Over TLS.
+        #[arg(long)]
+        tls: bool,
+    },
+    /// How long it takes until a crowd that enters at once sees all of itself.
+    Entering {
+        /// Occupants of the room.
+        #[arg(long, default_value_t = 1_000)]
+        occupants: usize,
+    },
+    /// The crowd itself; started by the others.
+    #[command(hide = true)]
+    Crowd(crowd::Args),
+    /// The program that only writes; started by the others.
+    #[command(hide = true)]
+    Plain {
+        /// How many receivers to wait for.
+        receivers: usize,
+    },
+}
+
+/// Address and kind of server, as the crowd is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kind {
+    /// The program, in clear text.
+    Xmpp,
+    /// The program over direct TLS.
+    XmppTls,
+    /// The program that only writes.
+    Plain,
+}
+
+/// Where a crowd goes.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// What is there.
+    pub kind: Kind,
+    /// Its address.
+    pub address: SocketAddr,
+}
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    match cli.command {
+        Command::Crowd(args) => return crowd::run(&args),
+        Command::Plain { receivers } => return plain::run(receivers),
+        _ => {}
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match cli.command {
+            Command::Deliveries { occupants, tls, rounds } => {
+                scenario::deliveries(&cli.program, &occupants, tls, rounds).await
+            }
+            Command::Memory { connections, room, tls } => scenario::memory(&cli.program, connections, room, tls).await,
+            Command::Entering { occupants } => scenario::entering(&cli.program, occupants).await,
+            Command::Crowd(_) | Command::Plain { .. } => Ok(()),
+        }
+    })
+}
