@@ -98,9 +98,9 @@ impl Order {
 pub fn run(args: &Args) -> Result<()> {
     let mut crowd = Crowd::connect(args)?;
     for line in std::io::stdin().lock().lines() {
-        let (before, start) = (crowd.messages, Instant::now());
-        let done = crowd.carry_out(Order::parse(&line?)?)?;
-        println!("ok {} {}", crowd.messages - before, done.duration_since(start).as_secs_f64());
+        let before = crowd.messages;
+        let took = crowd.carry_out(Order::parse(&line?)?)?;
+        println!("ok {} {}", crowd.messages - before, took.as_secs_f64());
     }
     Ok(())
 }
@@ -170,8 +170,8 @@ impl Crowd {
         Ok(())
     }
 
-    /// Gives when it was done.
-    fn carry_out(&mut self, order: Order) -> Result<Instant> {
+    /// Gives how long it took.
+    fn carry_out(&mut self, order: Order) -> Result<Duration> {
         match order {
             Order::LogIn => self.log_in(),
             Order::Enter { wave } => self.enter(wave),
@@ -181,15 +181,16 @@ impl Crowd {
     }
 
     /// Until all who are connected have their sessions.
-    fn log_in(&mut self) -> Result<Instant> {
+    fn log_in(&mut self) -> Result<Duration> {
+        let start = Instant::now();
         if self.kind != Kind::Plain {
             self.until(|crowd| crowd.members.iter().all(|member| member.login.is_done()))?;
         }
-        Ok(Instant::now())
+        Ok(start.elapsed())
     }
 
-    /// The first of each room makes it; the others follow, and all see all.
-    fn enter(&mut self, wave: usize) -> Result<Instant> {
+    /// The first of each room makes it; the others follow, which is what is timed, until all have seen all.
+    fn enter(&mut self, wave: usize) -> Result<Duration> {
         let (makers, others): (Vec<usize>, Vec<usize>) = (0..self.members.len()).partition(|n| n % self.room == 0);
         for &n in &makers {
             let room = self.room_of(n);
@@ -202,6 +203,7 @@ impl Crowd {
         }
         self.quiet()?;
         ensure!(self.presences == makers.len(), "{} of {} rooms were made", self.presences, makers.len());
+        let start = Instant::now();
         let mut inside = vec![1; makers.len()];
         for wave in others.chunks(wave) {
             for &n in wave {
@@ -212,9 +214,9 @@ impl Crowd {
             let seen: usize = inside.iter().map(|n| n * n).sum();
             self.until(|crowd| crowd.presences >= seen)?;
         }
-        let done = Instant::now();
+        let took = start.elapsed();
         self.quiet()?;
-        Ok(done)
+        Ok(took)
     }
 
     fn room_of(&self, member: usize) -> String {
@@ -225,7 +227,7 @@ impl Crowd {
     }
 
     /// Every client is in the first room here.
-    fn pace(&mut self, messages: usize, every: Duration) -> Result<Instant> {
+    fn pace(&mut self, messages: usize, every: Duration) -> Result<Duration> {
         let all = self.messages + messages * self.members.len();
         let start = Instant::now();
         for number in 0..messages {
@@ -236,10 +238,11 @@ impl Crowd {
             self.members[0].link.send(&message(ROOM, 0, number))?;
         }
         self.until(|crowd| crowd.messages >= all)?;
-        Ok(Instant::now())
+        Ok(start.elapsed())
     }
 
-    fn queue(&mut self, messages: usize, senders: usize, window: usize) -> Result<Instant> {
+    fn queue(&mut self, messages: usize, senders: usize, window: usize) -> Result<Duration> {
+        let start = Instant::now();
         let all = self.messages + messages * self.members.len();
         let mut sent = 0;
         for n in 0..senders {
@@ -258,16 +261,16 @@ impl Crowd {
             ensure!(self.turn(SILENCE_MAX)?, "nothing comes any more; {} messages are missing", all - self.messages);
         }
         self.members.iter_mut().for_each(|member| member.echo = None);
-        Ok(Instant::now())
+        Ok(start.elapsed())
     }
 
     /// Serves sockets until something holds.
-    fn until(&mut self, holds: impl Fn(&Crowd) -> bool) -> Result<Instant> {
+    fn until(&mut self, holds: impl Fn(&Crowd) -> bool) -> Result<()> {
         while !holds(self) {
             let came = self.turn(SILENCE_MAX)?;
             ensure!(came, "nothing comes any more: {} messages, {} presences", self.messages, self.presences);
         }
-        Ok(Instant::now())
+        Ok(())
     }
 
     fn quiet(&mut self) -> Result<()> {
