@@ -17,8 +17,8 @@ pub(crate) struct Account {
     pub password_changed_ms: Option<u64>,
     /// Contacts, and requests not answered yet, by bare address as a rule.
     pub roster: BTreeMap<Jid, Item>,
-    /// Bound resources.
-    pub sessions: BTreeMap<String, Session>,
+    /// Bound resources. Most users have one, and a map has room for eleven: boxes keep that room small.
+    pub sessions: BTreeMap<String, Box<Session>>,
 }
 
 /// A bound resource (RFC 6121 1.4: a connected resource).
@@ -53,19 +53,19 @@ impl Session {
 impl Account {
     /// Sessions that have sent available presence.
     pub fn available(&self) -> impl Iterator<Item = &Session> {
-        self.sessions.values().filter(|s| s.presence.is_some())
+        self.sessions.values().map(Box::as_ref).filter(|s| s.presence.is_some())
     }
 
     /// Sessions that get roster pushes.
     pub fn interested(&self) -> impl Iterator<Item = &Session> {
-        self.sessions.values().filter(|s| s.interested)
+        self.sessions.values().map(Box::as_ref).filter(|s| s.interested)
     }
 
     /// Available sessions with a priority of at least 0, each with that priority.
     pub fn reachable(&self) -> impl Iterator<Item = (&Session, i8)> {
         self.sessions
             .values()
-            .filter_map(|s| s.presence.as_ref().map(|p| (s, p.priority)))
+            .filter_map(|s| s.presence.as_ref().map(|p| (s.as_ref(), p.priority)))
             .filter(|(_, priority)| *priority >= 0)
     }
 

@@ -110,7 +110,7 @@ impl Accounts {
 
     /// The live session of a full address.
     pub(crate) fn session(&self, jid: &Jid) -> Option<&Session> {
-        self.account(jid)?.sessions.get(jid.resource()?)
+        self.account(jid)?.sessions.get(jid.resource()?).map(Box::as_ref)
     }
 
     /// The live session of a full address, to change.
@@ -118,7 +118,7 @@ impl Accounts {
         if !self.is_here(jid) {
             return None;
         }
-        self.accounts.get_mut(jid.local()?)?.sessions.get_mut(jid.resource()?)
+        self.accounts.get_mut(jid.local()?)?.sessions.get_mut(jid.resource()?).map(Box::as_mut)
     }
 
     /// The bare address of an account.

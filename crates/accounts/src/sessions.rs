@@ -63,7 +63,7 @@ impl Accounts {
             self.session_ended(&jid, out);
         }
         let account = jid.local().and_then(|local| self.accounts.get_mut(local)).ok_or(BindError::NoAccount)?;
-        account.sessions.insert(jid.resource().unwrap_or_default().to_owned(), Session::new(jid.clone()));
+        account.sessions.insert(jid.resource().unwrap_or_default().to_owned(), Box::new(Session::new(jid.clone())));
         Ok(Bound { jid, replaced: taken })
     }
 

@@ -136,7 +136,7 @@ impl Accounts {
     fn deliver(&self, local: &str, kind: Kind, stanza: Shared) -> Vec<Output> {
         let Some(account) = self.accounts.get(local) else { return Vec::new() };
         let wants = |s: &&Session| if kind == Kind::Subscribe { s.presence.is_some() } else { s.interested };
-        let sessions = account.sessions.values().filter(wants);
+        let sessions = account.sessions.values().map(Box::as_ref).filter(wants);
         sessions.map(|s| Output::Send { to: s.jid.clone(), stanza: stanza.clone() }).collect()
     }
 

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 use xmpp::sasl::{Credentials, ITERATIONS, SALT_BYTES};
 use xmpp::stanza::{Condition, StanzaError, answerable};
@@ -68,7 +69,7 @@ pub fn accept(shard: &Rc<Shard>, socket: TcpStream, peer: SocketAddr, direct_tls
     let conn = Rc::new(Conn::new(socket, shard.handshake_end(), shard.second(), edge.clients.clone(), outbound));
     let place = shard.enter(conn.clone());
     edge.counters.client_connections.fetch_add(1, Relaxed);
-    let client = Client {
+    let mut client = Client {
         shard: shard.clone(),
         conn,
         place,
@@ -78,7 +79,8 @@ pub fn accept(shard: &Rc<Shard>, socket: TcpStream, peer: SocketAddr, direct_tls
         messages: Bucket::full(edge.config.limits.messages_burst, edge.throttle.now_ms()),
         joins: Bucket::full(edge.config.limits.joins_per_minute, edge.throttle.now_ms()),
     };
-    tokio::task::spawn_local(client.run(direct_tls));
+    // The task keeps the client in one place; a method that takes it by value would keep it twice.
+    tokio::task::spawn_local(async move { client.run(direct_tls).await });
 }
 
 struct Client {
@@ -107,7 +109,8 @@ enum Next {
 }
 
 impl Client {
-    async fn run(mut self, direct_tls: bool) {
+    /// What is rare and long waits in a box: what is awaited inline is memory of every idle connection.
+    async fn run(&mut self, direct_tls: bool) {
         if direct_tls {
             self.start_tls();
         } else {
@@ -119,7 +122,7 @@ impl Client {
         self.shard.leave(self.place);
         if let Some(jid) = jid {
             let at = self.at();
-            let _ = self.shard.edge.core.send(ToCore::SessionEnded { jid, at }).await;
+            let _ = Box::pin(self.shard.edge.core.send(ToCore::SessionEnded { jid, at })).await;
         }
     }
 
@@ -234,14 +237,14 @@ impl Client {
         match output {
             Output::Write(bytes) => self.conn.write(&bytes),
             Output::StartTls => self.start_tls(),
-            Output::NeedCredentials(user) => self.look_up(user).await,
+            Output::NeedCredentials(user) => Box::pin(self.look_up(user)).await,
             Output::Refused(_) => {
                 self.shard.edge.counters.login_failures.fetch_add(1, Relaxed);
                 self.shard.edge.throttle.failed(self.address);
             }
             Output::Authenticated(_) => _ = self.shard.edge.counters.logins.fetch_add(1, Relaxed),
-            Output::Register { user, password } => self.register(user, password).await,
-            Output::Bind(jid) => self.bind(jid).await,
+            Output::Register { user, password } => Box::pin(self.register(user, password)).await,
+            Output::Bind(jid) => Box::pin(self.bind(jid)).await,
             Output::Stanza(stanza) => return self.stanza(stanza).await,
             Output::Closed(error) => {
                 if let Some(error) = error {
@@ -304,10 +307,11 @@ impl Client {
             }
             return Next::Go;
         }
-        match self.shard.edge.core.send(ToCore::FromClient(stanza)).await {
-            Ok(()) => Next::Go,
-            Err(_) => Next::Stop,
-        }
+        let sent = match self.shard.edge.core.try_send(ToCore::FromClient(stanza)) {
+            Err(TrySendError::Full(told)) => Box::pin(self.shard.edge.core.send(told)).await.is_ok(),
+            sent => sent.is_ok(),
+        };
+        if sent { Next::Go } else { Next::Stop }
     }
 
     fn within_bounds(&mut self, stanza: &Element) -> Result<(), StanzaError> {
