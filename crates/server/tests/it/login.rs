@@ -2,6 +2,8 @@
 
 use crate::site::{Settings, Site};
 use crate::user::{User, with};
+use server::control::{Password, Request};
+use xmpp::Jid;
 use xmpp::sasl::Mechanism;
 use xmpp::stream::client::Failure;
 
@@ -88,4 +90,23 @@ fn the_end_of_the_server_is_told_to_its_clients() {
     let dir = site.stop();
     assert_eq!(romeo.end().map(|error| error.condition), Some("system-shutdown"));
     drop(dir);
+}
+
+#[test]
+fn a_full_disk_turns_health_red_until_there_is_room_again() {
+    let site = Site::start("montague.lit", &["romeo"], &Settings::clear());
+    assert_eq!(site.server.source().faults(), [""; 0]);
+    site.server.store().set_page_limit(Some(1));
+    let refused = |n: usize| {
+        let account = Jid::new(&format!("guest{n}@montague.lit")).unwrap();
+        site.ask(Request::UserAdd { account, password: Password("o".into()) }).is_err()
+    };
+    // Free pages that the file has already may take a few.
+    assert!((0..1_000).any(refused));
+    assert_ne!(site.server.source().faults(), [""; 0]);
+    site.server.store().set_page_limit(None);
+    while !site.server.source().faults().is_empty() {
+        std::thread::yield_now();
+    }
+    User::online(&site, "romeo@montague.lit/orchard");
 }

@@ -153,7 +153,7 @@ fn a_link_cut_by_hand_refuses_both_ways_until_it_is_healed() {
     romeo.send("<message to='juliet@capulet.lit/balcony' type='chat'><body>o</body></message>");
     assert_eq!(condition(&mut romeo), "remote-server-timeout");
     while capulet.link("montague.lit").streams_out > 0 {
-        std::thread::yield_now();
+        std::thread::sleep(std::time::Duration::from_millis(5));
     }
     juliet.send("<message to='romeo@montague.lit/orchard' type='chat'><body>o</body></message>");
     assert_eq!(condition(&mut juliet), "remote-server-timeout");
@@ -170,4 +170,18 @@ fn xep_0368_a_stream_under_direct_tls_is_taken() {
     raw.say("</stream:stream>");
     let seen = raw.rest();
     assert!(seen.contains("<dialback xmlns='urn:xmpp:features:dialback'>") && !seen.contains("<starttls"), "{seen}");
+}
+
+#[test]
+fn a_stream_with_nothing_to_say_is_closed_and_made_again() {
+    let settings = Settings { s2s: "idle_seconds = 10".into(), ..Settings::clear() };
+    let montague = Site::start("montague.lit", &["romeo"], &settings);
+    let capulet = Site::start("capulet.lit", &["juliet"], &Settings::clear());
+    let (mut romeo, mut juliet) = lovers(&montague, &capulet);
+    talk(&mut romeo, &mut juliet);
+    assert_eq!(montague.link("capulet.lit").streams_out, 1);
+    while montague.link("capulet.lit").streams_out + montague.link("capulet.lit").streams_in > 0 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    talk(&mut romeo, &mut juliet);
 }
