@@ -68,3 +68,46 @@ fn a_client_that_vanishes_leaves_its_rooms() {
     let left = benvolio.next_of("presence");
     assert_eq!((left.get("type"), left.get("from")), (Some("unavailable"), Some("coven@rooms.montague.lit/romeo")));
 }
+
+/// XEP-0282: one copy of each message crosses to the site, whatever the number of its users there.
+#[test]
+fn a_room_elsewhere_is_reached_through_the_replica() {
+    let avalon = Settings { rest: "[rooms]\ndomain = \"rooms.montague.lit\"".into(), ..Settings::clear() };
+    let primary = Site::start("montague.lit", &["romeo"], &avalon);
+    let mirror = Settings { rest: "[replica]\njid = \"replica@capulet.lit\"".into(), ..Settings::clear() };
+    let names = ["juliet", "nurse", "tybalt", "paris"];
+    let site = Site::start("capulet.lit", &names, &mirror);
+    primary.meets(&site);
+    primary.routes_to("capulet.lit", site.address("s2s"));
+    site.routes_to("rooms.montague.lit", primary.address("s2s"));
+
+    let mut romeo = User::online(&primary, "romeo@montague.lit/orchard");
+    create(&mut romeo, "romeo");
+    let mut users: Vec<User> = names
+        .iter()
+        .map(|name| {
+            let mut user = User::online(&site, &format!("{name}@capulet.lit/hall"));
+            enter(&mut user, name);
+            user
+        })
+        .collect();
+    let before = primary.link("capulet.lit").stanzas_out;
+    for n in 0..20 {
+        romeo.send(&format!(
+            "<message to='coven@rooms.montague.lit' type='groupchat' id='m{n}'><body>{n}</body></message>"
+        ));
+    }
+    for user in &mut users {
+        for n in 0..20 {
+            let heard = user.next_of("message");
+            assert_eq!(heard.get("from"), Some("coven@rooms.montague.lit/romeo"));
+            assert_eq!(heard.get_child("body", "jabber:client").unwrap().content(), n.to_string());
+            assert!(!heard.children().any(|c| matches!(c.ns(), "urn:xmpp:tmp:dmuc:0" | "urn:netjoin:dmuc:0")));
+        }
+    }
+    let crossed = primary.link("capulet.lit").stanzas_out - before;
+    assert!((20..30).contains(&crossed), "{crossed} stanzas for 20 messages to 4 users");
+
+    users[1].send("<message to='coven@rooms.montague.lit' type='groupchat'><body>anon</body></message>");
+    while romeo.next_of("message").get("from") != Some("coven@rooms.montague.lit/nurse") {}
+}
