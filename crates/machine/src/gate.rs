@@ -75,6 +75,11 @@ impl Gate {
         token
     }
 
+    /// Passes on something that tells of what a `Persist` still under way decides; dropped if that fails.
+    pub fn pass_with(&mut self, token: Token, output: Output) {
+        self.held.push_back(Held::Wait { token, then: vec![output], otherwise: Vec::new() });
+    }
+
     /// The store has committed everything up to `token`.
     pub fn persisted(&mut self, token: Token, out: &mut Vec<Output>) {
         for held in &mut self.held {
@@ -165,5 +170,18 @@ mod tests {
         assert_eq!(seen(&mut out), [""; 0]);
         gate.persisted(first, &mut out);
         assert_eq!(seen(&mut out), ["a", "b", "error c"]);
+    }
+
+    #[test]
+    fn what_tells_of_something_shares_its_fate() {
+        let (mut gate, mut out) = (Gate::new(), Vec::new());
+        let kept = gate.persist_first(vec![], vec![log("a")], vec![], &mut out);
+        gate.pass_with(kept, log("of a"));
+        let lost = gate.persist_first(vec![], vec![log("b")], vec![log("error b")], &mut out);
+        gate.pass_with(lost, log("of b"));
+        gate.pass(log("c"), &mut out);
+        gate.failed(lost, &mut out);
+        gate.persisted(kept, &mut out);
+        assert_eq!(seen(&mut out), ["a", "of a", "error b", "c"]);
     }
 }

@@ -53,12 +53,16 @@ impl Primary {
         }
     }
 
-    /// The stream to this domain has ended: its replicas are doubted, and asked at once.
+    /// The stream to this domain has ended: its replicas are doubted, and asked at once; but not without end where a
+    /// network refuses every stream and so ends one with every question.
     pub(crate) fn link_stream_ended(&mut self, domain: &str, now: Now, out: &mut Vec<Output>) {
         let over: Vec<Jid> = self.standings().into_keys().filter(|replica| replica.domain() == domain).collect();
         for replica in over {
             self.suspect_everywhere(&replica, now, out);
-            self.ping(&replica, now, out);
+            let asked = self.keepalive.peers.get(&replica).is_some_and(|peer| now.mono_ms < peer.sent_ms + TICK_MS_MIN);
+            if !asked {
+                self.ping(&replica, now, out);
+            }
         }
     }
 

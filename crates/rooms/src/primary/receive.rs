@@ -193,9 +193,7 @@ impl Room {
     pub(super) fn sign_of_life(&mut self, replica: &Jid, cx: &mut Cx<'_>) {
         let Some(link) = self.links.links.get_mut(replica) else { return };
         if link.suspect_ms.take().is_some() {
-            let mut outputs = Vec::new();
-            self.links.release(replica, &mut outputs);
-            self.gate.pass_all(outputs, cx.out);
+            self.release(replica, cx);
         }
     }
 

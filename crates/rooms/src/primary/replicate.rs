@@ -188,17 +188,23 @@ impl Room {
         census.iter().any(back)
     }
 
-    /// Grants a pending request: answer, snapshot, and then the removals and entries that the census shows.
+    /// Grants a pending request: who was lost to a split alone enters again, then answer and snapshot, then the removals
+    /// that the census shows.
     pub(super) fn grant(&mut self, replica: &Jid, cx: &mut Cx<'_>) {
         let Some(request) = self.links.pending.remove(replica) else { return };
-        let before = self.links.links.remove(replica);
+        let before = self.links.links.remove(replica).map(|link| link.seats).unwrap_or_default();
         let census = request.asked.census.as_ref().map(|(_, seats)| seats.as_slice()).unwrap_or_default();
-        let seats: Vec<Seat> = census.iter().map(|seat| self.verdict(replica, &request, seat)).collect();
+        let mut seats: Vec<Seat> = census.iter().map(|seat| self.verdict(replica, &request, seat)).collect();
         let missed = self.missed_since(request.asked.resume.as_ref());
+        let epoch = fresh_name(&mut self.rng);
+        let marks = self.granted_marks(replica, &request);
+        self.insert_link(replica, &request, &epoch, &marks, before.clone(), cx);
+        self.hand_over(replica, &seats, cx);
+        self.reenter_all(replica, census, &mut seats, cx);
         let granted = Granted {
             // The lower of the two, and there is none below it.
             version: VERSION,
-            epoch: fresh_name(&mut self.rng),
+            epoch,
             incarnation: self.order.incarnation.clone(),
             term: self.order.term.clone(),
             seq: self.order.seq,
@@ -206,15 +212,29 @@ impl Room {
             maxstanzas: request.asked.maxstanzas.min(PAGE_STANZAS_MAX),
             maxbytes: request.asked.maxbytes.min(PAGE_BYTES_MAX),
             missed: missed != super::snapshot::Missed::Recent,
-            marks: self.granted_marks(replica, &request),
+            marks,
             seats,
         };
-        let before = before.map(|link| link.seats).unwrap_or_default();
-        self.insert_link(replica, &request, &granted, before.clone(), cx);
         self.answer_iq(replica, request.id.as_deref(), Ok(granted.element()), cx);
-        self.hand_over(replica, &granted.seats, cx);
         self.send_snapshot(replica, missed, cx);
         self.follow_census(replica, &request, &granted, &before, cx);
+    }
+
+    /// All others hear of it; to the site itself it is part of the snapshot, as if nothing had been.
+    fn reenter_all(&mut self, replica: &Jid, census: &[wire::CensusSeat], seats: &mut [Seat], cx: &mut Cx<'_>) {
+        for (seat, found) in census.iter().zip(seats) {
+            if found.verdict == Verdict::Reenter && !self.reenter(replica, seat, cx) {
+                // Another of the same census has taken the nick.
+                let removed = wire::Removed { status: Status::FAILURE, actor: None, reason: None };
+                found.verdict = Verdict::Removed(removed);
+            }
+        }
+        let seq = self.order.seq;
+        if let Some(link) = self.links.links.get_mut(replica) {
+            link.held.clear();
+            link.phase = Phase::Syncing { query: 0, upto: seq };
+        }
+        self.note_moderators(replica);
     }
 
     fn granted_marks(&self, replica: &Jid, request: &Request) -> Vec<Mark> {
@@ -226,13 +246,21 @@ impl Room {
         request.asked.outboxes.iter().map(mark).collect()
     }
 
-    fn insert_link(&mut self, replica: &Jid, request: &Request, granted: &Granted, seats: BTreeSet<Jid>, cx: &Cx<'_>) {
-        let acked = granted.marks.iter().map(|mark| (mark.outbox.clone(), mark.n)).collect();
+    fn insert_link(
+        &mut self,
+        replica: &Jid,
+        request: &Request,
+        epoch: &str,
+        marks: &[Mark],
+        seats: BTreeSet<Jid>,
+        cx: &Cx<'_>,
+    ) {
+        let acked = marks.iter().map(|mark| (mark.outbox.clone(), mark.n)).collect();
         let link = Link {
             domains: request.domains.clone(),
-            epoch: granted.epoch.clone(),
+            epoch: epoch.to_owned(),
             d: 0,
-            phase: Phase::Syncing { query: 0, upto: granted.seq },
+            phase: Phase::Syncing { query: 0, upto: self.order.seq },
             suspect_ms: None,
             held: VecDeque::new(),
             outboxes: request.outbox_names(),
@@ -245,8 +273,8 @@ impl Room {
             entitled: false,
             silent: BTreeSet::new(),
             sent_ms: cx.now.mono_ms,
-            page_stanzas: granted.maxstanzas as usize,
-            page_bytes: granted.maxbytes as usize,
+            page_stanzas: request.asked.maxstanzas.min(PAGE_STANZAS_MAX) as usize,
+            page_bytes: request.asked.maxbytes.min(PAGE_BYTES_MAX) as usize,
         };
         self.links.links.insert(replica.clone(), link);
     }
@@ -274,6 +302,10 @@ impl Room {
                 link.begun = true;
             }
         }
+    }
+
+    /// Whether the replica may know real JIDs, before its snapshot is made.
+    fn note_moderators(&mut self, replica: &Jid) {
         let nicks: Vec<Nick> =
             self.occupants.values().filter(|o| o.role == Role::Moderator).map(|o| o.nick.clone()).collect();
         for nick in &nicks {
@@ -286,7 +318,7 @@ impl Room {
         }
     }
 
-    /// Behind the snapshot: who was lost to a split alone enters again; who is not there any more is removed.
+    /// Behind the snapshot: who is not there any more is removed.
     fn follow_census(
         &mut self,
         replica: &Jid,
@@ -297,9 +329,7 @@ impl Room {
     ) {
         let census = request.asked.census.iter().flat_map(|(_, seats)| seats);
         for (seat, found) in census.zip(&granted.seats) {
-            if found.verdict == Verdict::Reenter {
-                self.reenter(replica, seat, cx);
-            } else if matches!(found.verdict, Verdict::Removed(_)) {
+            if matches!(found.verdict, Verdict::Removed(_)) {
                 self.forget_absent(&seat.jid, cx);
             }
         }

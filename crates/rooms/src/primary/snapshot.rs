@@ -41,15 +41,14 @@ impl Room {
 
     /// Sends the snapshot to a replica that has just been granted its registration, as far as it is in memory.
     pub(super) fn send_snapshot(&mut self, replica: &Jid, missed: Missed, cx: &mut Cx<'_>) {
-        let mut outputs = Vec::new();
-        self.send_config(replica, &mut outputs);
-        self.send_roster(replica, &mut outputs);
+        self.send_config(replica, cx);
+        self.send_roster(replica, cx);
         match missed {
-            Missed::Recent => self.finish_snapshot(replica, true, false, &mut outputs),
+            Missed::Recent => self.finish_snapshot(replica, true, false, cx),
             Missed::Remembered(seq) => {
                 let past: Vec<Past> = self.history.iter().filter(|past| past.seq > seq).cloned().collect();
-                self.send_past(replica, Kind::Missed, &past, &mut outputs);
-                self.finish_snapshot(replica, false, false, &mut outputs);
+                self.send_past(replica, Kind::Missed, &past, cx);
+                self.finish_snapshot(replica, false, false, cx);
             }
             Missed::Archived(id, seq) => {
                 let from = id.map_or(From::Seq(seq), From::Id);
@@ -57,7 +56,6 @@ impl Room {
                 self.read_missed(replica, from, upto, cx);
             }
         }
-        self.gate.pass_all(outputs, cx.out);
     }
 
     /// A page of the archive for a link that syncs.
@@ -68,20 +66,18 @@ impl Room {
         };
         let found = self.links.links.iter().find_map(|(replica, link)| Some((replica.clone(), asked(link)?)));
         let Some((replica, (upto, bytes_max))) = found else { return };
-        let mut outputs = Vec::new();
         match page {
             Some(page) if !page.unknown_id => {
                 let (past, last) = whole_rows(&page, upto, bytes_max);
-                self.send_past(&replica, Kind::Missed, &past, &mut outputs);
+                self.send_past(&replica, Kind::Missed, &past, cx);
                 match last {
                     Some(id) => self.read_missed(&replica, From::Id(id), upto, cx),
-                    None => self.finish_snapshot(&replica, false, false, &mut outputs),
+                    None => self.finish_snapshot(&replica, false, false, cx),
                 }
             }
             // The store cannot say what was missed: recent history, and the replica says that there is a gap.
-            _ => self.finish_snapshot(&replica, true, true, &mut outputs),
+            _ => self.finish_snapshot(&replica, true, true, cx),
         }
-        self.gate.pass_all(outputs, cx.out);
     }
 
     fn read_missed(&mut self, replica: &Jid, from: From, upto: u64, cx: &mut Cx<'_>) {
@@ -102,43 +98,47 @@ impl Room {
         cx.out.push(Output::Query { id, query });
     }
 
-    fn send_config(&mut self, replica: &Jid, outputs: &mut Vec<Output>) {
+    fn send_config(&mut self, replica: &Jid, cx: &mut Cx<'_>) {
         let config = self.config_for_replicas();
         let stanza = Element::stanza("message").attr("from", self.jid.as_str());
-        self.send_down(replica, Kind::Config, None, stanza, Down::Config(config).x(), outputs);
+        self.send_down(replica, Kind::Config, None, stanza, Down::Config(config).x(), cx);
     }
 
     /// 4.3: one presence per seat; where the replica may know real JIDs, those of all sessions behind it.
-    fn send_roster(&mut self, replica: &Jid, outputs: &mut Vec<Output>) {
+    fn send_roster(&mut self, replica: &Jid, cx: &mut Cx<'_>) {
         let entitled = self.links.links.get(replica).is_some_and(|link| link.entitled);
         let class = if entitled { Class::Jids } else { Class::Plain };
         let roster: Vec<Element> =
-            self.occupants.values().map(|o| self.roster_presence(o, class).element().clone()).collect();
+            self.in_order_of_entry().map(|o| self.roster_presence(o, class).element().clone()).collect();
         for presence in roster {
-            self.send_down(replica, Kind::Roster, None, presence, Down::Roster.x(), outputs);
+            self.send_down(replica, Kind::Roster, None, presence, Down::Roster.x(), cx);
         }
         if entitled {
             let seats = self.seat_jids();
             for seats in seats.chunks(JIDS_MAX) {
                 let stanza = Element::stanza("message").attr("from", self.jid.as_str());
-                self.send_down(replica, Kind::Jids, None, stanza, Down::Jids(seats.to_vec()).x(), outputs);
+                self.send_down(replica, Kind::Jids, None, stanza, Down::Jids(seats.to_vec()).x(), cx);
             }
         }
     }
 
-    fn send_past(&mut self, replica: &Jid, kind: Kind, past: &[Past], outputs: &mut Vec<Output>) {
+    /// One that cannot be made durable is not sent: the replica sees the gap in `d` and registers anew.
+    fn send_past(&mut self, replica: &Jid, kind: Kind, past: &[Past], cx: &mut Cx<'_>) {
         for past in past {
             let stanza = past.stanza.element().clone();
-            self.send_down(replica, kind, Some(past.seq), stanza.clone(), said(&stanza, past.stamp_ms), outputs);
+            let output = self.down(replica, kind, Some(past.seq), stanza.clone(), said(&stanza, past.stamp_ms));
+            if let Some(output) = output {
+                self.pass_past(Some(past.seq), output, cx);
+            }
         }
     }
 
     /// What ends every snapshot: history where nothing else was sent, subject, `synced`; and then what was held.
-    fn finish_snapshot(&mut self, replica: &Jid, history: bool, gap: bool, outputs: &mut Vec<Output>) {
+    fn finish_snapshot(&mut self, replica: &Jid, history: bool, gap: bool, cx: &mut Cx<'_>) {
         if history {
             let recent: Vec<Past> = self.history.iter().cloned().collect();
             let most = recent.len().saturating_sub(self.config.history_stanzas);
-            self.send_past(replica, Kind::History, &recent[most..], outputs);
+            self.send_past(replica, Kind::History, &recent[most..], cx);
         }
         let (subject, x) = match &self.subject {
             Some(past) => {
@@ -148,43 +148,52 @@ impl Room {
             }
             None => (self.subject_stanza().element().clone(), Element::new("x", ns::DMUC)),
         };
-        self.send_down(replica, Kind::Subject, None, subject, x, outputs);
+        let said = self.subject.as_ref().map(|past| past.seq);
+        if let Some(output) = self.down(replica, Kind::Subject, None, subject, x) {
+            self.pass_past(said, output, cx);
+        }
         let stanza = Element::stanza("message").attr("from", self.jid.as_str());
         let seq = match self.links.links.get(replica).map(|link| &link.phase) {
             Some(Phase::Syncing { upto, .. }) => *upto,
             _ => self.order.seq,
         };
-        self.send_down(replica, Kind::Synced, Some(seq), stanza, Down::Synced { gap }.x(), outputs);
+        self.send_down(replica, Kind::Synced, Some(seq), stanza, Down::Synced { gap }.x(), cx);
         if let Some(link) = self.links.links.get_mut(replica) {
             link.phase = Phase::Live;
         }
-        self.links.release(replica, outputs);
+        self.release(replica, cx);
     }
 
-    fn send_down(
-        &mut self,
-        replica: &Jid,
-        kind: Kind,
-        seq: Option<u64>,
-        stanza: Element,
-        x: Element,
-        outputs: &mut Vec<Output>,
-    ) {
-        let Some(link) = self.links.links.get_mut(replica) else { return };
+    /// Sends what was held, where nothing is in the way any more; a message not before it is durable.
+    pub(super) fn release(&mut self, replica: &Jid, cx: &mut Cx<'_>) {
+        let Some(link) = self.links.links.get_mut(replica).filter(|link| !link.holds()) else { return };
+        let held = std::mem::take(&mut link.held).into_iter();
+        let held: Vec<_> = held.map(|(stanza, at)| (at.seq, link.stamp(replica, stanza, at))).collect();
+        for (seq, output) in held {
+            self.pass_past(seq, output, cx);
+        }
+        self.links.end_if_empty(replica);
+    }
+
+    fn send_down(&mut self, replica: &Jid, kind: Kind, seq: Option<u64>, stanza: Element, x: Element, cx: &mut Cx<'_>) {
+        if let Some(output) = self.down(replica, kind, seq, stanza, x) {
+            self.gate.pass(output, cx.out);
+        }
+    }
+
+    /// A stanza for a replica with its marks, past what is held.
+    fn down(&mut self, replica: &Jid, kind: Kind, seq: Option<u64>, stanza: Element, x: Element) -> Option<Output> {
+        let link = self.links.links.get_mut(replica)?;
         let at = At { seq, ..link.next(kind) };
-        outputs.push(link.stamp(replica, Shared::new(stanza.child(x)), at));
+        Some(link.stamp(replica, Shared::new(stanza.child(x)), at))
     }
 }
 
 impl super::Links {
-    /// Sends what was held, where nothing is in the way any more.
-    pub(super) fn release(&mut self, replica: &Jid, outputs: &mut Vec<Output>) {
-        if let Some(link) = self.links.get_mut(replica).filter(|link| !link.holds()) {
-            while let Some((stanza, at)) = link.held.pop_front() {
-                let output = link.stamp(replica, stanza, at);
-                outputs.push(output);
-            }
-            self.end_if_empty(replica);
+    /// An event that could not be made durable never was: nobody for whom it is held hears of it.
+    pub fn take_back(&mut self, seq: u64) {
+        for link in self.links.values_mut() {
+            link.held.retain(|(_, at)| at.seq != Some(seq));
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::link::Links;
 use super::removals::Why;
 use crate::names::Status;
-use crate::room::{Cx, JoinError, Room, Via, outsider};
+use crate::room::{Cx, JoinError, Room, Via};
 use crate::wire::{CensusSeat, Removed, Verdict};
 use machine::Output;
 use xmpp::{Element, Jid};
@@ -42,7 +42,8 @@ impl Room {
     }
 
     /// Enters a session again whose seat a split alone has cost; its replica and user carry on as if nothing had been.
-    pub(super) fn reenter(&mut self, replica: &Jid, seat: &CensusSeat, cx: &mut Cx<'_>) {
+    /// `false` when it may not.
+    pub(super) fn reenter(&mut self, replica: &Jid, seat: &CensusSeat, cx: &mut Cx<'_>) -> bool {
         let payload = match self.links.removals.get(&seat.jid).map(|removal| &removal.why) {
             _ if !seat.payload.is_empty() => crate::room::payload_of(&presence_of(seat)),
             Some(Why::Split(payload)) => payload.clone(),
@@ -56,10 +57,7 @@ impl Room {
         if let Some(link) = self.links.links.get_mut(replica) {
             link.silent.remove(&seat.jid);
         }
-        if entered.is_err() {
-            // Another of the same census has taken the nick: he is told, and may join by another.
-            self.answer(&seat.jid, outsider(&self.jid, &seat.nick), cx);
-        }
+        entered.is_ok()
     }
 
     /// Of those who were in the room before a restart, the census has said who still is.

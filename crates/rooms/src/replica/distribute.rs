@@ -63,7 +63,11 @@ impl Mirror {
             }
         } else {
             if let Some(seat) = Seat::of(&stanza) {
-                self.seats.insert(nick.clone(), seat);
+                let place = match self.seats.get(&nick) {
+                    Some(known) => known.place,
+                    None => self.next_place(),
+                };
+                self.seats.insert(nick.clone(), Seat { place, ..seat });
             }
             (nick, false)
         };

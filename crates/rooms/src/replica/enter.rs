@@ -6,7 +6,7 @@ use super::site::Cx;
 use crate::names::Nick;
 use crate::room::HistoryWanted;
 use crate::wire::{Refused, Wanted};
-use machine::{AudienceChange, Output};
+use machine::{AudienceChange, Class, Output};
 use xmpp::stanza::{Condition, StanzaError};
 use xmpp::{Element, Jid};
 
@@ -24,16 +24,29 @@ impl Mirror {
         let payload = seat.map(|seat| seat.payload).unwrap_or_default();
         self.gone.remove(jid);
         self.sessions.insert(jid.clone(), Session { nick: nick.clone(), class, entry, payload });
+        self.show_again(&nick, cx);
         let change = AudienceChange::In(class);
         cx.out.push(Output::Audience { audience: self.audience, member: jid.clone(), change });
         self.welcome(jid, &nick, own, &history_wanted(wanted), cx);
         self.forget_join(jid, cx);
     }
 
+    /// Those here who were told that an occupant had left while the primary was not reached learn that a session of his
+    /// is in again.
+    fn show_again(&mut self, nick: &Nick, cx: &mut Cx<'_>) {
+        if !self.hidden.remove(nick) {
+            return;
+        }
+        if let Some(seat) = self.seats.get(nick).filter(|seat| self.shows(seat)) {
+            self.broadcast(&seat.presence(&nick.in_room(&self.room), Class::Jids), self.sessions_of(nick), cx);
+        }
+    }
+
     fn welcome(&mut self, to: &Jid, me: &Nick, own: Element, wanted: &HistoryWanted, cx: &mut Cx<'_>) {
         let class = self.class_of(self.seats.get(me));
-        let others =
-            self.seats.iter().filter(|(nick, seat)| *nick != me && self.shows(seat) && !self.hidden.contains(*nick));
+        let seen = |nick: &Nick, seat: &Seat| nick != me && self.shows(seat) && !self.hidden.contains(nick);
+        let mut others: Vec<_> = self.seats.iter().filter(|(nick, seat)| seen(nick, seat)).collect();
+        others.sort_by_key(|(_, seat)| seat.place);
         for (nick, seat) in others {
             cx.pass(to, seat.presence(&nick.in_room(&self.room), class));
         }

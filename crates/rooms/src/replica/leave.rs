@@ -29,7 +29,10 @@ impl Parting {
 impl Mirror {
     /// LEAVE for a session: it is taken out, and sent what the stanza says.
     pub(super) fn leave(&mut self, jid: &Jid, own: Element, cx: &mut Cx<'_>) {
-        self.joins.remove(jid).into_iter().flat_map(|join| join.behind).for_each(|stanza| cx.pass(jid, stanza));
+        // A session that is known here may have asked anew behind its leave; that join has its ENTER still to come.
+        if !self.sessions.contains_key(jid) && !self.gone.contains_key(jid) {
+            self.joins.remove(jid).into_iter().flat_map(|join| join.behind).for_each(|stanza| cx.pass(jid, stanza));
+        }
         if self.put_out(jid, cx).is_some() {
             cx.pass(jid, own);
         }

@@ -42,6 +42,8 @@ pub(super) struct Mirror {
     pub refusals: u64,
     /// Sessions entered so far; gives the order of the census.
     pub entries: u64,
+    /// How many seats have been learned of.
+    pub places: u64,
 }
 
 /// The registration with the primary.
@@ -127,6 +129,7 @@ impl Mirror {
             resumes: 0,
             refusals: 0,
             entries: 0,
+            places: 0,
         }
     }
 

@@ -8,7 +8,7 @@ use machine::{AudienceChange, Class, Output};
 use std::collections::BTreeMap;
 use xmpp::{Element, Jid, ns};
 
-/// Everybody in the room, in the order a roster is sent: by nick, as at the primary.
+/// Everybody in the room.
 pub(super) type Seats = BTreeMap<Nick, Seat>;
 
 /// One occupant as mirrored.
@@ -21,6 +21,8 @@ pub(super) struct Seat {
     /// Only while somebody here may see it.
     pub jid: Option<String>,
     pub occupant_id: Option<String>,
+    /// Its place among all that were learned of: a roster is sent in the order of entry, as at the primary.
+    pub place: u64,
 }
 
 impl Seat {
@@ -37,6 +39,7 @@ impl Seat {
                 .get_child("occupant-id", ns::OCCUPANT_ID)
                 .and_then(|o| o.get("id"))
                 .map(str::to_owned),
+            place: 0,
         })
     }
 

@@ -44,10 +44,17 @@ impl Mirror {
         }
     }
 
+    /// The place of a seat that is new.
+    pub(super) fn next_place(&mut self) -> u64 {
+        self.places += 1;
+        self.places
+    }
+
     pub(super) fn stage_seat(&mut self, presence: &Element, cx: &mut Cx<'_>) {
         let nick = presence.get("from").and_then(|from| Jid::new(from).ok()).as_ref().and_then(Nick::of);
         if let (Some(nick), Some(seat)) = (nick, Seat::of(presence)) {
-            self.stage(|staging| drop(staging.seats.insert(nick, seat)), cx);
+            let place = self.next_place();
+            self.stage(|staging| drop(staging.seats.insert(nick, Seat { place, ..seat })), cx);
         }
     }
 

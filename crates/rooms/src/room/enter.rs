@@ -99,6 +99,7 @@ impl Room {
             role: self.role_on_entering(affiliation),
             affiliation,
             occupant_id: self.order.occupant_id(&bare),
+            entered: self.order.seq,
             bare,
             sessions: vec![session],
             roster: super::presence::RosterCache::default(),

@@ -119,6 +119,8 @@ impl Room {
     /// A row of the archive, oldest first, for the history.
     pub fn recall(&mut self, row: &Row) {
         self.order.stamp_ms = self.order.stamp_ms.max(row.stamp_ms);
+        // Where numbers could not be reserved for a while, the archive knows better which were given.
+        self.order.seq = self.order.seq.max(row.seq);
         let Some(past) = Past::read(row.seq, row.id.clone(), row.stamp_ms, &row.stanza) else { return };
         if !super::subject::is_subject(past.stanza.element()) {
             self.remember(past);

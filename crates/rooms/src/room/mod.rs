@@ -169,6 +169,8 @@ pub(crate) struct Occupant {
     pub affiliation: Affiliation,
     /// XEP-0421.
     pub occupant_id: String,
+    /// When it entered, as a number of the room's order.
+    pub entered: u64,
     /// The last is the one whose presence others see; never empty while the occupant is in the room.
     pub sessions: Vec<Session>,
     pub roster: presence::RosterCache,

@@ -99,6 +99,7 @@ impl Room {
     /// A message that could not be kept was never said.
     fn undo(&mut self, unsure: Unsure) {
         self.history.retain(|past| past.seq != unsure.seq);
+        self.links.take_back(unsure.seq);
         let Some(before) = unsure.subject_before else { return };
         let is_it = |subject: &Option<Past>| subject.as_ref().is_some_and(|past| past.seq == unsure.seq);
         if is_it(&self.subject) {

@@ -79,17 +79,17 @@ impl Room {
     /// What a session that has just been put in gets: everything of XEP-0045 7.2.2 to 7.2.16 that follows the
     /// event of its entry, or ENTER. `own` is its own presence with all status codes.
     pub fn welcome(&mut self, session: &Session, own: Element, history: HistoryWanted, cx: &mut Cx<'_>) {
-        let mut outputs = Vec::new();
         match &session.via {
-            Via::Direct => self.welcome_directly(&session.jid, own, history, cx, &mut outputs),
+            Via::Direct => self.welcome_directly(&session.jid, own, history, cx),
             Via::Replica(replica) => {
+                let mut outputs = Vec::new();
                 if let Some(nick) = self.sessions.get(&session.jid).cloned() {
                     self.entitle_session(&nick, &mut outputs);
                 }
                 self.links.enter(replica, &self.jid, session, own, history, &mut outputs);
+                self.gate.pass_all(outputs, cx.out);
             }
         }
-        self.gate.pass_all(outputs, cx.out);
     }
 
     /// What a session that has just been taken out gets, before the event tells the others: its own unavailable
@@ -169,18 +169,37 @@ impl Room {
         }
     }
 
-    fn welcome_directly(&self, to: &Jid, own: Element, history: HistoryWanted, cx: &Cx<'_>, outputs: &mut Vec<Output>) {
+    fn welcome_directly(&mut self, to: &Jid, own: Element, history: HistoryWanted, cx: &mut Cx<'_>) {
         let Some(me) = self.sessions.get(to).and_then(|nick| self.occupants.get(nick)) else { return };
         let class = self.class_of(me);
-        outputs.push(self.audience_change(to, AudienceChange::In(class)));
-        for occupant in self.occupants.values().filter(|o| o.nick != me.nick && self.shows(o)) {
+        let mut outputs = vec![self.audience_change(to, AudienceChange::In(class))];
+        for occupant in self.in_order_of_entry().filter(|o| o.nick != me.nick && self.shows(o)) {
             outputs.push(Output::Send { to: to.clone(), stanza: self.roster_presence(occupant, class) });
         }
         outputs.push(Output::Send { to: to.clone(), stanza: Shared::new(own) });
-        for past in self.history_for(history, cx.now.unix_ms) {
-            outputs.push(Output::Send { to: to.clone(), stanza: past.delayed(&self.jid) });
+        self.gate.pass_all(outputs, cx.out);
+        let past = self.history_for(history, cx.now.unix_ms).into_iter();
+        let past: Vec<(u64, Shared)> = past.map(|past| (past.seq, past.delayed(&self.jid))).collect();
+        for (seq, stanza) in past {
+            self.pass_past(Some(seq), Output::Send { to: to.clone(), stanza }, cx);
         }
-        outputs.push(Output::Send { to: to.clone(), stanza: self.subject_stanza() });
+        let (subject, stanza) = (self.subject.as_ref().map(|past| past.seq), self.subject_stanza());
+        self.pass_past(subject, Output::Send { to: to.clone(), stanza }, cx);
+    }
+
+    /// Passes on a message that was said before: not before it is durable, and never if it cannot be.
+    pub fn pass_past(&mut self, seq: Option<u64>, output: Output, cx: &mut Cx<'_>) {
+        match self.unsure.iter().find(|unsure| Some(unsure.seq) == seq) {
+            Some(unsure) => self.gate.pass_with(unsure.token, output),
+            None => self.gate.pass(output, cx.out),
+        }
+    }
+
+    /// All occupants in the order in which they entered, as a roster is sent.
+    pub fn in_order_of_entry(&self) -> impl Iterator<Item = &Occupant> {
+        let mut occupants: Vec<&Occupant> = self.occupants.values().collect();
+        occupants.sort_by_key(|occupant| occupant.entered);
+        occupants.into_iter()
     }
 
     /// A change of the room's audience as an output.

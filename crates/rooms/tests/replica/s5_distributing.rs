@@ -70,7 +70,7 @@ fn listings_14_to_16_the_entrant_gets_roster_own_presence_history_subject() {
     site.snapshot(&others, &[(798, "Trillian", "Honest! He did!!"), (799, "Cerebus", "He did.")], 800);
     site.event(&presence("BigCheese", "none", "participant"), 801);
     let got = site.enter(&own_presence("BigCheese", "none", "participant"), BIGCHEESE);
-    let mut expected: Vec<String> = ["Efchen", "Phaedrus", "Troy", "Valdis", "WiZ", "Wumpus"]
+    let mut expected: Vec<String> = ["Wumpus", "Valdis", "Phaedrus", "WiZ", "Troy", "Efchen"]
         .into_iter()
         .map(|nick| {
             let (_, affiliation, role) = CAST.into_iter().find(|(n, ..)| *n == nick).unwrap();

@@ -25,11 +25,11 @@ fn s4_3_listing_1_a_new_replica_gets_the_roster() {
     assert_eq!(
         roster,
         [
-            seat("Phaedrus", "none", "participant"),
-            seat("Troy", "admin", "moderator"),
-            seat("Valdis", "none", "participant"),
-            seat("WiZ", "admin", "moderator"),
             seat("Wumpus", "owner", "moderator"),
+            seat("Valdis", "none", "participant"),
+            seat("Phaedrus", "none", "participant"),
+            seat("WiZ", "admin", "moderator"),
+            seat("Troy", "admin", "moderator"),
         ]
     );
     assert_eq!(
