@@ -1,10 +1,18 @@
 //! Deterministic simulation: the real engines in a world where everything may go wrong, and one seed decides what.
 //!
 //! - [`world`]: servers, links, disks, clients, the clock
+//! - [`users`]: scripted users, as clients behave
+//! - [`scenario`]: a run, from opening the room to looking at what must hold
+//! - [`checks`]: what must hold, one property a file
 //! - [`compare`]: whether two stanzas are the same, up to names that nobody chose
+//! - [`listings`]: stanzas beside the listings of XEP-0282
 //! - [`transcript`]: what users send and receive, as files that are played in several ways
 
+pub mod checks;
 pub mod compare;
+pub mod listings;
 pub mod rng;
+pub mod scenario;
 pub mod transcript;
+pub mod users;
 pub mod world;

@@ -1,2 +1,106 @@
-//! Scripted users.
+//! Scripted users: clients of one room that do as they are told, and what any client does by itself.
+//!
+//! - [`view`][]: what a client makes of what it receives
+//! - [`stays`][]: from entering to leaving, and what was said meanwhile
+//! - [`archive`][]: reading the room's archive as a client does
+//! - [`act`][]: the stanzas
 
+pub mod act;
+pub mod archive;
+pub mod stays;
+pub mod view;
+
+use crate::world::{Scene, World};
+use view::{News, View};
+use xmpp::{Element, Jid};
+
+/// One client.
+#[derive(Debug)]
+pub struct User {
+    /// Its full address.
+    pub jid: Jid,
+    /// The room.
+    pub room: Jid,
+    /// The nickname it enters with.
+    pub nick: String,
+    /// What it believes.
+    pub view: View,
+    /// Whether its user means to be in the room.
+    pub wants_in: bool,
+    /// When it asked to enter and has not been answered.
+    pub asked_ms: Option<u64>,
+    /// How often it has asked.
+    joins: u64,
+    /// How much of the tape it has heard.
+    heard: usize,
+}
+
+impl User {
+    /// A client that is not in the room.
+    pub fn new(jid: &str, room: &Jid, nick: &str) -> User {
+        let jid = Jid::new(jid).expect("the scenario's addresses are valid");
+        let (room, nick) = (room.clone(), nick.to_owned());
+        let view = View::of(&room);
+        User { jid, room, nick, view, wants_in: false, asked_ms: None, joins: 0, heard: 0 }
+    }
+
+    /// Hears what has happened since; what of it is news.
+    pub fn hear(&mut self, world: &World) -> Vec<News> {
+        let mut news = Vec::new();
+        let tellings = &world.tape.tellings;
+        for telling in tellings.iter().skip(self.heard).filter(|telling| telling.who == self.jid.as_str()) {
+            match &telling.what {
+                Scene::Received(stanza) => news.extend(self.view.hear(stanza)),
+                Scene::Ended => {
+                    self.view = View::of(&self.room);
+                    self.asked_ms = None;
+                }
+                Scene::Connected | Scene::Sent(_) => {}
+            }
+        }
+        self.heard = tellings.len();
+        if news.iter().any(|news| matches!(news, News::Entered | News::Refused(_) | News::Left(_))) {
+            self.asked_ms = None;
+        }
+        news
+    }
+
+    /// Whether it is in the room, as far as it knows.
+    pub fn is_in(&self) -> bool {
+        self.view.me.is_some()
+    }
+
+    /// Sends something.
+    pub fn send(&self, world: &mut World, stanza: Element) {
+        world.send(&self.jid, stanza);
+    }
+
+    /// Enters the room, after logging in where that is needed.
+    pub fn enter(&mut self, world: &mut World) {
+        self.wants_in = true;
+        if !world.is_online(self.jid.as_str()) && !world.connect(&self.jid) {
+            return;
+        }
+        self.joins += 1;
+        self.asked_ms = Some(world.now().mono_ms);
+        self.view.seats.clear();
+        let join = act::join(&self.room, &self.nick).attr("id", format!("{JOIN}{}", self.joins));
+        self.send(world, join);
+    }
+
+    /// Means to be in, and takes nothing that it knew for granted.
+    pub fn start_anew(&mut self) {
+        (self.view, self.asked_ms, self.wants_in) = (View::of(&self.room), None, true);
+    }
+
+    /// Leaves the room.
+    pub fn leave(&mut self, world: &mut World) {
+        self.wants_in = false;
+        if let Some(me) = self.view.me.clone() {
+            self.send(world, act::leave(&self.room, &me));
+        }
+    }
+}
+
+/// How the ids of joins begin; a room reflects them in the entrant's own presence.
+pub(crate) const JOIN: &str = "join-";

@@ -1,7 +1,5 @@
 //! What happens when. Two things at one moment happen in the order in which they were put down.
 
-use super::Which;
-use machine::{ArchivePage, QueryId};
 use std::collections::BTreeMap;
 use xmpp::Element;
 
@@ -22,8 +20,6 @@ pub(super) enum Happening {
     Bounce { server: usize, life: u64, stanza: Element },
     /// The disk has done what it was doing.
     Synced { server: usize, life: u64 },
-    /// The disk has read what was asked for.
-    Rows { server: usize, life: u64, which: Which, id: QueryId, page: Option<ArchivePage> },
     /// A server notices that a stream to or from the domain has ended.
     StreamEnded { server: usize, domain: String },
     /// A server that was down starts.

@@ -2,6 +2,7 @@
 
 use super::agenda::Happening;
 use super::route::{Destination, Origin, bounces};
+use super::server::DiskWork;
 use super::{Scene, Which, World};
 use machine::{AudienceChange, Change, Class, Input, Output, Token};
 use xmpp::stanza::{Condition, StanzaError};
@@ -76,9 +77,8 @@ impl World {
             Output::Persist { token, changes } => self.persist(server, which, token, changes),
             Output::Query { id, query } => {
                 let page = Some(self.servers[server].disk.query(&query));
-                let at = self.now.mono_ms + self.disk_delay();
-                let life = self.servers[server].life;
-                self.agenda.put(at, Happening::Rows { server, life, which, id, page });
+                self.servers[server].disk_work.push_back((which, DiskWork::Read(id, page)));
+                self.sync(server);
             }
             Output::Log(text) => self.tape.log(self.now.mono_ms, server, text),
         }
@@ -150,16 +150,16 @@ impl World {
             }
             taken.is_ok()
         };
-        self.servers[server].writes.push_back((which, token, taken));
+        self.servers[server].disk_work.push_back((which, DiskWork::Write(token, taken)));
         self.sync(server);
     }
 
-    /// Starts to sync what is queued, when the disk is free.
+    /// Starts to work on what is queued, when the disk is free. What is read is answered behind what was written before.
     fn sync(&mut self, server: usize) {
         let at = self.now.mono_ms + self.disk_delay();
         let s = &mut self.servers[server];
-        if s.syncing == 0 && !s.writes.is_empty() {
-            s.syncing = s.writes.len();
+        if s.syncing == 0 && !s.disk_work.is_empty() {
+            s.syncing = s.disk_work.len();
             let life = s.life;
             self.agenda.put(at, Happening::Synced { server, life });
         }
@@ -171,12 +171,16 @@ impl World {
         if s.life != life {
             return;
         }
-        let done: Vec<(Which, Token, bool)> = s.writes.drain(..s.syncing).collect();
-        s.disk.sync_first(done.iter().filter(|(_, _, taken)| *taken).count());
+        let done: Vec<(Which, DiskWork)> = s.disk_work.drain(..s.syncing).collect();
+        s.disk.sync_first(done.iter().filter(|(_, work)| matches!(work, DiskWork::Write(_, true))).count());
         s.syncing = 0;
         self.sync(server);
-        for (which, token, taken) in done {
-            let input = if taken { Input::Persisted(token) } else { Input::PersistFailed(token) };
+        for (which, work) in done {
+            let input = match work {
+                DiskWork::Write(token, true) => Input::Persisted(token),
+                DiskWork::Write(token, false) => Input::PersistFailed(token),
+                DiskWork::Read(id, page) => Input::Rows(id, page),
+            };
             self.feed(server, which, input);
         }
     }

@@ -196,11 +196,6 @@ impl World {
             Happening::Arrive { from, to, number } => self.arrive(&from, &to, number),
             Happening::Bounce { server, life, stanza } => self.bounced(server, life, stanza),
             Happening::Synced { server, life } => self.synced(server, life),
-            Happening::Rows { server, life, which, id, page } => {
-                if self.servers[server].life == life {
-                    self.feed(server, which, Input::Rows(id, page));
-                }
-            }
             Happening::StreamEnded { server, domain } => self.stream_ended(server, &domain),
             Happening::Restart { server } => self.restart(server),
             Happening::Clear { from, to } => self.clear(&from, &to),

@@ -1,7 +1,7 @@
 //! A process: its machines, its disk, and the clients connected to it.
 
 use accounts::{Accounts, AccountsConfig};
-use machine::{AudienceId, Class, Input, Machine, Record, Token};
+use machine::{ArchivePage, AudienceId, Class, Input, Machine, QueryId, Record, Token};
 use rooms::{Create, Primary, PrimaryConfig, Replica, ReplicaConfig};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use store::disk::SimDisk;
@@ -94,6 +94,15 @@ impl Which {
     pub const ALL: [Which; 3] = [Which::Accounts, Which::Primary, Which::Replica];
 }
 
+/// Something a disk is given to do.
+#[derive(Debug)]
+pub(super) enum DiskWork {
+    /// To be made durable; `false` when it could not be taken.
+    Write(Token, bool),
+    /// To be read: here is what was found.
+    Read(QueryId, Option<ArchivePage>),
+}
+
 /// One process.
 pub(super) struct Server {
     pub config: ServerConfig,
@@ -108,8 +117,8 @@ pub(super) struct Server {
     pub disk: SimDisk,
     /// Whether nothing more fits on the disk.
     pub disk_full: bool,
-    /// What the disk has been given and has not answered, in order; `false` for what it could not take.
-    pub writes: VecDeque<(Which, Token, bool)>,
+    /// What the disk has been given and has not answered, in order.
+    pub disk_work: VecDeque<(Which, DiskWork)>,
     /// How many of them are being synced.
     pub syncing: usize,
     pub sessions: BTreeSet<Jid>,
@@ -141,7 +150,7 @@ impl Server {
             replica: None,
             disk,
             disk_full: false,
-            writes: VecDeque::new(),
+            disk_work: VecDeque::new(),
             syncing: 0,
             sessions: BTreeSet::new(),
             audiences: BTreeMap::new(),
@@ -198,7 +207,7 @@ impl Server {
         (self.accounts, self.primary, self.replica) = (None, None, None);
         self.disk.crash(kept);
         self.disk_full = false;
-        self.writes.clear();
+        self.disk_work.clear();
         self.syncing = 0;
         self.sessions.clear();
         self.audiences.clear();

@@ -55,6 +55,27 @@ pub struct Crossing {
 }
 
 impl Tape {
+    /// A line for each thing that was seen, by time.
+    pub fn lines(&self) -> Vec<(u64, String)> {
+        let tellings = self.tellings.iter().map(|telling| {
+            let what = match &telling.what {
+                Scene::Connected => "connected".to_owned(),
+                Scene::Ended => "ended".to_owned(),
+                Scene::Sent(stanza) => format!("sends {stanza}"),
+                Scene::Received(stanza) => format!("receives {stanza}"),
+            };
+            (telling.at_ms, format!("{} {what}", telling.who))
+        });
+        let crossings = self.crossings.iter().map(|crossing| {
+            let lost = if crossing.lost { " LOST" } else { "" };
+            (crossing.at_ms, format!("{} > {}{lost} {}", crossing.from, crossing.to, crossing.stanza))
+        });
+        let logs = self.logs.iter().map(|(at_ms, server, text)| (*at_ms, format!("server {server} logs {text}")));
+        let mut lines: Vec<(u64, String)> = tellings.chain(crossings).chain(logs).collect();
+        lines.sort_by_key(|(at_ms, _)| *at_ms);
+        lines
+    }
+
     pub(super) fn tell(&mut self, at_ms: u64, who: &str, what: Scene) {
         self.tellings.push(Telling { at_ms, who: who.to_owned(), what });
     }

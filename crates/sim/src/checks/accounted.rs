@@ -1,0 +1,32 @@
+//! What somebody said who stayed to the end has come back or was refused, never both and never more than once. An error
+//! may be lost with a stream: nobody keeps it.
+
+use super::Evidence;
+
+pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
+    for stay in evidence.stays {
+        for (id, body) in &stay.said {
+            let reflected = stay.reflected.iter().filter(|other| *other == id).count();
+            let refused = stay.refused.iter().filter(|(other, _)| other == id).count();
+            if reflected > 1 {
+                return Err(format!("{body:?} came back to {} {reflected} times", stay.who));
+            }
+            if reflected + refused > 1 {
+                return Err(format!("{body:?} of {} came back and was refused: {:?}", stay.who, stay.refused));
+            }
+            let answered = reflected + refused > 0 || was_refused(evidence, &stay.who, id);
+            if stay.to_ms.is_none() && !answered && !evidence.is_excused(stay) {
+                return Err(format!("{body:?} of {} was never answered for", stay.who));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the room has refused it, whatever became of the answer.
+fn was_refused(evidence: &Evidence<'_>, who: &str, id: &str) -> bool {
+    let from_room = evidence.tape.crossings.iter().filter(|crossing| crossing.from == evidence.room.domain());
+    from_room.map(|crossing| &crossing.stanza).any(|stanza| {
+        stanza.get("type") == Some("error") && stanza.get("to") == Some(who) && stanza.get("id") == Some(id)
+    })
+}

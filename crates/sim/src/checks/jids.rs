@@ -1,0 +1,47 @@
+//! XEP-0045 4.2: in a semi-anonymous room nobody but moderators is sent the real address of another.
+
+use super::Evidence;
+use crate::users::view::View;
+use crate::world::Scene;
+use std::collections::{BTreeMap, BTreeSet};
+use xmpp::Element;
+
+pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
+    if !evidence.semi_anonymous {
+        return Ok(());
+    }
+    let bare = |full: &str| full.split('/').next().unwrap_or_default().to_owned();
+    let all: BTreeSet<String> = evidence.tape.tellings.iter().map(|telling| bare(&telling.who)).collect();
+    let mut clients: BTreeMap<&str, (View, Vec<&Element>)> = BTreeMap::new();
+    for telling in &evidence.tape.tellings {
+        let (view, entering) = clients.entry(&telling.who).or_insert_with(|| (View::of(evidence.room), Vec::new()));
+        let Scene::Received(stanza) = &telling.what else {
+            if !matches!(telling.what, Scene::Sent(_)) {
+                (*view, *entering) = (View::of(evidence.room), Vec::new());
+            }
+            continue;
+        };
+        let was_moderator = view.role() == Some(MODERATOR);
+        view.hear(stanza);
+        if !stanza.get("from").is_some_and(|from| from.starts_with(evidence.room.as_str())) {
+            continue;
+        }
+        match view.role() {
+            // Its role comes last of what an entrant is sent of others.
+            None => entering.push(stanza),
+            Some(MODERATOR) => entering.clear(),
+            Some(_) if was_moderator => {}
+            Some(_) => {
+                for stanza in entering.drain(..).chain([stanza]) {
+                    let (own, xml) = (bare(&telling.who), stanza.to_xml());
+                    if let Some(seen) = all.iter().find(|other| **other != own && xml.contains(other.as_str())) {
+                        return Err(format!("{} was sent the address of {seen}: {xml}", telling.who));
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+const MODERATOR: &str = "moderator";

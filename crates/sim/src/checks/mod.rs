@@ -1,0 +1,86 @@
+//! What must hold, one property a file. A check sees what users and archive queries see, and what crossed the links.
+
+mod accounted;
+mod acknowledged;
+mod banned;
+mod copies;
+mod delivered;
+mod jids;
+mod rosters;
+mod sealed;
+#[cfg(test)]
+mod tests;
+
+use crate::users::archive::Archived;
+use crate::users::stays::Stay;
+use crate::users::view::View;
+use crate::world::Tape;
+use std::collections::BTreeMap;
+use xmpp::Jid;
+
+/// A run that is over: all links whole, all servers up, time passed.
+pub struct Evidence<'a> {
+    /// The room.
+    pub room: &'a Jid,
+    /// All that was seen.
+    pub tape: &'a Tape,
+    /// The primary's archive, as a client was given it.
+    pub archive: &'a [Archived],
+    /// Who was in when, and what they heard.
+    pub stays: &'a [Stay],
+    /// What the clients that are connected believe in the end, by full address.
+    pub views: &'a BTreeMap<String, View>,
+    /// Whether real addresses are for moderators alone.
+    pub semi_anonymous: bool,
+    /// Bare addresses that are banned in the end.
+    pub banned: &'a [String],
+    /// When a stream that serves a client directly, past any replica, was disturbed: (domain, from, to).
+    pub disturbed: &'a [(String, u64, u64)],
+}
+
+/// A property, by name.
+type Check = (&'static str, fn(&Evidence<'_>) -> Result<(), String>);
+
+/// All properties.
+pub const CHECKS: [Check; 8] = [
+    ("what was acknowledged is in the archive once", acknowledged::check),
+    ("what was said is answered for", accounted::check),
+    ("who stayed was sent everything once, in one order", delivered::check),
+    ("everybody sees the same people", rosters::check),
+    ("real addresses are seen by those who may", jids::check),
+    ("what stays between servers stays there", sealed::check),
+    ("one copy of an event for each replica", copies::check),
+    ("who is banned is gone", banned::check),
+];
+
+impl Evidence<'_> {
+    /// Everything that does not hold.
+    pub fn violations(&self) -> Vec<String> {
+        let complaints = self.tape.complaints.iter().map(|complaint| format!("the world: {complaint}"));
+        let failed = CHECKS.iter().filter_map(|(name, check)| Some(format!("{name}: {}", check(self).err()?)));
+        complaints.chain(failed).collect()
+    }
+
+    /// Whether a stay was served past the replica over a stream that was disturbed: there plain XEP-0045 promises nothing.
+    fn is_excused(&self, stay: &Stay) -> bool {
+        let domain = stay.who.split('/').next().and_then(|bare| bare.split('@').nth(1)).unwrap_or_default();
+        let lasted_to = stay.to_ms.unwrap_or(u64::MAX);
+        let disturbed =
+            self.disturbed.iter().any(|(d, from, to)| d == domain && *from <= lasted_to && *to >= stay.from_ms);
+        disturbed && self.was_direct(stay)
+    }
+
+    /// Whether the room spoke to the client itself when it came in.
+    fn was_direct(&self, stay: &Stay) -> bool {
+        let near = |at_ms: u64| at_ms <= stay.from_ms && at_ms + ENTERING_MS >= stay.from_ms;
+        self.tape.crossings.iter().any(|crossing| {
+            near(crossing.at_ms)
+                && crossing.stanza.name() == "presence"
+                && crossing.stanza.get("type").is_none()
+                && crossing.stanza.get("to") == Some(&stay.who)
+        })
+    }
+}
+
+/// How long a stanza is under way at the most.
+const ENTERING_MS: u64 = 2_000;

@@ -1,0 +1,131 @@
+//! What befalls servers and links.
+
+use super::{ROOMS, Scene};
+use crate::world::Weather;
+
+/// A kind of fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// A stream breaks: what is in flight is lost, both servers notice.
+    StreamBreaks,
+    /// Only the sender's server notices.
+    StreamBreaksUnseen,
+    /// The last stanzas on a stream are lost, and nobody notices.
+    TailLost,
+    /// For a while no stream can be made.
+    Refused,
+    /// For a while all is lost without a word.
+    Silent,
+    /// Either, for longer than a link is waited for.
+    Split,
+    /// A site loses its power.
+    SiteCrashes,
+    /// The rooms' server loses its power.
+    PrimaryCrashes,
+    /// The disk of a site is full.
+    SiteDiskFull,
+    /// The disk of the rooms' server is full.
+    PrimaryDiskFull,
+}
+
+impl Fault {
+    /// All kinds.
+    pub const ALL: [Fault; 10] = [
+        Fault::StreamBreaks,
+        Fault::StreamBreaksUnseen,
+        Fault::TailLost,
+        Fault::Refused,
+        Fault::Silent,
+        Fault::Split,
+        Fault::SiteCrashes,
+        Fault::PrimaryCrashes,
+        Fault::SiteDiskFull,
+        Fault::PrimaryDiskFull,
+    ];
+}
+
+impl Scene {
+    /// Something goes wrong.
+    pub(super) fn fault(&mut self) {
+        let Some(&fault) = self.rng.pick(&self.plan.faults) else { return };
+        // Plain XEP-0045 promises nothing over bad streams, so sites that have nothing else are spared those.
+        let sites: Vec<String> = self.plan.sites.iter().filter(|s| s.replica).map(|s| s.domain.clone()).collect();
+        let Some(site) = self.rng.pick(&sites).cloned() else { return };
+        self.faults += 1;
+        match fault {
+            Fault::StreamBreaks | Fault::StreamBreaksUnseen => self.break_stream(&site, fault == Fault::StreamBreaks),
+            Fault::TailLost => self.lose_tail(&site),
+            Fault::Refused => self.storm(&site, Weather::Refused, 20_000),
+            Fault::Silent => self.storm(&site, Weather::Silent, 20_000),
+            Fault::Split => {
+                let weather = if self.rng.percent(50) { Weather::Refused } else { Weather::Silent };
+                self.storm(&site, weather, 400_000);
+            }
+            Fault::SiteCrashes => {
+                let any = self.rng.below(self.plan.sites.len() as u64) as usize;
+                let domain = self.plan.sites[any].domain.clone();
+                self.crash(&domain);
+            }
+            Fault::PrimaryCrashes => self.crash(ROOMS),
+            Fault::SiteDiskFull => self.fill_disk(&site),
+            Fault::PrimaryDiskFull => self.fill_disk(ROOMS),
+        }
+    }
+
+    fn pair(&mut self, site: &str) -> (String, String) {
+        let pair = (site.to_owned(), ROOMS.to_owned());
+        if self.rng.percent(50) { pair } else { (pair.1, pair.0) }
+    }
+
+    fn break_stream(&mut self, site: &str, both: bool) {
+        let (from, to) = self.pair(site);
+        let kept = self.rng.below(4) as usize;
+        let lost = self.world.break_stream(&from, &to, kept, both);
+        self.tell(format!("FAULT the stream {from} > {to} breaks, {lost} lost, seen by both: {both}"));
+        self.disturb(site, 0);
+    }
+
+    fn lose_tail(&mut self, site: &str) {
+        let (from, to) = self.pair(site);
+        let kept = self.rng.below(4) as usize;
+        let lost = self.world.lose_tail(&from, &to, kept);
+        self.tell(format!("FAULT {lost} at the end of {from} > {to} are lost"));
+        self.disturb(site, 0);
+    }
+
+    fn storm(&mut self, site: &str, weather: Weather, at_most_ms: u64) {
+        let ms = self.rng.between(10, at_most_ms);
+        self.world.storm(site, ROOMS, weather, ms);
+        self.tell(format!("FAULT between {site} and {ROOMS}: {weather:?} for {ms}"));
+        self.disturb(site, ms);
+    }
+
+    fn crash(&mut self, domain: &str) {
+        let Some(server) = self.world.server_of(domain).filter(|&s| self.world.is_up(s)) else { return };
+        let unsynced = self.world.unsynced(server) as u64;
+        let (kept, down_ms) = (self.rng.below(unsynced + 1) as usize, self.rng.between(10, 60_000));
+        self.world.crash(server, kept, down_ms);
+        self.tell(format!("FAULT {domain} loses its power for {down_ms}, {kept} of {unsynced} writes kept by luck"));
+        // What the room had sent directly to users of other sites may be lost with it.
+        let all: Vec<String> = self.plan.sites.iter().map(|site| site.domain.clone()).collect();
+        for site in all.iter().filter(|site| domain == ROOMS || *site == domain) {
+            self.disturb(site, down_ms);
+        }
+    }
+
+    fn fill_disk(&mut self, domain: &str) {
+        let Some(server) = self.world.server_of(domain).filter(|&s| self.world.is_up(s)) else { return };
+        let ms = self.rng.between(10, 20_000);
+        self.world.fill_disk(server, ms);
+        self.tell(format!("FAULT the disk of {domain} is full for {ms}"));
+    }
+
+    /// A stream of the site was disturbed, until now and so many milliseconds more.
+    fn disturb(&mut self, site: &str, for_ms: u64) {
+        let now = self.world.now().mono_ms;
+        self.disturbed.push((site.to_owned(), now, now + for_ms + NOTICED_MS));
+    }
+}
+
+/// A little more than it takes a server to see that a stream has ended.
+const NOTICED_MS: u64 = 1_000;

@@ -1,0 +1,142 @@
+//! The end of a run: all faults are lifted, time passes, everybody who means to be in is, each says a last word. Then what
+//! must hold is looked at.
+
+use super::{Counts, Outcome, Scene};
+use crate::checks::Evidence;
+use crate::users::stays::stays;
+use crate::users::{act, archive};
+use crate::world::Tape;
+use std::collections::BTreeMap;
+
+impl Scene {
+    pub(super) fn heal(mut self) -> Outcome {
+        self.tell("HEAL all faults are lifted".to_owned());
+        self.world.calm();
+        self.world.pass_ms(HEALING_MS);
+        self.hear();
+        self.come_back();
+        self.settle_bans();
+        self.last_words();
+        let archive = archive::read(&self.users[0], &mut self.world);
+        self.hear();
+        self.look(archive)
+    }
+
+    /// Everybody who means to be in comes back; who was served directly over streams that were disturbed starts anew.
+    fn come_back(&mut self) {
+        self.users[0].wants_in = true;
+        for index in 0..self.users.len() {
+            let user = &self.users[index];
+            let disturbed = self.disturbed.iter().any(|(site, ..)| site == user.jid.domain());
+            if user.is_in() && disturbed && self.is_direct(index) {
+                // Who has been taken out in the meantime is not answered.
+                self.users[index].leave(&mut self.world);
+                self.world.quiet();
+                self.hear();
+                self.users[index].start_anew();
+            }
+        }
+        for _ in 0..ROUNDS {
+            for index in 0..self.users.len() {
+                let user = &self.users[index];
+                if user.wants_in
+                    && !user.is_in()
+                    && (user.asked_ms.is_none() || self.world.is_online(user.jid.as_str()) && self.is_late(index))
+                {
+                    self.enter(index);
+                }
+            }
+            self.world.pass_ms(ROUND_MS);
+            self.hear();
+        }
+    }
+
+    fn is_late(&self, index: usize) -> bool {
+        self.users[index].asked_ms.is_some_and(|asked| asked + super::ASK_AGAIN_MS <= self.world.now().mono_ms)
+    }
+
+    /// Whether the client was last let in by the room itself.
+    fn is_direct(&self, index: usize) -> bool {
+        let full = self.users[index].jid.as_str();
+        let own = |stanza: &xmpp::Element| {
+            stanza.name() == "presence"
+                && stanza.get("type").is_none()
+                && crate::users::view::statuses(stanza).iter().any(|code| code == "110")
+        };
+        let entries = self.world.tape.crossings.iter().rev().filter(|c| c.from == super::ROOMS);
+        let mut last = entries.filter(|c| {
+            let enter = c.stanza.get_child("x", xmpp::ns::DMUC).and_then(|x| x.get_child("enter", xmpp::ns::DMUC));
+            enter.is_some_and(|e| e.get("jid") == Some(full)) || (c.stanza.get("to") == Some(full) && own(&c.stanza))
+        });
+        last.next().is_some_and(|c| c.stanza.get("to") == Some(full))
+    }
+
+    /// The owner says once more who is banned and who is not: earlier words may have been lost.
+    fn settle_bans(&mut self) {
+        let owner = self.users[0].jid.bare();
+        let all: Vec<String> = self.users.iter().map(|user| user.jid.bare().to_string()).collect();
+        for bare in all.into_iter().filter(|bare| bare != owner.as_str()) {
+            if self.banned.contains(&bare) {
+                let id = self.next_id();
+                let stanza = act::affiliation(&self.room, &id, &bare, "outcast");
+                self.does(0, &format!("makes {bare} outcast ({id})"), stanza);
+            }
+        }
+        self.world.pass_ms(ROUND_MS);
+        self.hear();
+    }
+
+    fn last_words(&mut self) {
+        for index in 0..self.users.len() {
+            if self.users[index].is_in() {
+                self.say(index);
+            }
+        }
+        self.world.pass_ms(ROUND_MS);
+        self.hear();
+    }
+
+    fn look(self, archive: Result<Vec<archive::Archived>, String>) -> Outcome {
+        let mut outcome = Outcome {
+            seed: self.seed,
+            story: self.story,
+            violations: Vec::new(),
+            counts: Counts { crossings: self.world.tape.crossings.len(), faults: self.faults, ..Counts::default() },
+            tape: Tape::default(),
+        };
+        let archive = match archive {
+            Ok(archive) => archive,
+            Err(error) => {
+                outcome.violations.push(format!("the archive cannot be read by {}: {error}", self.users[0].jid));
+                Vec::new()
+            }
+        };
+        let stays = stays(&self.world.tape, &self.room);
+        let views: BTreeMap<_, _> = self.users.iter().map(|u| (u.jid.to_string(), u.view.clone())).collect();
+        let banned: Vec<String> = self.banned.into_iter().collect();
+        let evidence = Evidence {
+            room: &self.room,
+            tape: &self.world.tape,
+            archive: &archive,
+            stays: &stays,
+            views: &views,
+            semi_anonymous: self.plan.semi_anonymous,
+            banned: &banned,
+            disturbed: &self.disturbed,
+        };
+        if outcome.violations.is_empty() {
+            outcome.violations = evidence.violations();
+        }
+        outcome.counts.messages = archive.len();
+        outcome.counts.stays = stays.len();
+        outcome.tape = self.world.tape;
+        outcome
+    }
+}
+
+/// How long everything has to heal: longer than any pause between retries, any retention of a suspect link, any restart.
+const HEALING_MS: u64 = 600_000;
+/// How often those who are out try to come back.
+const ROUNDS: usize = 8;
+/// How long each time.
+const ROUND_MS: u64 = 60_000;

@@ -1,0 +1,181 @@
+//! A run: a room on several sites, users who live in it, everything going wrong; then all faults are lifted, and what must
+//! hold is looked at.
+//!
+//! - [`plan`][]: what chance decides beforehand, so that seeds differ in kind and not in detail alone
+//! - `acts`: what users do
+//! - `faults`: what befalls servers and links
+//! - `heal`: the end
+
+mod acts;
+mod faults;
+mod heal;
+pub mod plan;
+
+use crate::rng::Rng;
+use crate::users::{User, act};
+use crate::world::{ServerConfig, Tape, World};
+use plan::Plan;
+use std::collections::BTreeSet;
+use xmpp::Jid;
+
+/// A run that is over.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What it was made of.
+    pub seed: u64,
+    /// What happened, and when.
+    pub story: Vec<(u64, String)>,
+    /// What should not have been.
+    pub violations: Vec<String>,
+    /// How much there was to look at.
+    pub counts: Counts,
+    /// All that was seen.
+    pub tape: Tape,
+}
+
+/// How much a run had to look at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Messages in the archive.
+    pub messages: usize,
+    /// Stanzas put on links.
+    pub crossings: usize,
+    /// Entries by users.
+    pub stays: usize,
+    /// Faults.
+    pub faults: usize,
+}
+
+/// Runs a seed.
+pub fn run(seed: u64) -> Outcome {
+    let mut rng = Rng::new(seed);
+    let plan = Plan::new(&mut rng);
+    let mut scene = Scene::new(seed, rng, plan);
+    scene.open();
+    for _ in 0..scene.plan.steps {
+        scene.step();
+    }
+    scene.heal()
+}
+
+/// A run under way.
+struct Scene {
+    seed: u64,
+    rng: Rng,
+    plan: Plan,
+    world: World,
+    room: Jid,
+    users: Vec<User>,
+    story: Vec<(u64, String)>,
+    faults: usize,
+    /// How many things have been said and asked.
+    said: u64,
+    banned: BTreeSet<String>,
+    /// When streams that may serve clients directly were disturbed.
+    disturbed: Vec<(String, u64, u64)>,
+}
+
+impl Scene {
+    fn new(seed: u64, rng: Rng, plan: Plan) -> Scene {
+        let mut world = World::new(seed, THEN_MS);
+        world.link_ms = plan.link_ms;
+        world.disk_ms = plan.disk_ms;
+        let patience = |config: ServerConfig| ServerConfig {
+            keepalive_seconds: plan.keepalive_seconds,
+            suspect_seconds: plan.suspect_seconds,
+            ..config
+        };
+        world.add(patience(ServerConfig::rooms(ROOMS)));
+        let room = Jid::new(&format!("wallops@{ROOMS}")).expect("the scenario's addresses are valid");
+        let mut users = Vec::new();
+        for site in &plan.sites {
+            let names: Vec<String> = (0..site.users).map(|n| format!("user{n}")).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            world.add(patience(match site.replica {
+                true => ServerConfig::site(&site.domain, &names),
+                false => ServerConfig::plain_site(&site.domain, &names),
+            }));
+            for (n, name) in names.iter().enumerate() {
+                let nick = format!("{}{n}", site.domain.split('.').next().unwrap_or_default());
+                users.push(User::new(&format!("{name}@{}/one", site.domain), &room, &nick));
+                if n < site.doubles {
+                    users.push(User::new(&format!("{name}@{}/two", site.domain), &room, &nick));
+                }
+            }
+        }
+        let (said, faults) = (0, 0);
+        let (story, banned, disturbed) = (Vec::new(), BTreeSet::new(), Vec::new());
+        Scene { seed, rng, plan, world, room, users, story, faults, said, banned, disturbed }
+    }
+
+    /// The first user creates the room; the others want to be in.
+    fn open(&mut self) {
+        self.users[0].enter(&mut self.world);
+        self.world.quiet();
+        let whois = if self.plan.semi_anonymous { "moderators" } else { "anyone" };
+        let fields = [("muc#roomconfig_persistentroom", "1"), ("muc#roomconfig_whois", whois)];
+        let stanza = act::configure(&self.room, "open", &fields);
+        self.users[0].send(&mut self.world, stanza);
+        self.world.quiet();
+        self.users.iter_mut().for_each(|user| user.wants_in = true);
+        self.hear();
+        self.tell(format!("{:?}", self.plan));
+    }
+
+    fn step(&mut self) {
+        if self.rng.percent(self.plan.fault_percent) {
+            self.fault();
+        } else {
+            self.act();
+        }
+        let pause = match self.rng.below(100) {
+            0..70 => self.rng.below(30),
+            70..97 => self.rng.between(100, 3_000),
+            _ => self.rng.between(10_000, 90_000),
+        };
+        self.world.pass_ms(pause);
+        self.hear();
+        self.react();
+    }
+
+    /// All users take in what has come.
+    fn hear(&mut self) {
+        for index in 0..self.users.len() {
+            for news in self.users[index].hear(&self.world) {
+                let who = self.users[index].jid.clone();
+                self.tell(format!("{who}: {news:?}"));
+                if let Some(me) = self.users[index].view.me.clone() {
+                    self.users[index].nick = me;
+                }
+            }
+        }
+    }
+
+    /// What any client does by itself: who means to be in and is not comes back.
+    fn react(&mut self) {
+        for index in 0..self.users.len() {
+            let user = &self.users[index];
+            let late = user.asked_ms.is_some_and(|asked| asked + ASK_AGAIN_MS <= self.world.now().mono_ms);
+            if user.wants_in && !user.is_in() && (user.asked_ms.is_none() || late) && self.rng.percent(30) {
+                self.enter(index);
+            }
+        }
+    }
+
+    fn enter(&mut self, index: usize) {
+        self.users[index].enter(&mut self.world);
+        let (who, nick) = (self.users[index].jid.clone(), self.users[index].nick.clone());
+        self.tell(format!("{who} enters as {nick}"));
+    }
+
+    fn tell(&mut self, line: String) {
+        self.story.push((self.world.now().mono_ms, line));
+    }
+}
+
+/// The service of all scenarios.
+const ROOMS: &str = "channel.avalon.irc";
+/// 1990-10-13T23:58:37Z
+const THEN_MS: i64 = 655_862_317_000;
+/// How long a client waits for the answer to a join before it asks again.
+const ASK_AGAIN_MS: u64 = 90_000;

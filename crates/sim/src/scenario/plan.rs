@@ -1,0 +1,73 @@
+//! What chance decides beforehand. Not every seed has every fault: some show only where others are absent.
+
+use super::faults::Fault;
+use crate::rng::Rng;
+
+/// The kind of a run.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The sites besides the rooms' server.
+    pub sites: Vec<Site>,
+    /// How many things happen before all is healed.
+    pub steps: u64,
+    /// How many of a hundred of them are faults.
+    pub fault_percent: u64,
+    /// Which faults there are.
+    pub faults: Vec<Fault>,
+    /// Whether real addresses are for moderators alone.
+    pub semi_anonymous: bool,
+    /// How long stanzas take between servers.
+    pub link_ms: (u64, u64),
+    /// How long disks take.
+    pub disk_ms: (u64, u64),
+    /// Silence after which a link is pinged.
+    pub keepalive_seconds: u64,
+    /// How long a suspect link is waited for.
+    pub suspect_seconds: u64,
+}
+
+/// A site of a run.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// Its domain.
+    pub domain: String,
+    /// Whether it has a replica; else its users are served by the room itself.
+    pub replica: bool,
+    /// How many users it has.
+    pub users: usize,
+    /// How many of them have two clients.
+    pub doubles: usize,
+}
+
+impl Plan {
+    /// What these chances bring.
+    pub fn new(rng: &mut Rng) -> Plan {
+        let mut sites: Vec<Site> = SITES.iter().take(rng.between(2, 3) as usize).map(|d| site(d, true, rng)).collect();
+        if rng.percent(40) {
+            sites.push(site(PLAIN_SITE, false, rng));
+        }
+        let faults: Vec<Fault> = Fault::ALL.into_iter().filter(|_| rng.percent(50)).collect();
+        Plan {
+            sites,
+            steps: rng.between(30, 150),
+            fault_percent: if faults.is_empty() { 0 } else { rng.between(2, 12) },
+            faults,
+            semi_anonymous: rng.percent(75),
+            link_ms: (1, rng.between(1, 200)),
+            disk_ms: (1, rng.between(1, 60)),
+            keepalive_seconds: rng.between(5, 60),
+            suspect_seconds: rng.between(2, 30),
+        }
+    }
+}
+
+fn site(domain: &str, replica: bool, rng: &mut Rng) -> Site {
+    let users = rng.between(1, 3) as usize;
+    let doubles = if rng.percent(30) { 1 } else { 0 };
+    Site { domain: domain.to_owned(), replica, users, doubles }
+}
+
+/// The sites of XEP-0282.
+const SITES: [&str; 3] = ["killrc.oulubox.irc", "eris.dclxvii.irc", "vesa.yeggmaex.irc"];
+/// An XMPP server like any other.
+const PLAIN_SITE: &str = "undernet.example";

@@ -1,0 +1,114 @@
+//! What a client makes of what it receives from one room.
+
+use std::collections::BTreeMap;
+use xmpp::{Element, Jid, ns};
+
+/// A room as a client sees it.
+#[derive(Debug, Clone)]
+pub struct View {
+    room: Jid,
+    /// Its own nickname while it is in.
+    pub me: Option<String>,
+    /// Who is there, by nickname.
+    pub seats: BTreeMap<String, Seat>,
+}
+
+/// An occupant as a client sees one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seat {
+    /// XEP-0045 5.2.
+    pub affiliation: String,
+    /// XEP-0045 5.1.
+    pub role: String,
+    /// The rest of the presence: show, status …
+    pub payload: String,
+}
+
+/// What a client notices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// It is in (again).
+    Entered,
+    /// It is out, for these reasons.
+    Left(Vec<String>),
+    /// It may not enter: the condition.
+    Refused(String),
+    /// A request was answered: its id, and whether it was granted.
+    Answered(String, bool),
+}
+
+impl View {
+    /// Of a room that is not known yet.
+    pub fn of(room: &Jid) -> View {
+        View { room: room.clone(), me: None, seats: BTreeMap::new() }
+    }
+
+    /// Its own role.
+    pub fn role(&self) -> Option<&str> {
+        let seat = self.seats.get(self.me.as_ref()?)?;
+        Some(&seat.role)
+    }
+
+    /// Takes in a stanza.
+    pub fn hear(&mut self, stanza: &Element) -> Option<News> {
+        let from = Jid::new(stanza.get("from")?).ok()?;
+        if from.bare_str() != self.room.as_str() {
+            return None;
+        }
+        match (stanza.name(), stanza.get("type")) {
+            ("iq", Some(kind @ ("result" | "error"))) => {
+                Some(News::Answered(stanza.get("id")?.to_owned(), kind == "result"))
+            }
+            ("presence", Some("error")) if self.me.is_none() => Some(News::Refused(condition(stanza))),
+            ("presence", None) => self.is_there(from.resource()?, stanza),
+            ("presence", Some("unavailable")) => self.is_gone(from.resource(), stanza),
+            _ => None,
+        }
+    }
+
+    fn is_there(&mut self, nick: &str, stanza: &Element) -> Option<News> {
+        let item = stanza.get_child("x", ns::MUC_USER)?.get_child("item", ns::MUC_USER)?;
+        let told = |name| item.get(name).unwrap_or_default().to_owned();
+        let said = stanza.children().filter(|c| !matches!(c.ns(), ns::MUC_USER | ns::OCCUPANT_ID));
+        let payload = said.map(Element::to_xml).collect();
+        let seat = Seat { affiliation: told("affiliation"), role: told("role"), payload };
+        self.seats.insert(nick.to_owned(), seat);
+        if !statuses(stanza).iter().any(|code| code == SELF) {
+            return None;
+        }
+        self.me = Some(nick.to_owned());
+        Some(News::Entered)
+    }
+
+    fn is_gone(&mut self, nick: Option<&str>, stanza: &Element) -> Option<News> {
+        let codes = statuses(stanza);
+        let own = codes.iter().any(|code| code == SELF) || (nick.is_some() && self.me.as_deref() == nick);
+        let renamed = codes.iter().any(|code| code == RENAMED);
+        if let Some(nick) = nick {
+            self.seats.remove(nick);
+        }
+        if renamed || !own {
+            return None;
+        }
+        self.me = None;
+        self.seats.clear();
+        Some(News::Left(codes))
+    }
+}
+
+/// The status codes of a presence.
+pub fn statuses(stanza: &Element) -> Vec<String> {
+    let x = stanza.get_child("x", ns::MUC_USER).into_iter().flat_map(Element::children);
+    x.filter(|c| c.name() == "status").filter_map(|c| c.get("code")).map(str::to_owned).collect()
+}
+
+/// The condition of an error.
+pub fn condition(stanza: &Element) -> String {
+    let error = stanza.get_child("error", ns::CLIENT).and_then(|error| error.children().next());
+    error.map(|condition| condition.name().to_owned()).unwrap_or_default()
+}
+
+/// This is about the receiver.
+const SELF: &str = "110";
+/// The nickname changes.
+const RENAMED: &str = "303";
