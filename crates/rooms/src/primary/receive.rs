@@ -143,8 +143,7 @@ impl Room {
                 let stanza = std::mem::replace(&mut held.stanza, Element::stanza("message"));
                 taken.push((stanza, held.user.clone(), held.mark.clone()));
             }
-            // What waits from another outbox of that site is of a request that this one has replaced.
-            !is_its && held.user.domain() != replica.domain()
+            !is_its
         });
         self.links.early = rest;
         for (stanza, user, mark) in taken {

@@ -130,7 +130,8 @@ impl Mirror {
         if unreachable && ours && !waits && (self.sessions.contains_key(to) || self.joins.contains_key(to)) {
             return self.lost(cx);
         }
-        if let Some(mark) = mark.filter(|_| !unreachable) {
+        // Whoever is told that it failed must not hear it said later.
+        if let Some(mark) = mark {
             self.acknowledged(&mark.outbox, mark.n, cx);
         }
         let join_refused = stanza.name() == "presence";

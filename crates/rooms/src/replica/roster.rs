@@ -98,6 +98,21 @@ impl Mirror {
         }
     }
 
+    /// Whoever may not see real JIDs any more sees none from now on; whoever may now, only once he has been told why.
+    pub(super) fn lower_classes(&mut self, cx: &mut Cx<'_>) {
+        let may_not = |(_, s): &(&Jid, &Session)| {
+            s.class == Class::Jids && self.class_of(self.seats.get(&s.nick)) == Class::Plain
+        };
+        let lowered: Vec<Jid> = self.sessions.iter().filter(may_not).map(|(jid, _)| jid.clone()).collect();
+        for member in lowered {
+            if let Some(session) = self.sessions.get_mut(&member) {
+                session.class = Class::Plain;
+                let change = AudienceChange::In(Class::Plain);
+                cx.out.push(Output::Audience { audience: self.audience, member, change });
+            }
+        }
+    }
+
     /// Brings what each session may see in line with roles and configuration, and forgets real JIDs once nobody here
     /// may see them. Somebody whose ENTER is still to come may be the one they were sent for: the primary sends them
     /// before the entry's event, and that before the ENTER.

@@ -78,6 +78,7 @@ impl Mirror {
         self.judged(&staging.granted, cx);
         let before = std::mem::replace(&mut self.seats, staging.seats);
         let after = self.seats.clone();
+        self.lower_classes(cx);
         self.show_difference(&before, &after, cx);
         let gone: Vec<&Nick> = self.gone.values().map(|session| &session.nick).collect();
         self.hidden.retain(|nick| after.contains_key(nick) && gone.contains(&nick));
