@@ -143,7 +143,8 @@ impl Room {
                 let stanza = std::mem::replace(&mut held.stanza, Element::stanza("message"));
                 taken.push((stanza, held.user.clone(), held.mark.clone()));
             }
-            !is_its
+            // What waits from another outbox of that site is of a request that this one has replaced.
+            !is_its && held.user.domain() != replica.domain()
         });
         self.links.early = rest;
         for (stanza, user, mark) in taken {

@@ -23,6 +23,7 @@ impl Mirror {
         self.entries += 1;
         let payload = seat.map(|seat| seat.payload).unwrap_or_default();
         self.gone.remove(jid);
+        self.link.kept.remove(jid);
         self.sessions.insert(jid.clone(), Session { nick: nick.clone(), class, entry, payload });
         self.show_again(&nick, cx);
         let change = AudienceChange::In(class);

@@ -29,15 +29,15 @@ impl Parting {
 impl Mirror {
     /// LEAVE for a session: it is taken out, and sent what the stanza says.
     pub(super) fn leave(&mut self, jid: &Jid, own: Element, cx: &mut Cx<'_>) {
-        // A session that is known here may have asked anew behind its leave; that join has its ENTER still to come.
-        if !self.sessions.contains_key(jid) && !self.gone.contains_key(jid) {
-            self.joins.remove(jid).into_iter().flat_map(|join| join.behind).for_each(|stanza| cx.pass(jid, stanza));
-        }
+        // A join on its way has an outcome of its own: it was sent behind this leave, or this is about a session of before a
+        // restart.
+        self.link.kept.remove(jid);
         if self.put_out(jid, cx).is_some() {
             cx.pass(jid, own);
         }
-        // The link has ended with its last session at the primary too; who is about to enter needs another.
-        if self.sessions.is_empty() && self.gone.is_empty() && !self.joins.is_empty() {
+        // The link has ended with its last seat at the primary too; who is about to enter needs another.
+        let last = self.sessions.is_empty() && self.gone.is_empty() && self.link.kept.is_empty();
+        if last && !self.joins.is_empty() {
             self.register_anew(cx);
         }
     }

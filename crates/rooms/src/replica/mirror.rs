@@ -61,6 +61,8 @@ pub(super) struct Link {
     pub attempt: u32,
     /// Whether nothing of before is to be sorted out first, so that users' stanzas follow the request at once.
     pub fresh: bool,
+    /// Seats of before a restart that the primary has kept; their sessions are not here.
+    pub kept: BTreeSet<Jid>,
     /// Attempts that failed in a row.
     pub failures: u32,
     pub retry_at: Option<u64>,

@@ -262,6 +262,26 @@ impl Mirror {
         }
     }
 
+    /// Before a registration that follows upon nothing: what was sent in one that is over may have had an outcome that
+    /// was lost with it, so joins and leaves go out under a new name, where none counts as had. Whoever said anything
+    /// else is not here any more.
+    pub(super) fn renew_outbox(&mut self, cx: &mut Cx<'_>) {
+        let lost = self.joins.iter().filter(|(user, _)| !self.outbox.holds_join_of(user));
+        let lost: Vec<Element> = lost.map(|(_, join)| join.stanza.clone()).collect();
+        if lost.is_empty() && self.outbox.entries.iter().all(|entry| entry.attempt == 0) {
+            return;
+        }
+        let (entries, changes) = self.outbox.drain(&self.room);
+        self.outbox = Outbox::new(cx.site.name());
+        let (presence, rest): (Vec<Entry>, Vec<Entry>) =
+            entries.into_iter().partition(|entry| entry.stanza.name() == "presence");
+        let again = lost.into_iter().map(|join| (join, None));
+        for (stanza, nick) in again.chain(presence.into_iter().map(|entry| (entry.stanza, entry.nick))) {
+            self.outbox.push(stanza, nick);
+        }
+        self.give_back((rest, changes), cx);
+    }
+
     /// The marks of a registration: what the primary has had.
     pub(super) fn reconcile(&mut self, name: &str, n: u64, cx: &mut Cx<'_>) {
         if self.outbox.name == name {

@@ -12,7 +12,7 @@ use super::site::{Asked, Cx};
 use super::snapshot::Staging;
 use super::{intent, keepalive};
 use crate::names::Status;
-use crate::wire::{self, CensusSeat, Granted, Replicate, Resume, Retry, Withdraw};
+use crate::wire::{self, CensusSeat, Granted, Replicate, Resume, Retry, Verdict, Withdraw};
 use machine::{AudienceChange, Change, Now, Output};
 use xmpp::{Element, Jid, ns};
 
@@ -46,8 +46,12 @@ impl Mirror {
         let link = &mut self.link;
         (link.epoch, link.d, link.staging, link.retry_at) = (None, 0, None, None);
         link.parts.clear();
+        link.kept.clear();
         link.attempt += 1;
         link.fresh = self.sessions.is_empty() && self.gone.is_empty() && self.older.is_empty();
+        if link.fresh {
+            self.renew_outbox(cx);
+        }
         let request = self.request(cx);
         let id = cx.ask(&self.room, "set", request.element(), Asked::Registration(self.room.clone()));
         self.link.asked = Some(id);
@@ -136,6 +140,9 @@ impl Mirror {
         for mark in &granted.marks {
             self.reconcile(&mark.outbox, mark.n, cx);
         }
+        let kept = granted.seats.iter().filter(|seat| seat.verdict == Verdict::Kept).map(|seat| &seat.jid);
+        let absent = kept.filter(|jid| !self.sessions.contains_key(*jid) && !self.gone.contains_key(*jid));
+        self.link.kept = absent.cloned().collect();
         self.link.staging = Some(Staging::new(granted));
         self.drain_older(cx);
         self.join_again(cx);
