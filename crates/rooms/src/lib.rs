@@ -16,5 +16,6 @@ mod service_disco;
 pub mod wire;
 
 pub use names::{Affiliation, Nick, Role, Status};
+pub use primary::{OccupantSummary, ReplicaSummary};
 pub use replica::{LinkSummary, Replica, ReplicaConfig};
 pub use service::{Create, Primary, PrimaryConfig, RoomSummary};

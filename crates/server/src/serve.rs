@@ -5,7 +5,7 @@
 //! descriptor limit.
 
 use crate::config::Config;
-use crate::control::{self, Handler, Refusal, Request, Response};
+use crate::control::{self, Answer, Handler, Refusal, Request, Response};
 use crate::core::{Core, INBOX_MAX, Machines, ToCore};
 use crate::edge::shard::{self, Order, Service, Shard};
 use crate::edge::throttle::Throttle;
@@ -15,16 +15,20 @@ use crate::log;
 use anyhow::Context as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use store::{Completion, Store};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
 
 /// Connections that the kernel is asked to allow, where it does.
 const DESCRIPTORS_WANTED: u64 = 1 << 20;
+
+/// How long `/metrics` waits for what the core knows of the links.
+const LINKS_WAIT: Duration = Duration::from_secs(1);
 
 /// What whoever starts a server is told, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -349,11 +353,29 @@ impl Source for Front {
         faults
     }
 
-    fn figures(&self) -> Figures {
+    fn figures(&self) -> Pin<Box<dyn Future<Output = Figures> + Send + '_>> {
+        Box::pin(async { self.counted(self.links().await) })
+    }
+}
+
+impl Front {
+    /// The links as the core knows them; as the edge does while the core is too busy to answer.
+    async fn links(&self) -> Vec<control::Link> {
+        let asked = async {
+            let (reply, answer) = oneshot::channel();
+            self.edge.core.send(ToCore::Ask(Request::LinkList, None, reply)).await.ok()?;
+            answer.await.ok()?.ok()
+        };
+        match tokio::time::timeout(LINKS_WAIT, asked).await {
+            Ok(Some(Answer::Links(links))) => links,
+            _ => self.edge.links.list(&self.edge),
+        }
+    }
+
+    fn counted(&self, links: Vec<control::Link>) -> Figures {
         let counters = &self.edge.counters;
         let stored = self.store.metrics();
         let clients = self.edge.clients.figures();
-        let links = self.edge.links.list(&self.edge);
         Figures {
             uptime_seconds: self.start.elapsed().as_secs(),
             client_connections: counters.client_connections.load(Relaxed),
@@ -388,7 +410,12 @@ impl Source for Front {
 fn link_figures(link: control::Link) -> LinkFigures {
     LinkFigures {
         live: link.streams_in + link.streams_out > 0,
+        state: link.state,
         queued: link.queued,
+        outbox: link.outbox.unwrap_or(0),
+        lag_ms: link.lag_ms,
+        resumes: link.resumes,
+        refusals: link.refusals,
         traffic: Traffic {
             stanzas_in: link.stanzas_in,
             stanzas_out: link.stanzas_out,

@@ -13,6 +13,7 @@
 //! | `keepalive` | 4.10: pings between the service and a replica |
 //! | `split`, `removals` | 4.11: a link that is lost, and whoever comes back by it |
 //! | `end` | withdrawal |
+//! | `summary` | what an operator is shown |
 //!
 //! A room owns [`Links`] and calls into it at few places: [`Links::tell`] for every event, with `Room::entitle` before it;
 //! [`Links::enter`] and [`Links::leave`] for ENTER and LEAVE; `Room::via_for` when somebody is admitted, `Room::turned_away`
@@ -30,10 +31,12 @@ mod removals;
 mod replicate;
 mod snapshot;
 mod split;
+mod summary;
 
 pub(crate) use keepalive::Keepalive;
 pub(crate) use link::Links;
 pub(crate) use marks::Up;
+pub use summary::{OccupantSummary, ReplicaSummary};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -63,6 +63,12 @@ impl Removals {
         self.removals.values().any(|removal| matches!(removal.why, Why::Split(_)))
     }
 
+    /// The sessions whom a split has cost the seat, and when, monotonic milliseconds.
+    pub fn splits(&self) -> impl Iterator<Item = (&Jid, u64)> {
+        let splits = self.removals.iter().filter(|(_, removal)| matches!(removal.why, Why::Split(_)));
+        splits.map(|(jid, removal)| (jid, removal.at_ms))
+    }
+
     /// When the next of them is forgotten.
     pub fn next_expiry(&self) -> Option<u64> {
         self.removals.values().map(|removal| removal.at_ms + RETENTION_MS).min()

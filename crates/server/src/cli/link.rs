@@ -78,11 +78,11 @@ fn list(config: &ConfigFile, as_json: bool) -> Result<(), Failure> {
     if as_json {
         return output::json(&json!({ "links": links }));
     }
-    let heads = ["SITE", "STATE", "SINCE", "IN", "OUT", "WAITING", "ROOMS", "LAG", "OUTBOX"];
+    let heads = ["SITE", "STATE", "SINCE", "IN", "OUT", "WAITING", "ROOMS", "LAG", "OUTBOX", "RESUMES", "REFUSALS"];
     output::table(heads, &links.iter().map(row).collect::<Vec<_>>())
 }
 
-fn row(link: &Link) -> [String; 9] {
+fn row(link: &Link) -> [String; 11] {
     let traffic = |stanzas: u64, bytes: u64| format!("{stanzas} ({})", output::bytes(bytes));
     let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".into());
     [
@@ -95,5 +95,7 @@ fn row(link: &Link) -> [String; 9] {
         link.rooms.to_string(),
         or_dash(link.lag_ms.map(|ms| format!("{ms} ms"))),
         or_dash(link.outbox.map(|stanzas| stanzas.to_string())),
+        link.resumes.to_string(),
+        link.refusals.to_string(),
     ]
 }

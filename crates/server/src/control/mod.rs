@@ -119,10 +119,15 @@ pub struct Link {
     pub queued: u64,
     /// Rooms that this link distributes, in either direction.
     pub rooms: u64,
-    /// Milliseconds that the last answered ping of the link took.
+    /// Milliseconds since the service there was heard of; `None` where no room of its is mirrored here.
     pub lag_ms: Option<u64>,
-    /// Stanzas relayed from here that its primary has not confirmed.
+    /// Stanzas relayed from here that their primary has not confirmed, and events of rooms led here that are held for
+    /// it; `None` where no room is distributed.
     pub outbox: Option<u64>,
+    /// Registrations of mirrors held now that followed a loss.
+    pub resumes: u64,
+    /// Registrations and users of mirrors held now that were refused.
+    pub refusals: u64,
 }
 
 /// How a link is.
@@ -145,6 +150,10 @@ pub enum LinkState {
 }
 
 impl LinkState {
+    /// All of them, from the best known to the worst.
+    pub const ALL: [LinkState; 6] =
+        [LinkState::Live, LinkState::Connecting, LinkState::Idle, LinkState::Suspect, LinkState::Split, LinkState::Cut];
+
     /// As it is written for people and programs.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -2,7 +2,7 @@
 
 use super::machines::Who;
 use super::{At, Core};
-use crate::control::{Answer, HeldAs, Link, LinkState, Refusal, Replica, Request, Response, Room, RoomDetail};
+use crate::control::{Answer, Refusal, Request, Response};
 use crate::edge::shard::Order;
 use accounts::{AccountError, BindError};
 use machine::{Input, Token};
@@ -200,60 +200,5 @@ impl Core {
             true => Ok(Answer::Done),
             false => Err(Refusal::not_found(format!("{domain} is not held apart"))),
         }
-    }
-
-    /// Streams as the edge knows them, with what the replica knows of the rooms behind them.
-    fn links(&self) -> Vec<Link> {
-        let mut links = self.edge.links.list(&self.edge);
-        for mirror in self.mirrors() {
-            let Some(link) = links.iter_mut().find(|link| link.domain == mirror.room.domain()) else { continue };
-            link.rooms += 1;
-            link.outbox = Some(link.outbox.unwrap_or(0) + mirror.outbox as u64);
-            link.lag_ms = link.lag_ms.max(Some(mirror.lag_ms));
-            link.state = match mirror.state {
-                "split" if link.state != LinkState::Cut => LinkState::Split,
-                "suspect" if !matches!(link.state, LinkState::Cut | LinkState::Split) => LinkState::Suspect,
-                _ => link.state,
-            };
-        }
-        links
-    }
-
-    fn mirrors(&self) -> Vec<rooms::LinkSummary> {
-        self.machines.replica.as_ref().map_or(Vec::new(), |(_, replica)| replica.links(self.now()))
-    }
-
-    fn rooms(&self) -> Vec<Room> {
-        let led = self.machines.primary.iter().flat_map(|(_, primary)| primary.rooms()).map(|room| Room {
-            room: room.jid.to_string(),
-            held_as: HeldAs::Primary,
-            occupants: room.occupants as u64,
-            local_occupants: room.direct_sessions as u64,
-            replicas: room.replicas.len() as u64,
-        });
-        let mirrored = self.mirrors().into_iter().map(|mirror| Room {
-            room: mirror.room.to_string(),
-            held_as: HeldAs::Replica,
-            occupants: mirror.sessions as u64,
-            local_occupants: mirror.sessions as u64,
-            replicas: 0,
-        });
-        let mut rooms: Vec<Room> = led.chain(mirrored).collect();
-        rooms.sort_by(|a, b| a.room.cmp(&b.room));
-        rooms
-    }
-
-    fn room(&self, room: &Jid) -> Response {
-        let found = self.rooms().into_iter().find(|listed| listed.room == room.bare_str());
-        let room = found.ok_or_else(|| Refusal::not_found(format!("{room}: no such room here")))?;
-        let led = self.machines.primary.iter().flat_map(|(_, primary)| primary.rooms());
-        let replicas = led.filter(|led| led.jid.as_str() == room.room).flat_map(|led| led.replicas);
-        let replicas_list = replicas
-            .map(|jid| {
-                let link = self.links().into_iter().find(|link| link.domain == jid.domain());
-                Replica { jid: jid.to_string(), state: link.map_or(LinkState::Idle, |link| link.state) }
-            })
-            .collect();
-        Ok(Answer::Room(RoomDetail { room, seq: None, occupants_list: Vec::new(), replicas_list }))
     }
 }

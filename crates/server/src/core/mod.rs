@@ -4,6 +4,7 @@
 //! - `machines`: the machines, and what the router reads of them
 //! - `carry`: effects become orders to shards, batches for the store, inputs of other machines
 //! - `ask`: what shards and operators ask
+//! - `show`: what operators are shown of links and rooms
 //!
 //! All that happens comes in by one bounded channel, in the order in which it happened on each stream, and is dealt
 //! with to the end before the next; only the store's answers have a way of their own, bounded by what it was asked.
@@ -12,6 +13,7 @@ mod ask;
 mod carry;
 mod machines;
 pub mod router;
+mod show;
 
 pub use machines::Machines;
 

@@ -10,6 +10,8 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
+use crate::control::LinkState;
+
 /// The type of the text.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -86,8 +88,18 @@ pub struct LinkFigures {
     pub domain: String,
     /// Whether a stream is open.
     pub live: bool,
+    /// How it is, by the streams and by the rooms that cross it.
+    pub state: LinkState,
     /// Stanzas that wait for a stream.
     pub queued: u64,
+    /// Stanzas of rooms whose outcome is not known, or that are held.
+    pub outbox: u64,
+    /// Milliseconds since the service there was heard of; `None` where none of its rooms is mirrored here.
+    pub lag_ms: Option<u64>,
+    /// Registrations after a loss, of the mirrors held now.
+    pub resumes: u64,
+    /// Registrations and users refused, of the mirrors held now.
+    pub refusals: u64,
     /// Stanzas and bytes.
     pub traffic: Traffic,
 }
@@ -104,6 +116,12 @@ pub fn text(figures: Figures) -> Result<String, fmt::Error> {
 #[derive(Debug, Clone, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Site {
     domain: String,
+}
+
+#[derive(Debug, Clone, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct SiteState {
+    domain: String,
+    state: String,
 }
 
 impl Collector for Figures {
@@ -142,15 +160,18 @@ impl Figures {
 
     fn encode_links(&self, e: &mut DescriptorEncoder<'_>) -> fmt::Result {
         type Of = fn(&LinkFigures) -> u64;
-        let gauges: [(&str, &str, Of); 2] = [
+        let gauges: [(&str, &str, Of); 3] = [
             ("link_live", "Whether a stream with the domain is open", |link| link.live.into()),
             ("link_queued", "Stanzas that wait for a stream to the domain", |link| link.queued),
+            ("link_outbox", "Stanzas of rooms that the domain has not confirmed or that are held", |link| link.outbox),
         ];
-        let counters: [(&str, &str, Of); 4] = [
+        let counters: [(&str, &str, Of); 6] = [
             ("link_stanzas_in", "Stanzas received from the domain", |link| link.traffic.stanzas_in),
             ("link_stanzas_out", "Stanzas sent to the domain", |link| link.traffic.stanzas_out),
             ("link_bytes_in", "Bytes received from the domain", |link| link.traffic.bytes_in),
             ("link_bytes_out", "Bytes sent to the domain", |link| link.traffic.bytes_out),
+            ("link_resumes", "Registrations after a loss, of mirrors held now", |link| link.resumes),
+            ("link_refusals", "Registrations and users refused, of mirrors held now", |link| link.refusals),
         ];
         for (name, help, of) in gauges {
             let metric = |link: &LinkFigures| ConstGauge::<u64>::new(of(link));
@@ -159,6 +180,32 @@ impl Figures {
         for (name, help, of) in counters {
             let metric = |link: &LinkFigures| ConstCounter::<u64>::new(of(link));
             self.per_link(e.encode_descriptor(name, help, None, MetricType::Counter)?, metric)?;
+        }
+        self.encode_lags(e)?;
+        self.encode_states(e)
+    }
+
+    /// Only where it is known: 0 would look like a service heard of just now.
+    fn encode_lags(&self, e: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "Milliseconds since the service was heard of";
+        let mut lags = e.encode_descriptor("link_lag_ms", help, None, MetricType::Gauge)?;
+        for link in &self.links {
+            if let Some(lag_ms) = link.lag_ms {
+                let site = Site { domain: link.domain.clone() };
+                ConstGauge::<u64>::new(lag_ms).encode(lags.encode_family(&site)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// 1 for the state that the link is in, 0 for every other.
+    fn encode_states(&self, e: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let mut states = e.encode_descriptor("link_state", "How the link is", None, MetricType::Gauge)?;
+        for link in &self.links {
+            for state in LinkState::ALL {
+                let of = SiteState { domain: link.domain.clone(), state: state.as_str().to_owned() };
+                ConstGauge::<u64>::new((link.state == state).into()).encode(states.encode_family(&of)?)?;
+            }
         }
         Ok(())
     }

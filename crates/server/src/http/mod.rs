@@ -6,6 +6,7 @@
 mod metrics;
 
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
@@ -24,7 +25,7 @@ pub trait Source: Send + Sync + 'static {
     fn faults(&self) -> Vec<String>;
 
     /// What was counted until now.
-    fn figures(&self) -> Figures;
+    fn figures(&self) -> Pin<Box<dyn Future<Output = Figures> + Send + '_>>;
 }
 
 /// Answers on a listener until it is dropped.
@@ -45,7 +46,7 @@ async fn health(State(source): State<Arc<dyn Source>>) -> impl IntoResponse {
 }
 
 async fn figures(State(source): State<Arc<dyn Source>>) -> impl IntoResponse {
-    match metrics::text(source.figures()) {
+    match metrics::text(source.figures().await) {
         Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }

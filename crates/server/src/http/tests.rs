@@ -1,6 +1,7 @@
 //! The two pages over a real socket.
 
 use super::*;
+use crate::control::LinkState;
 use std::io::{Read as _, Write as _};
 use std::sync::Mutex;
 
@@ -13,10 +14,21 @@ impl Source for Server {
     fn faults(&self) -> Vec<String> {
         self.faults.lock().unwrap().clone()
     }
-    fn figures(&self) -> Figures {
+    fn figures(&self) -> Pin<Box<dyn Future<Output = Figures> + Send + '_>> {
         let traffic = Traffic { stanzas_in: 3, bytes_in: 1_234, ..Traffic::default() };
-        let link = LinkFigures { domain: "channel.avalon.irc".into(), live: true, queued: 2, traffic };
-        Figures { sessions: 7, logins: 9, links: vec![link], ..Figures::default() }
+        let link = LinkFigures {
+            domain: "channel.avalon.irc".into(),
+            live: true,
+            state: LinkState::Suspect,
+            queued: 2,
+            outbox: 5,
+            lag_ms: Some(77),
+            resumes: 1,
+            refusals: 4,
+            traffic,
+        };
+        let figures = Figures { sessions: 7, logins: 9, links: vec![link], ..Figures::default() };
+        Box::pin(std::future::ready(figures))
     }
 }
 
@@ -54,6 +66,12 @@ fn metrics_are_prometheus_text() {
         "netjoin_sessions 7",
         "netjoin_logins_total 9",
         "netjoin_link_live{domain=\"channel.avalon.irc\"} 1",
+        "netjoin_link_state{domain=\"channel.avalon.irc\",state=\"suspect\"} 1",
+        "netjoin_link_state{domain=\"channel.avalon.irc\",state=\"live\"} 0",
+        "netjoin_link_outbox{domain=\"channel.avalon.irc\"} 5",
+        "netjoin_link_lag_ms{domain=\"channel.avalon.irc\"} 77",
+        "netjoin_link_resumes_total{domain=\"channel.avalon.irc\"} 1",
+        "netjoin_link_refusals_total{domain=\"channel.avalon.irc\"} 4",
         "netjoin_link_queued{domain=\"channel.avalon.irc\"} 2",
         "netjoin_link_stanzas_in_total{domain=\"channel.avalon.irc\"} 3",
         "netjoin_link_bytes_in_total{domain=\"channel.avalon.irc\"} 1234",

@@ -147,7 +147,7 @@ fn a_client_that_never_reads_is_cut_and_nobody_waits_for_it() {
         "<message to='tybalt@montague.lit/square' type='headline'><body>{}</body></message>",
         "thou art a villain ".repeat(1_000)
     );
-    while site.server.source().figures().slow_receivers_cut == 0 {
+    while site.figures().slow_receivers_cut == 0 {
         romeo.send(&flood);
         assert_eq!(benvolio.quiet(), []);
     }

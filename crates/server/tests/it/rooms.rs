@@ -2,6 +2,7 @@
 
 use crate::site::{Settings, Site};
 use crate::user::User;
+use server::control::{Answer, LinkState, Request, RoomDetail};
 
 fn site(users: &[&str]) -> Site {
     let settings = Settings { rest: "[rooms]\ndomain = \"rooms.montague.lit\"".into(), ..Settings::clear() };
@@ -110,4 +111,48 @@ fn a_room_elsewhere_is_reached_through_the_replica() {
 
     users[1].send("<message to='coven@rooms.montague.lit' type='groupchat'><body>anon</body></message>");
     while romeo.next_of("message").get("from") != Some("coven@rooms.montague.lit/nurse") {}
+}
+
+fn shown(site: &Site) -> RoomDetail {
+    let room = xmpp::Jid::new("coven@rooms.montague.lit").unwrap();
+    let Ok(Answer::Room(detail)) = site.ask(Request::RoomShow { room }) else { panic!("no such room") };
+    detail
+}
+
+/// XEP-0282 4.11: both sides say that the link is lost, and that it is back.
+#[test]
+fn a_link_that_is_cut_and_healed_is_shown_so_on_both_sides() {
+    let hasty = "keepalive_seconds = 1\nsuspect_seconds = 1";
+    let led = Settings { rest: format!("[rooms]\ndomain = \"rooms.montague.lit\"\n{hasty}"), ..Settings::clear() };
+    let primary = Site::start("montague.lit", &["romeo"], &led);
+    let mirror = Settings { rest: format!("[replica]\njid = \"replica@capulet.lit\"\n{hasty}"), ..Settings::clear() };
+    let site = Site::start("capulet.lit", &["juliet"], &mirror);
+    primary.meets(&site);
+    site.routes_to("rooms.montague.lit", primary.address("s2s"));
+    let mut romeo = User::online(&primary, "romeo@montague.lit/orchard");
+    create(&mut romeo, "romeo");
+    let mut juliet = User::online(&site, "juliet@capulet.lit/balcony");
+    enter(&mut juliet, "juliet");
+
+    let (there, here) = ("rooms.montague.lit", "capulet.lit");
+    let live = |link: &server::control::Link| (link.state, link.rooms, link.outbox) == (LinkState::Live, 1, Some(0));
+    assert!(site.link_becomes(there, live).lag_ms.is_some());
+    assert_eq!(primary.link_becomes(here, live).lag_ms, None, "nothing is mirrored there");
+    let detail = shown(&primary);
+    let seats: Vec<_> = detail.occupants_list.iter().map(|o| (o.nick.as_str(), o.role.as_str())).collect();
+    assert_eq!(seats, [("juliet", "participant"), ("romeo", "moderator")]);
+    assert!(detail.seq.is_some_and(|seq| seq >= 2));
+    assert_eq!(detail.replicas_list[0].state, LinkState::Live);
+
+    assert_eq!(site.ask(Request::LinkCut { domain: there.into() }), Ok(Answer::Done));
+    assert_eq!(site.link(there).state, LinkState::Cut);
+    let lost = primary.link_becomes(here, |link| link.state == LinkState::Split);
+    assert!(lost.since.is_some() && lost.rooms == 1, "{lost:?}");
+    let figures = primary.figures().links.into_iter().find(|link| link.domain == here).unwrap();
+    assert_eq!(figures.state, LinkState::Split);
+
+    assert_eq!(site.ask(Request::LinkHeal { domain: there.into() }), Ok(Answer::Done));
+    assert!(site.link_becomes(there, live).resumes >= 1);
+    primary.link_becomes(here, live);
+    assert_eq!(shown(&primary).occupants_list.len(), 2);
 }

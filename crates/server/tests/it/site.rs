@@ -2,10 +2,17 @@
 
 use server::config::{Config, Route};
 use server::control::{Answer, Link, Password, Request, Response};
+use server::http::Figures;
 use server::serve::Server;
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use xmpp::Jid;
+
+/// Longest wait for a link; only a failing test gets there.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two looks at it.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 /// A server that ends with the test.
 pub struct Site {
@@ -79,6 +86,25 @@ impl Site {
     pub fn link(&self, domain: &str) -> Link {
         let Ok(Answer::Links(links)) = self.ask(Request::LinkList) else { panic!("no list of links") };
         links.into_iter().find(|link| link.domain == domain).unwrap_or_default()
+    }
+
+    /// Waits until the link to a domain is as it should be.
+    pub fn link_becomes(&self, domain: &str, is_so: impl Fn(&Link) -> bool) -> Link {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let link = self.link(domain);
+            if is_so(&link) {
+                return link;
+            }
+            assert!(Instant::now() < deadline, "{} has waited in vain: {link:?}", self.domain);
+            std::thread::sleep(BETWEEN_LOOKS);
+        }
+    }
+
+    /// What `/metrics` would show.
+    pub fn figures(&self) -> Figures {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(self.server.source().figures())
     }
 
     /// Ends the server and keeps its directory.
