@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::fs::{read_dir, read_to_string};
 use std::time::Duration;
 
-/// User and system time of each thread of a process at one moment, in nanoseconds.
+/// User and system time of each thread of a process at one moment, and the time it was ready but had to wait for a
+/// processor; in nanoseconds.
 ///
 /// Per thread, since the sum over the process in /proc/PID/stat counts in hundredths of a second.
-pub struct Cpu(BTreeMap<String, u64>);
+pub struct Cpu(BTreeMap<String, [u64; 2]>);
 
 impl Cpu {
     /// Reads it.
@@ -18,16 +19,29 @@ impl Cpu {
             let thread = thread?;
             // A thread may end between being listed and being read.
             let Ok(text) = read_to_string(thread.path().join("schedstat")) else { continue };
-            let nanoseconds = text.split_whitespace().next().context("/proc has changed")?;
-            threads.insert(thread.file_name().to_string_lossy().into_owned(), nanoseconds.parse()?);
+            let mut fields = text.split_whitespace().map(str::parse);
+            let mut field = || fields.next().context("/proc has changed");
+            threads.insert(thread.file_name().to_string_lossy().into_owned(), [field()??, field()??]);
         }
         Ok(Cpu(threads))
     }
 
     /// What all threads together have used since `earlier`.
     pub fn since(&self, earlier: &Cpu) -> Duration {
-        let used = self.0.iter().map(|(thread, now)| now - earlier.0.get(thread).copied().unwrap_or(0).min(*now));
-        Duration::from_nanos(used.sum())
+        self.each_since(earlier, 0).sum()
+    }
+
+    /// How long the thread that waited longest for a processor has done so since `earlier`: on a machine that others
+    /// use, what the clock shows more than the program takes.
+    pub fn waited_since(&self, earlier: &Cpu) -> Duration {
+        self.each_since(earlier, 1).max().unwrap_or_default()
+    }
+
+    fn each_since(&self, earlier: &Cpu, field: usize) -> impl Iterator<Item = Duration> {
+        self.0.iter().map(move |(thread, now)| {
+            let before = earlier.0.get(thread).map_or(0, |before| before[field]);
+            Duration::from_nanos(now[field].saturating_sub(before))
+        })
     }
 }
 

@@ -95,12 +95,13 @@ pub async fn entering(program: &Path, occupants: usize) -> Result<()> {
     let mut crowd = server.crowd(occupants, occupants).await?;
     let before = Cpu::of(server.pid)?;
     let (_, seconds) = crowd.tell(Order::Enter { wave: occupants }).await?;
-    let used = Cpu::of(server.pid)?.since(&before);
+    let after = Cpu::of(server.pid)?;
     println!(
         "{occupants} occupants entered one room and saw each other, {} presences, in {seconds:.1} s; processor time \
-         of the server {:.1} s",
+         of the server {:.1} s, longest wait of one of its threads for a processor {:.1} s",
         occupants * occupants,
-        used.as_secs_f64()
+        after.since(&before).as_secs_f64(),
+        after.waited_since(&before).as_secs_f64()
     );
     crowd.end().await?;
     server.site.stop().await?;
