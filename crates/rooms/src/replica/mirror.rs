@@ -61,7 +61,7 @@ pub(super) struct Link {
     pub attempt: u32,
     /// Whether nothing of before is to be sorted out first, so that users' stanzas follow the request at once.
     pub fresh: bool,
-    /// Seats of before a restart that the primary has kept; their sessions are not here.
+    /// Seats of before a restart that the primary has kept or given back; their sessions are not here.
     pub kept: BTreeSet<Jid>,
     /// Attempts that failed in a row.
     pub failures: u32,
@@ -244,7 +244,7 @@ impl Mirror {
     /// After each input: a room without local users is not held open for long.
     pub fn settle(&mut self, cx: &mut Cx<'_>) {
         let nobody = self.sessions.is_empty() && self.joins.is_empty() && self.gone.is_empty();
-        if self.life == Life::Live && nobody && self.older.iter().all(Outbox::is_empty) {
+        if self.life == Life::Live && nobody && self.link.kept.is_empty() && self.older.iter().all(Outbox::is_empty) {
             self.fall_dormant(cx);
         }
     }

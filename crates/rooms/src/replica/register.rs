@@ -7,13 +7,14 @@ use super::Replica;
 use super::leave::Parting;
 use super::life::{Life, Sign};
 use super::mirror::{Mirror, Place, Session};
-use super::outbox::Outbox;
+use super::outbox::{Outbox, leave_of};
 use super::site::{Asked, Cx};
 use super::snapshot::Staging;
 use super::{intent, keepalive};
-use crate::names::Status;
+use crate::names::{Nick, Status};
 use crate::wire::{self, CensusSeat, Granted, Replicate, Resume, Retry, Verdict, Withdraw};
 use machine::{AudienceChange, Change, Now, Output};
+use std::collections::BTreeMap;
 use xmpp::{Element, Jid, ns};
 
 impl Replica {
@@ -140,13 +141,26 @@ impl Mirror {
         for mark in &granted.marks {
             self.reconcile(&mark.outbox, mark.n, cx);
         }
-        let kept = granted.seats.iter().filter(|seat| seat.verdict == Verdict::Kept).map(|seat| &seat.jid);
-        let absent = kept.filter(|jid| !self.sessions.contains_key(*jid) && !self.gone.contains_key(*jid));
-        self.link.kept = absent.cloned().collect();
+        let kept = granted.seats.iter().filter(|seat| !matches!(seat.verdict, Verdict::Removed(_)));
+        let kept = kept.map(|seat| (seat.jid.clone(), seat.nick.clone()));
+        let absent: BTreeMap<Jid, Nick> =
+            kept.filter(|(jid, _)| !self.sessions.contains_key(jid) && !self.gone.contains_key(jid)).collect();
+        self.link.kept = absent.keys().cloned().collect();
         self.link.staging = Some(Staging::new(granted));
         self.drain_older(cx);
+        self.let_go(&absent, cx);
         self.join_again(cx);
         self.send_outstanding(cx);
+    }
+
+    /// Who had a seat before a restart and has not come back leaves; behind what is still to be said, where that is.
+    fn let_go(&mut self, absent: &BTreeMap<Jid, Nick>, cx: &mut Cx<'_>) {
+        for (jid, nick) in absent {
+            let speaks = self.older.iter().flat_map(Outbox::authors).any(|(author, _)| author == *jid);
+            if !speaks && !self.joins.contains_key(jid) {
+                self.submit(leave_of(jid, &nick.in_room(&self.room)), cx);
+            }
+        }
     }
 
     /// Joins that the primary has had and whose ENTER was lost are made again: each ENTER needs a join of its own.

@@ -215,6 +215,25 @@ fn s4_8_a_site_starts_again() {
     assert_eq!(world.states("eris.dclxvii.irc"), ["live"]);
 }
 
+/// The same where the primary had heard it and only its word of that was lost: nobody of the site stays behind in the room.
+#[test]
+fn s4_8_a_site_starts_again_that_was_heard() {
+    let mut world = World::with_cast(true);
+    world.inbox.clear();
+    world.faults = [None, Some(Fault::Drop)].into();
+    world.says("WiZ", "last words");
+    assert_eq!(world.archived(ERIS), [] as [&str; 0], "its copy was lost");
+    world.restart(ERIS);
+    world.pass_ms(120_000);
+    let got = world.take(of("Wumpus"));
+    for nick in ["WiZ", "Troy"] {
+        let from = format!("{ROOM}/{nick}");
+        let last = got.iter().rfind(|s| s.name() == "presence" && s.get("from") == Some(&from)).expect("a presence");
+        assert_eq!(last.get("type"), Some("unavailable"), "{nick} is gone");
+    }
+    assert_eq!(world.archived(SERVICE), ["last words"]);
+}
+
 /// The users of a site that died come back before it is in touch again, under the same full JIDs, while what they said is
 /// still to be submitted: seats of before and joins of now are not confused.
 #[test]
