@@ -68,6 +68,7 @@ fn seeds(seeds: &Seeds) -> Result<()> {
     let (mut failed, mut messages, mut crossings, mut faults) = (0, 0, 0, 0);
     for seed in range.clone() {
         let outcome = scenario::run(seed);
+        schema::collect(outcome.tape.on_links());
         messages += outcome.counts.messages;
         crossings += outcome.counts.crossings;
         faults += outcome.counts.faults;
@@ -121,7 +122,10 @@ fn transcripts(anew: bool, files: &[PathBuf]) -> Result<()> {
         }
         for stage in Stage::ALL {
             match play(&transcript, stage) {
-                Ok(_) => println!("{name}: {stage:?}: as written"),
+                Ok(world) => {
+                    schema::collect(world.tape.on_links());
+                    println!("{name}: {stage:?}: as written");
+                }
                 Err(difference) => {
                     failed += 1;
                     println!("{name}: {difference}");

@@ -353,6 +353,15 @@ impl World {
     }
 }
 
+/// All that engines have put on links is kept for the schema.
+impl Drop for World {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            schema::collect(self.crossed.iter().map(|(_, _, stanza)| stanza));
+        }
+    }
+}
+
 impl Server {
     fn commit(&mut self, token: Token, changes: Vec<Change>) -> Input {
         for change in changes {

@@ -87,3 +87,9 @@ pub fn forged(room: &Jid, id: &str, body: &str) -> Element {
         .child(Element::new("occupant-id", ns::OCCUPANT_ID).attr("id", "forged"))
         .child(Element::new("x", ns::DMUC).child(enter).child(up).child(at))
 }
+
+/// Whether this is what [`forged`] made, as a client sent it.
+pub fn is_forged(stanza: &Element) -> bool {
+    let x = stanza.get_child("x", ns::DMUC);
+    x.and_then(|x| x.get_child("at", ns::NETJOIN)).is_some_and(|at| at.get("epoch") == Some("forged"))
+}

@@ -1,5 +1,6 @@
 //! What users sent and received, and what crossed the links. Checks look at nothing else.
 
+use crate::users::act;
 use xmpp::Element;
 
 /// Everything that was seen, in order.
@@ -74,6 +75,11 @@ impl Tape {
         let mut lines: Vec<(u64, String)> = tellings.chain(crossings).chain(logs).collect();
         lines.sort_by_key(|(at_ms, _)| *at_ms);
         lines
+    }
+
+    /// What engines put on links, for the schema; what a client forged and a plain server passed on is none of theirs.
+    pub fn on_links(&self) -> impl Iterator<Item = &Element> {
+        self.crossings.iter().map(|crossing| &crossing.stanza).filter(|stanza| !act::is_forged(stanza))
     }
 
     pub(super) fn tell(&mut self, at_ms: u64, who: &str, what: Scene) {

@@ -202,6 +202,7 @@ fn play() -> Captured {
     avalon.sends(BIG_CHEESE, join);
     all.insert(2, avalon.link(ROOMS, VESA, |s| kind(s) == "enter"));
     assert_eq!(avalon.world.tape.complaints, [""; 0]);
+    schema::collect(avalon.world.tape.on_links());
     all
 }
 

@@ -5,6 +5,7 @@ use sim::scenario::run;
 fn hold(seeds: impl IntoIterator<Item = u64>) {
     for seed in seeds {
         let outcome = run(seed);
+        schema::collect(outcome.tape.on_links());
         if !outcome.violations.is_empty() {
             for (at_ms, line) in &outcome.story {
                 println!("{at_ms:>9} {line}");

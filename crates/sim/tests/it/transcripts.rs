@@ -10,8 +10,9 @@ macro_rules! played {
             let text = include_str!(concat!("../../../../transcripts/", $file, ".txt"));
             let transcript = Transcript::parse(text).unwrap_or_else(|e| panic!("{}: {e}", $file));
             for stage in Stage::ALL {
-                if let Err(difference) = play(&transcript, stage) {
-                    panic!("transcripts/{}.txt: {difference}", $file);
+                match play(&transcript, stage) {
+                    Ok(world) => schema::collect(world.tape.on_links()),
+                    Err(difference) => panic!("transcripts/{}.txt: {difference}", $file),
                 }
             }
         }

@@ -2,7 +2,6 @@
 //! refused by the primary as well, and changes nothing.
 
 use super::kit::*;
-use super::schema;
 use xmpp::Element;
 
 /// (name, stanza, what the types say).

@@ -94,7 +94,7 @@ fn s4_11_a_doubted_link_holds_and_goes_on() {
     assert_eq!(kinds(&got, VESA), [""; 0]);
     let got = net.feed(&pong(VESA, &id));
     assert_eq!(kinds(&got, VESA), ["event"]);
-    super::schema::assert_valid(&net.crossed);
+    schema::assert_valid(&net.crossed);
 }
 
 /// 4.11: a link that stays silent costs its sessions their seats, and gives them back by the census.
@@ -121,7 +121,7 @@ fn s4_11_a_lost_link_removes_with_333_and_the_census_enters_again() {
         "their seats are there again before the snapshot is made: their own users notice nothing"
     );
     assert_eq!(kinds(&got, ERIS), ["event", "event"]);
-    super::schema::assert_valid(&net.crossed);
+    schema::assert_valid(&net.crossed);
 }
 
 /// Who was kicked while his replica was away is told so; who has left unseen is removed.
@@ -153,7 +153,7 @@ fn another_epoch_is_stale() {
     let got = net.feed(&message.replace(&epoch, "e8"));
     assert_eq!(got.len(), 1);
     assert!(got[0].stanza.to_xml().contains("<stale xmlns='urn:netjoin:dmuc:0' epoch='e8'/>"));
-    super::schema::assert_valid(&net.crossed);
+    schema::assert_valid(&net.crossed);
 }
 
 /// 4.10: silence is asked about; heads that are ahead of what has come are a loss.
@@ -175,7 +175,7 @@ fn s4_10_heads_show_what_was_lost() {
          <sent room='{ROOM}' epoch='{epoch}' outbox='v1' n='3'/></heads></iq>"
     );
     assert_eq!(kinds(&net.feed(&pong), VESA), ["resend"]);
-    super::schema::assert_valid(&net.crossed);
+    schema::assert_valid(&net.crossed);
 }
 
 /// `docs/wire.md`, *End*: whoever remains is direct from then on.
@@ -191,7 +191,7 @@ fn withdrawal_makes_the_rest_direct() {
     assert_eq!(kinds(&got, VESA), [""; 0]);
     assert_eq!(lines(&got, BIG_CHEESE).len(), 1);
     assert_eq!(lines(&got, EFCHEN).len(), 1);
-    super::schema::assert_valid(&net.crossed);
+    schema::assert_valid(&net.crossed);
 }
 
 /// 4.4: what was missed is paged out of the archive, none of it left out, and numbered before what happens meanwhile.
@@ -215,7 +215,7 @@ fn s4_4_everything_missed_is_read_page_by_page() {
     assert_eq!(missed.collect::<Vec<_>>(), ["0", "1", "2", "3", "4", "5", "6"]);
     let numbers: Vec<u64> = marks(&got, VESA).iter().map(|at| at.d).collect();
     assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
-    super::schema::assert_valid(&net.crossed);
+    schema::assert_valid(&net.crossed);
 }
 
 /// A resume point that the archive does not know: recent history in its place, and `synced` says that there is a gap.
@@ -232,7 +232,7 @@ fn s4_4_an_unknown_resume_point_is_said_to_be_one() {
     assert!(
         of(&got, VESA).last().expect("synced").to_xml().contains("<synced xmlns='urn:netjoin:dmuc:0' gap='true'/>")
     );
-    super::schema::assert_valid(&net.crossed);
+    schema::assert_valid(&net.crossed);
 }
 
 fn end_stream(net: &mut Net, domain: &str) -> Vec<Got> {

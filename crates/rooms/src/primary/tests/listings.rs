@@ -68,7 +68,7 @@ fn s5_1_listings_7_8_12_entering_is_told_once_to_each_and_then_entered() {
         ]
     );
     assert_eq!(got.len(), 4, "one copy for each replica and the ENTER; nothing straight to users");
-    super::schema::assert_valid(&net.crossed);
+    schema::assert_valid(&net.crossed);
 }
 
 /// 4.6, Listing 3: the replica of who leaves is told to take him out, then all are told.
@@ -87,7 +87,7 @@ fn s4_6_listing_3_leaving() {
         ]
     );
     assert_eq!((kinds(&got, KILLRC), kinds(&got, ERIS)), (vec!["event"], vec!["event"]));
-    super::schema::assert_valid(&net.crossed);
+    schema::assert_valid(&net.crossed);
 }
 
 /// 4.7, Listing 4: a presence update, with the real JID only for replicas that have a moderator.
@@ -108,7 +108,7 @@ fn s4_7_listing_4_a_presence_update() {
     assert_eq!(lines(&got, KILLRC), [update(KILLRC, shown_jid)]);
     assert_eq!(lines(&got, ERIS), [update(ERIS, shown_jid)]);
     assert_eq!(lines(&got, VESA), [update(VESA, "")]);
-    super::schema::assert_valid(&net.crossed);
+    schema::assert_valid(&net.crossed);
 }
 
 /// 4.8 and 4.9, Listings 5 and 6, which are 16 and 17 of 5.2: a message goes to each replica once, its own included, with its
@@ -129,7 +129,7 @@ fn s4_9_listings_5_6_16_17_a_message_goes_to_each_replica_once() {
         );
     }
     assert_eq!(got.len(), 3);
-    super::schema::assert_valid(&net.crossed);
+    schema::assert_valid(&net.crossed);
 }
 
 /// 4.7: when a site gets its first moderator the real JIDs go first; when it has none left it is sent no more of them.
@@ -152,7 +152,7 @@ fn s4_7_jids_go_before_the_promotion_that_needs_them_and_end_with_the_last_moder
     net.feed(&role("participant"));
     let got = net.relay(&format!("<presence from='{WIZ}' to='{ROOM}/WiZ'/>"));
     assert!(!lines(&got, VESA)[0].contains(WIZ));
-    super::schema::assert_valid(&net.crossed);
+    schema::assert_valid(&net.crossed);
 }
 
 fn kinds_of(stanza: &xmpp::Element) -> Option<&str> {

@@ -19,7 +19,7 @@ fn a_duplicate_is_dropped_and_a_gap_is_asked_for() {
     assert_eq!(bodies(&net.feed(&first)), ["one"]);
     assert_eq!(bodies(&net.feed(&second)), ["two"]);
     assert_eq!(bodies(&net.feed(&second)), [""; 0]);
-    super::schema::assert_valid(&net.crossed);
+    schema::assert_valid(&net.crossed);
 }
 
 /// A message is acknowledged by its own broadcast, and neither goes out before it is durable.

@@ -5,5 +5,3 @@ pub(crate) mod kit;
 mod links;
 mod listings;
 mod marks;
-#[path = "../../../tests/schema/mod.rs"]
-pub(crate) mod schema;
