@@ -5,6 +5,7 @@
 //! - [`network`]: several of it, joined
 //! - [`room`]: what a client says to a room, and hears from it
 //! - [`kills`]: servers that are killed while people talk, and what must hold afterwards
+//! - [`splits`]: networks that break while people talk, and what must hold afterwards
 //! - [`authority`], [`dns`], [`relay`]: a certificate authority, a name server and a cable to cut
 //! - [`prosody`]: a stock Prosody with a configuration of its own
 //! - [`peer`]: programs of other people, in other languages; how what is not there is skipped
@@ -18,3 +19,4 @@ pub mod program;
 pub mod prosody;
 pub mod relay;
 pub mod room;
+pub mod splits;

@@ -24,6 +24,8 @@ pub struct Plan<'a> {
     pub users: &'a [&'a str],
     /// How it proves who it is to other servers.
     pub proof: Proof,
+    /// After how many seconds of doubt a link is split; else longer than any server of a test is away.
+    pub suspect_seconds: Option<u64>,
     /// Where it keeps its data, when not in its own folder.
     pub data: Option<&'a Path>,
 }
@@ -45,6 +47,8 @@ pub struct Network {
     authority: Authority,
     program: PathBuf,
     routes: BTreeMap<String, SocketAddr>,
+    /// Where one server finds a domain by a way of its own: (server, domain).
+    ways: BTreeMap<(String, String), SocketAddr>,
     plans: Vec<(String, String)>,
     accounts: Vec<(String, String)>,
     /// By domain, once [`Network::start`] was called.
@@ -63,6 +67,7 @@ impl Network {
             folder,
             program: program::netjoin()?,
             routes: BTreeMap::new(),
+            ways: BTreeMap::new(),
             plans: Vec::new(),
             accounts: Vec::new(),
             sites: BTreeMap::new(),
@@ -91,6 +96,11 @@ impl Network {
         self.routes.insert(domain.to_owned(), to);
     }
 
+    /// Where one server finds a domain, by another way than the rest.
+    pub fn way(&mut self, server: &str, domain: &str, to: SocketAddr) {
+        self.ways.insert((server.to_owned(), domain.to_owned()), to);
+    }
+
     /// Adds a server; it starts with the others. Gives where other servers reach it.
     pub fn add(&mut self, plan: Plan<'_>) -> Result<SocketAddr> {
         let s2s = self.host(S2S_PORT);
@@ -109,10 +119,9 @@ impl Network {
     pub async fn start(&mut self) -> Result<()> {
         let mut starting = Vec::new();
         for (domain, text) in std::mem::take(&mut self.plans) {
-            let routes = self.routes.iter().filter(|(name, _)| !text.contains(&format!("domain = \"{name}\"")));
-            let routes =
-                routes.fold("[s2s.routes]\n".to_owned(), |all, (name, to)| all + &format!("\"{name}\" = \"{to}\"\n"));
-            let mut site = Site::new(&self.program, &self.folder().join(&domain), &(text + &routes))?;
+            let routes = self.routes_of(&domain, &text);
+            let text = text + &routes;
+            let mut site = Site::new(&self.program, &self.folder().join(&domain), &text)?;
             let accounts: Vec<String> =
                 self.accounts.iter().filter(|(at, _)| *at == domain).map(|(_, jid)| jid.clone()).collect();
             starting.push(tokio::spawn(async move {
@@ -158,6 +167,14 @@ impl Network {
         Ok(())
     }
 
+    fn routes_of(&self, server: &str, configuration: &str) -> String {
+        let others = self.routes.iter().filter(|(name, _)| !configuration.contains(&format!("domain = \"{name}\"")));
+        others.fold("[s2s.routes]\n".to_owned(), |all, (name, to)| {
+            let to = self.ways.get(&(server.to_owned(), name.clone())).unwrap_or(to);
+            all + &format!("\"{name}\" = \"{to}\"\n")
+        })
+    }
+
     fn configuration(&self, plan: &Plan<'_>, s2s: SocketAddr) -> Result<String> {
         let folder = self.folder().join(plan.domain);
         let domains: Vec<&str> = [Some(plan.domain), plan.rooms].into_iter().flatten().collect();
@@ -181,15 +198,13 @@ impl Network {
              login_failures_per_minute = 100000\n",
             plan.domain
         );
+        let suspect = plan.suspect_seconds.unwrap_or(SUSPECT_SECONDS);
         if let Some(rooms) = plan.rooms {
-            write!(
-                text,
-                "[rooms]\ndomain = \"{rooms}\"\nkeepalive_seconds = 1\nsuspect_seconds = {SUSPECT_SECONDS}\n"
-            )?;
+            write!(text, "[rooms]\ndomain = \"{rooms}\"\nkeepalive_seconds = 1\nsuspect_seconds = {suspect}\n")?;
         }
         if plan.replica {
             let jid = format!("replica@{}", plan.domain);
-            write!(text, "[replica]\njid = \"{jid}\"\nkeepalive_seconds = 1\nsuspect_seconds = {SUSPECT_SECONDS}\n")?;
+            write!(text, "[replica]\njid = \"{jid}\"\nkeepalive_seconds = 1\nsuspect_seconds = {suspect}\n")?;
         }
         write!(text, "[s2s]\nlisten = [\"{s2s}\"]\ntrust = \"{trust}\"\nca = \"{ca}\"\n")?;
         Ok(text)
