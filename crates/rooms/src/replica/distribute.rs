@@ -137,6 +137,7 @@ impl Mirror {
         let message = past.stanza.element();
         if is_subject(message) {
             self.archive_rows(std::slice::from_ref(&past), cx);
+            self.past.came_to(past.seq, &past.id);
             self.past.subject = Some(past);
         } else if worth_keeping(message) {
             self.archive_rows(std::slice::from_ref(&past), cx);

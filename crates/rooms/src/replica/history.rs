@@ -13,13 +13,13 @@ pub(super) struct Remembered {
     ring: VecDeque<Past>,
     /// `None` while none was ever set.
     pub subject: Option<Past>,
-    /// The stanza-id of the last message kept; also when the ring is empty after a restart.
-    last_id: Option<String>,
+    /// Number and stanza-id of the last message or subject; also when the ring is empty after a restart.
+    last: Option<(u64, String)>,
 }
 
 impl Remembered {
     pub fn push(&mut self, past: Past) {
-        self.last_id = Some(past.id.clone());
+        self.came_to(past.seq, &past.id);
         self.ring.push_back(past);
         if self.ring.len() > HISTORY_MAX {
             self.ring.pop_front();
@@ -36,13 +36,19 @@ impl Remembered {
         *self = Remembered::default();
     }
 
+    /// The stanza-id of the last message.
     pub fn last_id(&self) -> Option<String> {
-        self.last_id.clone()
+        self.last.as_ref().map(|(_, id)| id.clone())
     }
 
-    /// Where the mirrored archive ended at the start.
-    pub fn ended_at(&mut self, id: String) {
-        self.last_id = Some(id);
+    /// Its number, which unlike that of other events means the same at every start of the primary; 0 for none.
+    pub fn last_seq(&self) -> u64 {
+        self.last.as_ref().map_or(0, |(seq, _)| *seq)
+    }
+
+    /// This is the last message known.
+    pub fn came_to(&mut self, seq: u64, id: &str) {
+        self.last = Some((seq, id.to_owned()));
     }
 
     /// What an entrant gets, as at the primary.

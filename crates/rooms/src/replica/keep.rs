@@ -111,10 +111,10 @@ impl Replica {
             let room = row.archive.strip_prefix("mirror:").and_then(|room| Jid::new(room).ok());
             let Some(mirror) = room.and_then(|room| self.mirrors.get_mut(&room)) else { continue };
             if let Some(place) = &mut mirror.link.place
-                && row.seq >= place.seq
+                && row.seq >= mirror.past.last_seq()
             {
-                place.seq = row.seq;
-                mirror.past.ended_at(row.id);
+                place.seq = row.seq.max(place.seq);
+                mirror.past.came_to(row.seq, &row.id);
             }
         }
     }

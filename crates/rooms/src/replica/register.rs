@@ -135,7 +135,12 @@ impl Mirror {
             self.link.place = None;
             cx.keep(vec![Change::DeleteArchive { archive: self.archive() }]);
         }
-        let seq = self.link.place.as_ref().map_or(0, |place| place.seq);
+        let seq = match &self.link.place {
+            Some(place) if place.term == granted.term => place.seq,
+            // What was numbered behind the last message may be numbered anew by another start of the primary.
+            Some(place) => place.seq.min(self.past.last_seq()),
+            None => 0,
+        };
         self.link.place = Some(Place { incarnation: granted.incarnation.clone(), term: granted.term.clone(), seq });
         self.link.epoch = Some(granted.epoch.clone());
         for mark in &granted.marks {

@@ -141,6 +141,26 @@ fn s4_11_after_a_loss_users_see_the_difference() {
     assert_eq!(site.rows.iter().map(|row| row.seq).collect::<Vec<_>>(), [810, 812]);
 }
 
+/// A primary that started again may give numbers of events that nobody kept a second time: what it says under them is news,
+/// what was said before is not.
+#[test]
+fn s4_11_another_start_of_the_primary_may_number_anew() {
+    let mut site = eris();
+    site.event(&groupchat("BigCheese", "before", 810), 810);
+    site.event(&presence("BigCheese", "none", "visitor"), 813);
+    site.feed(Input::StreamEnded(SERVICE.into()));
+    let left = site.pass_ms(1_000);
+    site.term = "t2";
+    site.grant(&left, 2, true);
+    let got = site.snapshot(&CAST, &[(810, "BigCheese", "before"), (811, "Wumpus", "after")], 811);
+    let bodies = |got: &[Element]| -> Vec<String> {
+        let to_wiz = got.iter().filter(|s| s.get("to") == Some(WIZ));
+        to_wiz.filter_map(|s| Some(s.get_child("body", ns::CLIENT)?.content())).collect()
+    };
+    assert_eq!(bodies(&got), ["after"]);
+    assert_eq!(bodies(&site.event(&groupchat("Wumpus", "and on", 812), 812)), ["and on"]);
+}
+
 /// A snapshot cut short is dropped: nobody has seen anything of it.
 #[test]
 fn s4_11_a_snapshot_cut_short_is_dropped() {

@@ -24,6 +24,8 @@ pub struct Site {
     pub rows: Vec<Row>,
     /// Whether writes succeed.
     pub disk_works: bool,
+    /// Which start of the primary the next registration is granted by.
+    pub term: &'static str,
     audiences: BTreeMap<AudienceId, BTreeMap<Jid, Class>>,
     epoch: u32,
     d: u64,
@@ -52,6 +54,7 @@ impl Site {
             records: BTreeMap::new(),
             rows: Vec::new(),
             disk_works: true,
+            term: "t1",
             audiences: BTreeMap::new(),
             epoch: 0,
             d: 0,
@@ -190,7 +193,7 @@ impl Site {
             version: 0,
             epoch: format!("e{}", self.epoch),
             incarnation: "i1".into(),
-            term: "t1".into(),
+            term: self.term.into(),
             seq: 800,
             keepalive: 60,
             maxstanzas: 100,
