@@ -1,10 +1,10 @@
 //! XEP-0045 4.2: in a semi-anonymous room nobody but moderators is sent the real address of another.
 
 use super::Evidence;
-use crate::users::view::{News, View};
+use crate::users::view::{News, View, statuses};
 use crate::world::Scene;
 use std::collections::{BTreeMap, BTreeSet};
-use xmpp::Element;
+use xmpp::{Element, ns};
 
 pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
     if !evidence.semi_anonymous {
@@ -34,7 +34,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
             // Its role comes last of what an entrant is sent of others.
             None => entering.push(stanza),
             Some(MODERATOR) => entering.clear(),
-            Some(_) if was_moderator => {}
+            Some(_) if was_moderator || was_made_moderator(evidence, &telling.who, telling.at_ms) => entering.clear(),
             Some(_) => {
                 for stanza in entering.drain(..).chain([stanza]) {
                     let (own, xml) = (bare(&telling.who), stanza.to_xml());
@@ -46,6 +46,16 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whether the last the room had said to a client itself of its own role was that, even if the word was lost on the way:
+/// the role is the room's to give, and plain XEP-0045 says so but once.
+fn was_made_moderator(evidence: &Evidence<'_>, who: &str, at_ms: u64) -> bool {
+    let sent = evidence.tape.crossings.iter().rev().filter(|c| c.at_ms <= at_ms && c.stanza.get("to") == Some(who));
+    let own = |stanza: &&Element| stanza.name() == "presence" && statuses(stanza).iter().any(|code| code == "110");
+    let last = sent.map(|crossing| &crossing.stanza).find(own);
+    let item = last.and_then(|own| own.get_child("x", ns::MUC_USER)?.get_child("item", ns::MUC_USER));
+    item.and_then(|item| item.get("role")) == Some(MODERATOR)
 }
 
 const MODERATOR: &str = "moderator";

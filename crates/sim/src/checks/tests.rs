@@ -154,6 +154,20 @@ fn a_real_address_shows() {
     assert_eq!(story.fails(), ["real addresses are seen by those who may"]);
 }
 
+/// A moderator who was not told that he is one, since the word was lost, is one nevertheless.
+#[test]
+fn a_real_address_for_a_moderator_who_was_not_told_is_in_order() {
+    let mut story = Story::told();
+    let promoted = Element::parse(&presence("Efchen", "moderator", "", true)).unwrap().attr("to", EFCHEN);
+    story.crosses(&promoted.to_xml());
+    story.receives(EFCHEN, &presence("WiZ", "moderator", " jid='squit@eris.dclxvii.irc/jupiter'", false));
+    assert_eq!(story.fails(), [""; 0]);
+    let demoted = promoted.to_xml().replace("moderator", "participant");
+    story.crosses(&demoted);
+    story.receives(EFCHEN, &presence("WiZ", "moderator", " jid='squit@eris.dclxvii.irc/jupiter'", false));
+    assert_eq!(story.fails(), ["real addresses are seen by those who may"]);
+}
+
 #[test]
 fn what_belongs_between_servers_shows() {
     let mut story = Story::told();
