@@ -77,11 +77,12 @@ impl Mirror {
         }
         self.judged(&staging.granted, cx);
         let before = std::mem::replace(&mut self.seats, staging.seats);
-        let after = self.seats.clone();
+        let before = self.known(&before);
         self.lower_classes(cx);
-        self.show_difference(&before, &after, cx);
         let gone: Vec<&Nick> = self.gone.values().map(|session| &session.nick).collect();
-        self.hidden.retain(|nick| after.contains_key(nick) && gone.contains(&nick));
+        // Somebody else may have the nick by now.
+        self.hidden.retain(|nick| self.seats.contains_key(nick) && gone.contains(&nick));
+        self.show_difference(&before, &self.known(&self.seats), cx);
         self.reclass(cx);
         let gap = gap || !staging.granted.missed;
         self.catch_up(gap && staging.granted.seq > told, staging.past, cx);
@@ -126,17 +127,19 @@ impl Mirror {
         }
     }
 
+    /// Seats without those that are gone for everybody here, though not yet for the primary.
+    fn known(&self, seats: &Seats) -> Seats {
+        let known = seats.iter().filter(|(nick, _)| !self.hidden.contains(*nick));
+        known.map(|(nick, seat)| (nick.clone(), seat.clone())).collect()
+    }
+
     /// Shows those who stayed the net difference: who is gone, who has another name, who is new, who has changed.
     fn show_difference(&self, before: &Seats, after: &Seats, cx: &mut Cx<'_>) {
         if self.sessions.is_empty() {
             return;
         }
         let renamed = renamings(before, after);
-        let known = |nick: &Nick| !self.hidden.contains(nick);
         for (nick, seat) in before.iter().filter(|(nick, seat)| !after.contains_key(*nick) && self.shows(seat)) {
-            if !known(nick) {
-                continue;
-            }
             let from = nick.in_room(&self.room);
             let mut stanza = seat.unavailable(&from, Vec::new(), Class::Jids);
             if let Some(new) = renamed.get(nick) {
@@ -146,7 +149,7 @@ impl Mirror {
         }
         for (nick, seat) in after {
             let changed = before.get(nick).is_none_or(|known| known.presence_differs(seat));
-            if changed && self.shows(seat) && known(nick) {
+            if changed && self.shows(seat) {
                 let stanza = seat.presence(&nick.in_room(&self.room), Class::Jids);
                 self.show_seat(&stanza, nick, cx);
             }

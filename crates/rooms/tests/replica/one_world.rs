@@ -177,6 +177,24 @@ fn s4_11_a_long_cut_heals_and_nothing_is_lost() {
     everybody_has(&mut world, &["and on we go"]);
 }
 
+/// Who left while cut off is gone for his site at once; when somebody else has taken his nick in the meantime, that one is
+/// seen there like everywhere.
+#[test]
+fn s4_11_1_the_nick_of_one_who_left_while_cut_off_is_another_s() {
+    let mut world = World::with_cast(true);
+    world.cut("eris.dclxvii.irc");
+    world.user(&format!("<presence from='{}' type='unavailable' to='{ROOM}/WiZ'/>", of("WiZ")));
+    world.pass_ms(60_000);
+    world.user(&format!("<presence from='{}' to='{ROOM}/WiZ'/>", of("Efchen")));
+    world.inbox.clear();
+    world.heal("eris.dclxvii.irc");
+    world.pass_ms(300_000);
+    let from = format!("{ROOM}/WiZ");
+    let got = world.take(of("Troy"));
+    let last = got.iter().rfind(|s| s.name() == "presence" && s.get("from") == Some(&from)).expect("a presence");
+    assert_eq!(last.get("type"), None, "{got:?}");
+}
+
 /// The service's process dies: its rooms are filled again by the census of each site, and on it goes.
 #[test]
 fn s4_11_the_service_starts_again() {
