@@ -27,12 +27,14 @@ impl Parting {
 }
 
 impl Mirror {
-    /// LEAVE for a session: it is taken out, and sent what the stanza says.
+    /// LEAVE for a session: it is taken out, and sent what the stanza says. One that is not known here is told as well,
+    /// since its client may believe otherwise: its ENTER was refused.
     pub(super) fn leave(&mut self, jid: &Jid, own: Element, cx: &mut Cx<'_>) {
         // A join on its way has an outcome of its own: it was sent behind this leave, or this is about a session of before a
         // restart.
-        self.link.kept.remove(jid);
-        if self.put_out(jid, cx).is_some() {
+        let before = self.link.kept.remove(jid) || self.joins.contains_key(jid);
+        let told = self.gone.contains_key(jid) || before || !cx.site.is_local(jid);
+        if self.put_out(jid, cx).is_some() || !told {
             cx.pass(jid, own);
         }
         // The link has ended with its last seat at the primary too; who is about to enter needs another.

@@ -208,8 +208,10 @@ impl Mirror {
         let Some(join) = self.joins.get_mut(to) else { return cx.pass(to, stanza) };
         let plain = stanza.name() == "presence" || stanza.get("type") == Some("groupchat");
         if plain {
-            // The room serves this user itself.
-            self.forget_join(to, cx);
+            // The room serves this user itself; or it did once, and has yet to hear of a join under this registration.
+            if !self.life.talks() {
+                self.forget_join(to, cx);
+            }
             return cx.pass(to, stanza);
         }
         if join.behind.len() < BEHIND_MAX { join.behind.push_back(stanza) } else { cx.pass(to, stanza) }

@@ -138,6 +138,31 @@ fn s4_5_an_enter_nobody_asked_for_is_refused() {
     assert_eq!(lines(&got), [refusal(TROY)]);
 }
 
+/// A session that the room still serves directly from before gets what it is sent as such, and its join here is answered by
+/// ENTER nevertheless.
+#[test]
+fn s4_5_presence_from_a_time_before_is_no_answer_to_a_join() {
+    let mut site = Site::with_users("eris.dclxvii.irc", &[("WiZ", WIZ)]);
+    site.send(&join(TROY, "Troy"));
+    let direct = to(&own_presence("Troy", "none", "participant"), TROY);
+    assert_eq!(lines(&site.send(&direct)).len(), 1);
+    let got = site.enter(&own_presence("Troy", "none", "participant"), TROY);
+    assert!(got.len() > 1 && got.iter().all(|stanza| stanza.get("to") == Some(TROY)), "{got:?}");
+}
+
+/// An ENTER that was refused ends in a LEAVE: whoever may believe to be in the room is told.
+#[test]
+fn s4_6_a_leave_of_a_session_that_is_not_known_is_told() {
+    let mut site = eris();
+    site.enter(&own_presence("DCLXVI", "none", "participant"), "dclxvi@eris.dclxvii.irc/x");
+    let jid: xmpp::Jid = "dclxvi@eris.dclxvii.irc/x".parse().unwrap();
+    let removed = unavailable("DCLXVI", "<status code='110'/><status code='333'/>");
+    let got = site.down(&removed, Down::Leave { jid: jid.clone() }, Kind::Leave, None);
+    assert_eq!(got.iter().map(|s| s.get("to")).collect::<Vec<_>>(), [Some(jid.as_str())]);
+    let elsewhere = BIGCHEESE.parse().unwrap();
+    assert_eq!(lines(&site.down(&removed, Down::Leave { jid: elsewhere }, Kind::Leave, None)), [""; 0]);
+}
+
 /// 4.5: what comes for the entrant alone waits for the ENTER.
 #[test]
 fn s4_5_a_private_message_waits_for_the_enter() {
