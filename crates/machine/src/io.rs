@@ -194,6 +194,17 @@ pub struct Row {
     pub with: String,
     /// The stanza as XML, without `to` and without real JIDs.
     pub stanza: String,
+    /// Where and on what it was said, when that was not the room as it was.
+    pub born: Option<Born>,
+}
+
+/// The birth of a row on an island: those who saw it there had not seen what the room has between `base` and the row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Born {
+    /// The last place in the order that the island had.
+    pub base: u64,
+    /// The domain of its author.
+    pub site: String,
 }
 
 /// A page to be read, XEP-0313 4 with XEP-0059 paging.
@@ -207,8 +218,11 @@ pub struct ArchiveQuery {
     pub end_ms: Option<i64>,
     /// Only by this occupant's JID.
     pub with: Option<String>,
-    /// Only behind the row with this id.
+    /// Only behind the row with this id; behind its `base` instead when it was born at `site`, unless the id ends in `~`,
+    /// which means behind that very row.
     pub after_id: Option<String>,
+    /// The domain of who asks.
+    pub site: Option<String>,
     /// Only before the row with this id.
     pub before_id: Option<String>,
     /// Only behind this place.

@@ -76,5 +76,6 @@ fn next_row(seq: &mut u64) -> Change {
         stamp_ms,
         with: format!("{ARCHIVE}/BigCheese"),
         stanza,
+        born: None,
     })
 }

@@ -62,16 +62,26 @@ impl<'c> Applier<'c> {
     }
 
     fn append(&mut self, row: &Row) -> Result<(), Refusal> {
-        if row.seq > SEQ_MAX {
+        let base = row.born.as_ref().map(|born| born.base);
+        if row.seq > SEQ_MAX || base.is_some_and(|base| base > SEQ_MAX) {
             return Err(Refusal::Conflict);
         }
         let number = self.number_or_new(&row.archive)?;
         // Asked first rather than ON CONFLICT: only a known id is left as it is, a taken seq is a conflict.
         self.execute(
-            r#"INSERT INTO archive (archive, seq, id, stamp_ms, "with", stanza)
-               SELECT ?1, ?2, ?3, ?4, ?5, ?6
+            r#"INSERT INTO archive (archive, seq, id, stamp_ms, "with", stanza, born_base, born_site)
+               SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
                WHERE NOT EXISTS (SELECT 1 FROM archive WHERE archive = ?1 AND id = ?3)"#,
-            params![number, row.seq as i64, row.id, row.stamp_ms, row.with, row.stanza],
+            params![
+                number,
+                row.seq as i64,
+                row.id,
+                row.stamp_ms,
+                row.with,
+                row.stanza,
+                base.map(|base| base as i64),
+                row.born.as_ref().map(|born| &born.site)
+            ],
         )
     }
 

@@ -3,7 +3,7 @@
 //! It gives the same answers as the store for the same changes and queries; a property test holds the two together.
 
 use crate::change::SEQ_MAX;
-use crate::page::{PAGE_ROWS_MAX, absent, unknown};
+use crate::page::{PAGE_ROWS_MAX, absent, named_in_after, unknown};
 use crate::store::Loaded;
 use machine::{ArchivePage, ArchiveQuery, Change, Record, Row};
 use std::collections::{BTreeMap, VecDeque};
@@ -87,11 +87,16 @@ impl SimDisk {
     /// Reads a page, of what is synced and what is not.
     pub fn query(&self, query: &ArchiveQuery) -> ArchivePage {
         let Some(archive) = self.live.archives.get(&query.archive) else { return absent(query) };
-        let seq_of = |id: &Option<String>| match id {
-            None => Ok(None),
-            Some(id) => archive.ids.get(id).copied().map(Some).ok_or(()),
+        let seq_of = |id: &str| archive.ids.get(id).copied().ok_or(());
+        let behind = |id: &String| {
+            let (id, very_row) = named_in_after(id);
+            let seq = seq_of(id)?;
+            let born = archive.rows.get(&seq).and_then(|row| row.born.as_ref()).filter(|_| !very_row);
+            Ok(born.filter(|born| query.site.as_ref() == Some(&born.site)).map_or(seq, |born| seq.min(born.base)))
         };
-        let (Ok(after), Ok(before)) = (seq_of(&query.after_id), seq_of(&query.before_id)) else { return unknown() };
+        let after: Result<Option<u64>, ()> = query.after_id.as_ref().map(behind).transpose();
+        let before: Result<Option<u64>, ()> = query.before_id.as_deref().map(seq_of).transpose();
+        let (Ok(after), Ok(before)) = (after, before) else { return unknown() };
         if query.ids.iter().any(|id| !archive.ids.contains_key(id)) {
             return unknown();
         }
@@ -140,7 +145,7 @@ impl Tables {
             }
             Change::DeleteAll { space, owner } => self.state.retain(|(s, o, _), _| !(s == space && o == owner)),
             Change::Append(row) => {
-                if row.seq > SEQ_MAX {
+                if row.seq > SEQ_MAX || row.born.as_ref().is_some_and(|born| born.base > SEQ_MAX) {
                     return Err(Conflict);
                 }
                 return self.archives.entry(row.archive.clone()).or_default().append(row);
@@ -225,6 +230,7 @@ mod tests {
                 stamp_ms: 0,
                 with: String::new(),
                 stanza: "<m/>".to_owned(),
+                born: None,
             })
         };
         let mut disk = SimDisk::new();

@@ -4,25 +4,27 @@
 //! become bounds too, since stamps never fall with rising `seq` ([`Row::stamp_ms`]).
 
 use crate::change::{SEQ_MAX, number};
-use machine::{ArchivePage, ArchiveQuery, Row};
+use machine::{ArchivePage, ArchiveQuery, Born, Row};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeSet;
 
 /// Rows in a page at the most, whatever is asked for: a page is held in memory whole.
 pub const PAGE_ROWS_MAX: usize = 500;
 
-const ROWS_UP: &str = r#"SELECT seq, id, stamp_ms, "with", stanza FROM archive
+const ROWS_UP: &str = r#"SELECT seq, id, stamp_ms, "with", stanza, born_base, born_site FROM archive
     WHERE archive = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq LIMIT ?4"#;
-const ROWS_DOWN: &str = r#"SELECT seq, id, stamp_ms, "with", stanza FROM archive
+const ROWS_DOWN: &str = r#"SELECT seq, id, stamp_ms, "with", stanza, born_base, born_site FROM archive
     WHERE archive = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq DESC LIMIT ?4"#;
 // Named, since the planner would take the order of `seq` over the filter.
-const ROWS_WITH_UP: &str = r#"SELECT seq, id, stamp_ms, "with", stanza FROM archive INDEXED BY archive_with
+const ROWS_WITH_UP: &str = r#"SELECT seq, id, stamp_ms, "with", stanza, born_base, born_site FROM archive INDEXED BY archive_with
     WHERE archive = ?1 AND seq > ?2 AND seq < ?3 AND "with" = ?5 ORDER BY seq LIMIT ?4"#;
-const ROWS_WITH_DOWN: &str = r#"SELECT seq, id, stamp_ms, "with", stanza FROM archive INDEXED BY archive_with
+const ROWS_WITH_DOWN: &str = r#"SELECT seq, id, stamp_ms, "with", stanza, born_base, born_site FROM archive INDEXED BY archive_with
     WHERE archive = ?1 AND seq > ?2 AND seq < ?3 AND "with" = ?5 ORDER BY seq DESC LIMIT ?4"#;
 const COUNT: &str = "SELECT count(*) FROM archive WHERE archive = ?1 AND seq > ?2 AND seq < ?3";
 const COUNT_WITH: &str = r#"SELECT count(*) FROM archive INDEXED BY archive_with WHERE archive = ?1 AND seq > ?2 AND seq < ?3 AND "with" = ?4"#;
-const ROW_OF_ID: &str = r#"SELECT seq, id, stamp_ms, "with", stanza FROM archive WHERE archive = ?1 AND id = ?2"#;
+const ROW_OF_ID: &str =
+    r#"SELECT seq, id, stamp_ms, "with", stanza, born_base, born_site FROM archive WHERE archive = ?1 AND id = ?2"#;
+const AFTER_ID: &str = "SELECT seq, born_base, born_site FROM archive WHERE archive = ?1 AND id = ?2";
 const SEQ_OF_ID: &str = "SELECT seq FROM archive WHERE archive = ?1 AND id = ?2";
 const FIRST_FROM: &str = "SELECT seq FROM archive WHERE archive = ?1 AND stamp_ms >= ?2 ORDER BY stamp_ms, seq LIMIT 1";
 const FIRST_BEHIND: &str =
@@ -108,7 +110,7 @@ fn bounds(connection: &Connection, archive: i64, query: &ArchiveQuery) -> rusqli
     }
     let mut paged = filter;
     if let Some(id) = &query.after_id {
-        let Some(seq) = seq_of(id)? else { return Ok(None) };
+        let Some(seq) = place_behind(connection, archive, id, query.site.as_deref())? else { return Ok(None) };
         paged.above = paged.above.max(seq);
     }
     if let Some(id) = &query.before_id {
@@ -119,6 +121,32 @@ fn bounds(connection: &Connection, archive: i64, query: &ArchiveQuery) -> rusqli
         paged.above = paged.above.max(seq.min(SEQ_MAX) as i64);
     }
     Ok(Some((filter, paged)))
+}
+
+/// The place that `after_id` names: that of the row, or where the island stood that it was born on, for those who were
+/// there; `None` when there is no such row.
+fn place_behind(connection: &Connection, archive: i64, id: &str, site: Option<&str>) -> rusqlite::Result<Option<i64>> {
+    let (id, very_row) = named_in_after(id);
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, born(row, 1)?));
+    let found = connection.prepare_cached(AFTER_ID)?.query_row(params![archive, id], read).optional()?;
+    Ok(found.map(|(seq, born)| match born.filter(|born| !very_row && site == Some(&born.site)) {
+        Some(born) => seq.min(born.base.min(SEQ_MAX) as i64),
+        None => seq,
+    }))
+}
+
+/// The id in an `after_id`, and whether it means that very row whatever it was born on.
+pub(crate) fn named_in_after(id: &str) -> (&str, bool) {
+    match id.strip_suffix('~') {
+        Some(id) => (id, true),
+        None => (id, false),
+    }
+}
+
+/// Where a row was born, from the two columns that begin at `first`.
+fn born(row: &rusqlite::Row<'_>, first: usize) -> rusqlite::Result<Option<Born>> {
+    let (base, site): (Option<i64>, Option<String>) = (row.get(first)?, row.get(first + 1)?);
+    Ok(base.zip(site).map(|(base, site)| Born { base: base.unsigned_abs(), site }))
 }
 
 /// Up to `max` rows in the direction of reading, and one more when there are more.
@@ -186,6 +214,7 @@ pub(crate) fn archived(archive: &str, row: &rusqlite::Row<'_>) -> rusqlite::Resu
         stamp_ms: row.get(2)?,
         with: row.get(3)?,
         stanza: row.get(4)?,
+        born: born(row, 5)?,
     })
 }
 
@@ -209,6 +238,7 @@ mod tests {
             COUNT,
             COUNT_WITH,
             ROW_OF_ID,
+            AFTER_ID,
             SEQ_OF_ID,
             FIRST_FROM,
             FIRST_BEHIND,

@@ -101,7 +101,7 @@ struct Lane {
 }
 
 enum Behind {
-    Query(Reading),
+    Query(Box<Reading>),
     /// Refused persists, first and last token: a range, so that refusing costs no memory of its own.
     Refused(Token, Token),
 }
@@ -166,7 +166,7 @@ impl Queue {
                     state.readings.push_back(reading);
                     self.for_readers.notify_one();
                 } else {
-                    lane.behind.push_back((lane.accepted, Behind::Query(reading)));
+                    lane.behind.push_back((lane.accepted, Behind::Query(Box::new(reading))));
                 }
                 return;
             }
@@ -221,7 +221,7 @@ impl Queue {
             let settled = lane.settled;
             match lane.behind.pop_front_if(|(after, _)| *after <= settled) {
                 Some((_, Behind::Query(reading))) => {
-                    state.readings.push_back(reading);
+                    state.readings.push_back(*reading);
                     self.for_readers.notify_one();
                 }
                 Some((_, Behind::Refused(first, last))) => {
@@ -290,7 +290,7 @@ impl Queue {
         drop(state);
         for (machine, behind) in behind {
             match behind {
-                Behind::Query(Reading { id, .. }) => tell(Completion::Rows { machine, id, page: None }),
+                Behind::Query(reading) => tell(Completion::Rows { machine, id: reading.id, page: None }),
                 Behind::Refused(first, last) => tell_refused(machine, first, last, tell),
             }
         }

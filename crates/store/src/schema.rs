@@ -9,7 +9,7 @@ use std::path::Path;
 const APPLICATION_ID: i64 = 0x6e6a_7374;
 
 /// Step n brings a file from version n to version n + 1. Steps that were released are never edited.
-pub(crate) const STEPS: [&str; 2] = [TABLES, FILTERS];
+pub(crate) const STEPS: [&str; 3] = [TABLES, FILTERS, ISLANDS];
 
 /// Records and archives. An archive's name is kept once; rows carry its number.
 const TABLES: &str = r#"
@@ -40,6 +40,12 @@ const FILTERS: &str = r#"
     CREATE INDEX archive_stamp ON archive (archive, stamp_ms, seq);
     CREATE INDEX archive_with ON archive (archive, "with", seq);
     CREATE TABLE probe (number INTEGER PRIMARY KEY, filling BLOB NOT NULL) STRICT;
+"#;
+
+/// Where a row was said on an island: which, and what of the order it had.
+const ISLANDS: &str = r#"
+    ALTER TABLE archive ADD COLUMN born_base INTEGER;
+    ALTER TABLE archive ADD COLUMN born_site TEXT;
 "#;
 
 /// The version this program writes.

@@ -196,7 +196,7 @@ fn load(connection: &Connection, recent_rows: usize) -> rusqlite::Result<Loaded>
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
     let mut last = connection.prepare(
-        r#"SELECT seq, id, stamp_ms, "with", stanza FROM archive WHERE archive = ?1 ORDER BY seq DESC LIMIT ?2"#,
+        r#"SELECT seq, id, stamp_ms, "with", stanza, born_base, born_site FROM archive WHERE archive = ?1 ORDER BY seq DESC LIMIT ?2"#,
     )?;
     let mut recent = Vec::new();
     for (number, name) in archives {

@@ -21,7 +21,7 @@ pub(crate) struct Up {
 impl Up {
     /// What an error for the stanza bears, so that the replica knows its outcome.
     pub fn on_error(&self) -> Element {
-        UpMark { outbox: self.outbox.clone(), n: self.n, epoch: None }.x()
+        UpMark { outbox: self.outbox.clone(), n: self.n, epoch: None, ..UpMark::default() }.x()
     }
 
     /// The durable mark: everything up to `n` of this outbox has had its outcome.

@@ -5,7 +5,9 @@
 use super::link::{LINKS_MAX, Link, Phase};
 use crate::names::{Nick, Role, Status};
 use crate::room::{Cx, Life, Room, Via, fresh_name};
-use crate::wire::{self, Damaged, Granted, Mark, Replicate, Retry, Seat, UpMark, VERSION, Verdict};
+use crate::wire::{
+    self, Damaged, Granted, HistorySent, Mark, Replicate, Retry, RosterSent, Seat, UpMark, VERSION, Verdict,
+};
 use machine::Output;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use xmpp::stanza::{Condition, StanzaError};
@@ -211,7 +213,8 @@ impl Room {
             keepalive: u32::try_from(self.service.keepalive_seconds).unwrap_or(u32::MAX),
             maxstanzas: request.asked.maxstanzas.min(PAGE_STANZAS_MAX),
             maxbytes: request.asked.maxbytes.min(PAGE_BYTES_MAX),
-            missed: missed != super::snapshot::Missed::Recent,
+            roster: RosterSent::Full,
+            history: if missed == super::snapshot::Missed::Recent { HistorySent::Recent } else { HistorySent::Missed },
             marks,
             seats,
         };

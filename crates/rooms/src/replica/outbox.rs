@@ -322,7 +322,7 @@ fn send(outbox: &mut Outbox, epoch: Option<&String>, attempt: u32, which: impl F
     for entry in outbox.entries.iter_mut().filter(|entry| which(entry)) {
         let Some(to) = entry.stanza.get("to").and_then(|to| Jid::new(to).ok()) else { continue };
         entry.attempt = attempt;
-        let mark = UpMark { outbox: outbox.name.clone(), n: entry.n, epoch: epoch.cloned() };
+        let mark = UpMark { outbox: outbox.name.clone(), n: entry.n, epoch: epoch.cloned(), ..UpMark::default() };
         cx.up(&to, entry.stanza.clone().child(mark.x()));
     }
 }

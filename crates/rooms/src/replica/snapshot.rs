@@ -10,7 +10,7 @@ use super::roster::{Seat, Seats};
 use super::site::Cx;
 use crate::names::{Nick, Status};
 use crate::room::{Past, add_statuses, is_subject, without_jids};
-use crate::wire::{At, Granted, Kind, RoomConfig, Verdict};
+use crate::wire::{At, Granted, HistorySent, Kind, RoomConfig, Verdict};
 use machine::{Change, Class, Output};
 use std::collections::BTreeMap;
 use xmpp::{Element, Jid, Shared, ns};
@@ -84,7 +84,7 @@ impl Mirror {
         self.hidden.retain(|nick| self.seats.contains_key(nick) && gone.contains(&nick));
         self.show_difference(&before, &self.known(&self.seats), cx);
         self.reclass(cx);
-        let gap = gap || !staging.granted.missed;
+        let gap = gap || staging.granted.history == HistorySent::Recent;
         self.catch_up(gap && staging.granted.seq > told, staging.past, cx);
         if let Some(subject) = staging.subject {
             self.show_subject(subject, cx);

@@ -74,6 +74,7 @@ impl Room {
             stamp_ms: past.stamp_ms,
             with: said.get("from").unwrap_or_default().to_owned(),
             stanza: said.to_xml(),
+            born: None,
         })
     }
 }

@@ -60,10 +60,12 @@ pub enum Kind {
     Jids,
     /// Something relayed did not arrive.
     Resend,
+    /// Occupants whom a split has put out of reach, or no longer.
+    Away,
 }
 
 impl Kind {
-    const ALL: [Kind; 11] = [
+    const ALL: [Kind; 12] = [
         Kind::Event,
         Kind::Enter,
         Kind::Leave,
@@ -75,6 +77,7 @@ impl Kind {
         Kind::Synced,
         Kind::Jids,
         Kind::Resend,
+        Kind::Away,
     ];
 
     /// The value on the wire.
@@ -91,6 +94,7 @@ impl Kind {
             Kind::Synced => "synced",
             Kind::Jids => "jids",
             Kind::Resend => "resend",
+            Kind::Away => "away",
         }
     }
 

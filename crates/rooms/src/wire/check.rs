@@ -1,6 +1,6 @@
 //! Whatever of the link stands in a stanza, read and judged.
 
-use super::{Damaged, Down, Granted, Heads, Replicate, Retry, Up, Withdraw, Withdrawn};
+use super::{Damaged, Destroyed, Down, Granted, Heads, Replicate, Retry, Up, Withdraw, Withdrawn};
 use xmpp::{Element, ns};
 
 /// Reads everything in a stanza that is in either DMUC namespace; the first damage is given back.
@@ -14,6 +14,7 @@ pub fn check(stanza: &Element) -> Result<(), Damaged> {
             ("heads", ns::NETJOIN) => Heads::parse(element).map(|_| ())?,
             ("withdraw", ns::NETJOIN) => Withdraw::parse(element).map(|_| ())?,
             ("withdrawn", ns::NETJOIN) => Withdrawn::parse(element).map(|_| ())?,
+            ("destroyed", ns::NETJOIN) => Destroyed::parse(element).map(|_| ())?,
             ("retry", ns::NETJOIN) => Retry::parse(element).map(|_| ())?,
             _ => {}
         }
@@ -22,6 +23,6 @@ pub fn check(stanza: &Element) -> Result<(), Damaged> {
 }
 
 fn check_x(x: &Element) -> Result<(), Damaged> {
-    let goes_up = |child: &Element| matches!(child.name(), "up" | "stale" | "refused");
+    let goes_up = |child: &Element| matches!(child.name(), "up" | "stale" | "refused" | "reported");
     if x.children().any(goes_up) { Up::parse(x).map(drop) } else { Down::parse(x).map(drop) }
 }

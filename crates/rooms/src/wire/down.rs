@@ -2,6 +2,7 @@
 
 use super::JIDS_MAX;
 use super::at::{At, Kind};
+use super::away::Away;
 use super::config::RoomConfig;
 use super::read::{Damaged, Reader, full_jid, name, number, positive, stamp};
 use crate::names::Nick;
@@ -52,6 +53,8 @@ pub enum Down {
         /// The first number that is missing.
         from: u64,
     },
+    /// Occupants whom a split has put out of reach, or no longer.
+    Away(Away),
 }
 
 /// The real address of one session of an occupant.
@@ -112,6 +115,7 @@ impl Down {
                 let resend = Reader::new(resend, ("resend", ns::NETJOIN), &["outbox", "from"])?.empty()?;
                 Down::Resend { outbox: resend.get("outbox", name)?, from: resend.get("from", positive)? }
             }
+            (Kind::Away, [away]) => Down::Away(Away::parse(away)?),
             (_, [other, ..]) => return Err(reader.unknown(other)),
             (kind, []) => return Err(Damaged::MissingChild("x", kind.as_str())),
         };
@@ -133,6 +137,7 @@ impl Down {
             Down::Past { said_ms } => x.with(said_ms.map(|ms| stanza::delay(None, ms))),
             Down::Synced { gap } => x.child(Element::new("synced", ns::NETJOIN).attr_opt("gap", gap.then_some("true"))),
             Down::Jids(seats) => x.child(Element::new("jids", ns::NETJOIN).with(seats.iter().map(SeatJid::element))),
+            Down::Away(away) => x.child(away.element()),
             Down::Resend { outbox, from } => {
                 x.child(Element::new("resend", ns::NETJOIN).attr("outbox", outbox).attr("from", from.to_string()))
             }

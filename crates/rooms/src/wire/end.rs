@@ -1,7 +1,7 @@
-//! How a link ends: `<withdraw/>`, `<withdrawn/>`; and `<retry/>`, when to ask again.
+//! How a link ends: `<withdraw/>`, `<withdrawn/>`, `<destroyed/>`; and `<retry/>`, when to ask again.
 
-use super::read::{Damaged, Reader, name, number, small};
-use xmpp::{Element, ns};
+use super::read::{Damaged, Reader, name, number, plain_text, room_jid, small};
+use xmpp::{Element, Jid, ns};
 
 /// A replica withdraws: from a registration, or from a request that is still pending.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,17 @@ pub struct Withdrawn {
 pub struct Retry {
     /// Seconds.
     pub after: u32,
+}
+
+/// In a `gone` error: the room of that incarnation is no more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destroyed {
+    /// The life of the room that the resume point named.
+    pub incarnation: String,
+    /// The room that takes its place.
+    pub venue: Option<Jid>,
+    /// What was said about it.
+    pub reason: Option<String>,
 }
 
 impl Withdraw {
@@ -47,6 +58,39 @@ impl Withdrawn {
     /// The element.
     pub fn element(&self) -> Element {
         Element::new("withdrawn", ns::NETJOIN).attr("seq", self.seq.to_string())
+    }
+}
+
+impl Destroyed {
+    /// Finds and reads `<destroyed/>` in a stanza error; `None` where it has none or is not `gone`.
+    pub fn find(error: &Element) -> Option<Result<Destroyed, Damaged>> {
+        error.get_child("gone", ns::STANZA_ERRORS)?;
+        error.get_child("destroyed", ns::NETJOIN).map(Destroyed::parse)
+    }
+
+    /// Reads `<destroyed/>`.
+    pub fn parse(element: &Element) -> Result<Destroyed, Damaged> {
+        let destroyed = Reader::new(element, ("destroyed", ns::NETJOIN), &["incarnation", "venue"])?;
+        let mut reason = None;
+        for child in element.children() {
+            if !child.is("reason", ns::NETJOIN) || reason.is_some() {
+                return Err(destroyed.unknown(child));
+            }
+            reason = Some(plain_text(child, "reason")?);
+        }
+        Ok(Destroyed {
+            incarnation: destroyed.get("incarnation", name)?,
+            venue: destroyed.read("venue", room_jid)?,
+            reason,
+        })
+    }
+
+    /// The element.
+    pub fn element(&self) -> Element {
+        Element::new("destroyed", ns::NETJOIN)
+            .attr("incarnation", &self.incarnation)
+            .attr_opt("venue", self.venue.as_ref().map(Jid::as_str))
+            .with(self.reason.as_ref().map(|text| Element::new("reason", ns::NETJOIN).text(text.clone())))
     }
 }
 

@@ -1,6 +1,6 @@
 //! `<granted/>`: the answer to a registration.
 
-use super::read::{Damaged, Reader, full_jid, name, number, small};
+use super::read::{Damaged, Reader, full_jid, name, number, plain_text, small};
 use super::{OUTBOXES_MAX, SEATS_MAX};
 use crate::names::{Nick, Status};
 use xmpp::{Element, Jid, ns};
@@ -24,12 +24,36 @@ pub struct Granted {
     pub maxstanzas: u32,
     /// How many bytes of missed messages are sent at a time.
     pub maxbytes: u32,
-    /// Whether everything missed follows; if not, only recent history does, and users present are told of the gap.
-    pub missed: bool,
+    /// How the roster is sent.
+    pub roster: RosterSent,
+    /// What is sent of the messages that were missed.
+    pub history: HistorySent,
     /// One per outbox that was offered.
     pub marks: Vec<Mark>,
     /// One per seat of the census, in its order.
     pub seats: Vec<Seat>,
+}
+
+/// How a snapshot says who is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RosterSent {
+    /// One presence per seat.
+    Full,
+    /// One presence per seat that is new or another since the resume point, an unavailable one per seat that is gone.
+    Changes,
+    /// Not at all, for nobody of the site is in the room: the answer holds verdicts and marks only, and there is no link.
+    None,
+}
+
+/// What a snapshot holds of the messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HistorySent {
+    /// Recent history: the first time, or what was missed cannot be told; users present are told of the gap.
+    Recent,
+    /// Everything archived behind the resume point.
+    Missed,
+    /// Nothing; stands with [`RosterSent::None`] and only there.
+    None,
 }
 
 /// What the primary has had of an outbox, and the key of its message ids.
@@ -92,7 +116,6 @@ impl Granted {
             "history",
         ];
         let g = Reader::new(element, ("granted", ns::NETJOIN), &known)?;
-        g.get("roster", |text| (text == "full").then_some(()))?;
         let mut granted = Granted {
             version: g.get("version", small)?,
             epoch: g.get("epoch", name)?,
@@ -102,14 +125,14 @@ impl Granted {
             keepalive: g.get("keepalive", small)?,
             maxstanzas: g.get("maxstanzas", |t| small(t).filter(|n| *n > 0))?,
             maxbytes: g.get("maxbytes", |t| small(t).filter(|n| *n > 0))?,
-            missed: g.get("history", |text| match text {
-                "missed" => Some(true),
-                "recent" => Some(false),
-                _ => None,
-            })?,
+            roster: g.get("roster", RosterSent::parse)?,
+            history: g.get("history", HistorySent::parse)?,
             marks: Vec::new(),
             seats: Vec::new(),
         };
+        if (granted.roster == RosterSent::None) != (granted.history == HistorySent::None) {
+            return Err(Damaged::Together("granted", "'roster' and 'history' are 'none' together"));
+        }
         for child in element.children() {
             match child.name() {
                 "mark" if granted.seats.is_empty() => granted.marks.push(Mark::parse(child)?),
@@ -137,10 +160,38 @@ impl Granted {
             .attr("keepalive", self.keepalive.to_string())
             .attr("maxstanzas", self.maxstanzas.to_string())
             .attr("maxbytes", self.maxbytes.to_string())
-            .attr("roster", "full")
-            .attr("history", if self.missed { "missed" } else { "recent" })
+            .attr("roster", self.roster.as_str())
+            .attr("history", self.history.as_str())
             .with(self.marks.iter().map(Mark::element))
             .with(self.seats.iter().map(Seat::element))
+    }
+}
+
+impl RosterSent {
+    fn parse(text: &str) -> Option<RosterSent> {
+        [RosterSent::Full, RosterSent::Changes, RosterSent::None].into_iter().find(|sent| sent.as_str() == text)
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            RosterSent::Full => "full",
+            RosterSent::Changes => "changes",
+            RosterSent::None => "none",
+        }
+    }
+}
+
+impl HistorySent {
+    fn parse(text: &str) -> Option<HistorySent> {
+        [HistorySent::Recent, HistorySent::Missed, HistorySent::None].into_iter().find(|sent| sent.as_str() == text)
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            HistorySent::Recent => "recent",
+            HistorySent::Missed => "missed",
+            HistorySent::None => "none",
+        }
     }
 }
 
@@ -169,13 +220,10 @@ impl Seat {
         let actor = seat.read("actor", |t| t.parse().ok())?;
         let mut reason = None;
         for child in element.children() {
-            if !child.is("reason", ns::NETJOIN) || reason.is_some() || !child.attrs().is_empty() {
+            if !child.is("reason", ns::NETJOIN) || reason.is_some() {
                 return Err(seat.unknown(child));
             }
-            if let Some(inner) = child.children().next() {
-                return Err(Damaged::UnknownChild("reason", inner.name().to_owned()));
-            }
-            reason = Some(child.content());
+            reason = Some(plain_text(child, "reason")?);
         }
         let bare = status.is_none() && actor.is_none() && reason.is_none();
         let verdict = match (seat.required("verdict")?, status) {

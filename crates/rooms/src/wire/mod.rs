@@ -5,6 +5,7 @@
 //! One file per element or pair of elements; nothing here knows a room or a replica.
 
 mod at;
+mod away;
 mod check;
 mod config;
 mod down;
@@ -17,15 +18,16 @@ mod replicate;
 mod up;
 
 pub use at::{Ack, At, Kind};
+pub use away::Away;
 pub use check::check;
 pub use config::RoomConfig;
 pub use down::{Down, SeatJid, Wanted};
-pub use end::{Retry, Withdraw, Withdrawn};
-pub use granted::{Granted, Mark, Removed, Seat, Verdict};
+pub use end::{Destroyed, Retry, Withdraw, Withdrawn};
+pub use granted::{Granted, HistorySent, Mark, Removed, RosterSent, Seat, Verdict};
 pub use heads::{Head, Heads, Sent};
 pub use read::{Damaged, NAME_CHARS_MAX};
 pub use replicate::{CensusSeat, Outbox, Replicate, Resume};
-pub use up::{Refused, Stale, Up, UpMark, strip};
+pub use up::{Refused, Reported, Stale, Up, UpMark, strip};
 
 /// The version of `urn:netjoin:dmuc:0` spoken here; where two ends know different ones they speak the lower.
 pub const VERSION: u32 = 0;
@@ -39,6 +41,8 @@ pub const HEADS_MAX: usize = 200;
 pub const DOMAINS_MAX: usize = 16;
 /// Most sessions in one `<jids/>`, so that it fits the stanza size any server takes; more take more stanzas.
 pub const JIDS_MAX: usize = 200;
+/// Most occupants in one `<away/>`, so that it fits the stanza size any server takes; more take more stanzas.
+pub const AWAY_MAX: usize = 200;
 /// Most stanzas one event may be; a nick change is two.
 pub const PARTS_MAX: u32 = 8;
 

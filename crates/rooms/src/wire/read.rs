@@ -140,6 +140,22 @@ pub(super) fn room_jid(text: &str) -> Option<Jid> {
     Jid::new(text).ok().filter(|jid| jid.is_bare() && jid.local().is_some())
 }
 
+/// A domain.
+pub(super) fn domain(text: &str) -> Option<String> {
+    Jid::new(text).ok().filter(|jid| jid.is_bare() && jid.local().is_none()).map(|jid| jid.to_string())
+}
+
+/// The text of an element that holds nothing else.
+pub(super) fn plain_text(element: &Element, name: &'static str) -> Result<String, Damaged> {
+    if let Some(attribute) = element.attrs().first() {
+        return Err(Damaged::UnknownAttribute(name, attribute.name.to_string()));
+    }
+    match element.children().next() {
+        Some(child) => Err(Damaged::UnknownChild(name, child.name().to_owned())),
+        None => Ok(element.content()),
+    }
+}
+
 /// A date and time of XEP-0082.
 pub(super) fn stamp(text: &str) -> Option<i64> {
     stanza::parse_ms(text)

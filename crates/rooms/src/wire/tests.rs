@@ -1,7 +1,7 @@
 //! What is written is what is read; what is damaged is refused, by name: the list of damages is `damage`.
 
 use super::*;
-use crate::names::{Role, Status};
+use crate::names::{Nick, Role, Status};
 use xmpp::{Element, ns};
 
 fn jid(text: &str) -> xmpp::Jid {
@@ -38,6 +38,7 @@ fn what_is_written_down_is_what_is_read() {
         ..at(Kind::Event)
     };
     let seat = SeatJid { nick: "BigCheese".parse().unwrap(), jid: session.clone() };
+    let nicks: Vec<Nick> = vec!["BigCheese".parse().unwrap(), "Efchen".parse().unwrap()];
     for (down, at) in [
         (Down::Event { said_ms: Some(655_862_317_000), config: Some(config.clone()) }, marked),
         (Down::Event { said_ms: None, config: None }, At { seq: Some(1), own: Some(vec![]), ..at(Kind::Event) }),
@@ -52,6 +53,11 @@ fn what_is_written_down_is_what_is_read() {
         (Down::Synced { gap: true }, At { seq: Some(812), ..at(Kind::Synced) }),
         (Down::Jids(vec![seat]), at(Kind::Jids)),
         (Down::Resend { outbox: "o7f3".into(), from: 42 }, at(Kind::Resend)),
+        (
+            Down::Away(Away { site: Some("vesa.yeggmaex.irc".into()), lifted: false, nicks: nicks.clone() }),
+            at(Kind::Away),
+        ),
+        (Down::Away(Away { site: None, lifted: true, nicks }), at(Kind::Away)),
     ] {
         let x = down.x().child(at.element());
         assert_eq!(Down::parse(&reread(&x)), Ok((down, at)), "{x}");
@@ -60,8 +66,14 @@ fn what_is_written_down_is_what_is_read() {
 
 #[test]
 fn what_is_written_up_is_what_is_read() {
-    let mark = UpMark { outbox: "o7f3".into(), n: 42, epoch: Some("e9k2".into()) };
-    assert_eq!(Up::parse(&reread(&mark.x())), Ok(Up::Mark(mark)));
+    let mark = UpMark { outbox: "o7f3".into(), n: 42, epoch: Some("e9k2".into()), ..UpMark::default() };
+    let said = UpMark { said: Some(1_769_947_201_250), base: Some(812), ..mark.clone() };
+    let kick = UpMark { kicker: Some("WiZ".parse().unwrap()), reason: Some("of course".into()), ..said.clone() };
+    for mark in [mark, said, kick] {
+        assert_eq!(Up::parse(&reread(&mark.x())), Ok(Up::Mark(mark)));
+    }
+    let reported = Reported { epoch: "e9k3".into() };
+    assert_eq!(Up::parse(&reread(&reported.x())), Ok(Up::Reported(reported)));
     let stale = Stale { epoch: "e8".into() };
     assert_eq!(Up::parse(&reread(&stale.x())), Ok(Up::Stale(stale)));
     let refused = Refused { jid: jid("rubenro@vesa.yeggmaex.irc/shaver"), epoch: "e9k2".into() };
@@ -108,7 +120,8 @@ fn a_grant_is_read_as_written() {
         keepalive: 60,
         maxstanzas: 100,
         maxbytes: 65_536,
-        missed: true,
+        roster: RosterSent::Changes,
+        history: HistorySent::Missed,
         marks: vec![Mark { outbox: "o7f3".into(), n: 41, key: [7; 32] }],
         seats: vec![
             seat("BigCheese", Verdict::Kept),
@@ -116,7 +129,9 @@ fn a_grant_is_read_as_written() {
             seat("Troy", Verdict::Removed(removed)),
         ],
     };
-    assert_eq!(Granted::parse(&reread(&granted.element())), Ok(granted));
+    assert_eq!(Granted::parse(&reread(&granted.element())), Ok(granted.clone()));
+    let verdicts_only = Granted { roster: RosterSent::None, history: HistorySent::None, ..granted };
+    assert_eq!(Granted::parse(&reread(&verdicts_only.element())), Ok(verdicts_only));
 }
 
 #[test]
@@ -135,6 +150,14 @@ fn heads_and_ends_are_read_as_written() {
     let withdraw = Withdraw { epoch: Some("e9k2".into()) };
     assert_eq!(Withdraw::parse(&reread(&withdraw.element())), Ok(withdraw));
     assert_eq!(Withdrawn::parse(&reread(&Withdrawn { seq: 831 }.element())), Ok(Withdrawn { seq: 831 }));
+    let destroyed = Destroyed {
+        incarnation: "i1".into(),
+        venue: Some(jid("lounge@channel.avalon.irc")),
+        reason: Some("moved".into()),
+    };
+    let error =
+        Element::new("error", ns::CLIENT).child(Element::new("gone", ns::STANZA_ERRORS)).child(destroyed.element());
+    assert_eq!(Destroyed::find(&reread(&error)), Some(Ok(destroyed)));
     assert_eq!(Retry::parse(&reread(&Retry { after: 30 }.element())), Ok(Retry { after: 30 }));
 }
 

@@ -88,7 +88,7 @@ fn s4_8_an_error_is_an_outcome() {
             ns::STANZA_ERRORS
         )
     };
-    let mark = UpMark { outbox, n: 3, epoch: None }.x().to_xml();
+    let mark = UpMark { outbox, n: 3, epoch: None, ..UpMark::default() }.x().to_xml();
     assert_eq!(lines(&site.send(&error(&mark))), [xml(&error(""))]);
     assert_eq!(site.replica.links(site.now)[0].outbox, 0);
 }
@@ -99,7 +99,7 @@ fn s4_8_a_refused_join_permits_no_enter() {
     let mut site = eris();
     let kev = "kev@eris.dclxvii.irc/x";
     site.send(&join(kev, "WiZ"));
-    let mark = UpMark { outbox: site.outbox(), n: 3, epoch: None }.x().to_xml();
+    let mark = UpMark { outbox: site.outbox(), n: 3, epoch: None, ..UpMark::default() }.x().to_xml();
     let error = |mark: &str| {
         format!(
             "<presence from='{ROOM}/WiZ' type='error' to='{kev}'><error type='cancel'><conflict xmlns='{}'/></error>{mark}</presence>",

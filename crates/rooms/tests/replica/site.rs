@@ -2,7 +2,7 @@
 //! its users, its disk, and everything that leaves it, in order.
 
 use machine::{AudienceChange, AudienceId, Change, Class, Input, Machine, Now, Output, Record, Row, Token};
-use rooms::wire::{At, Down, Granted, Kind, Mark, Replicate, RoomConfig, Verdict};
+use rooms::wire::{At, Down, Granted, HistorySent, Kind, Mark, Replicate, RoomConfig, RosterSent, Verdict};
 use rooms::{Replica, ReplicaConfig, Role};
 use std::collections::{BTreeMap, VecDeque};
 use xmpp::{Element, Jid, ns};
@@ -198,7 +198,8 @@ impl Site {
             keepalive: 60,
             maxstanzas: 100,
             maxbytes: 65_536,
-            missed,
+            roster: RosterSent::Full,
+            history: if missed { HistorySent::Missed } else { HistorySent::Recent },
             marks: request.outboxes.iter().map(|o| Mark { outbox: o.name.clone(), n, key: [7; 32] }).collect(),
             seats: request.census.into_iter().flat_map(|(_, seats)| seats).map(|s| seat(&s)).collect(),
         };

@@ -1,7 +1,7 @@
 //! The simulator's disk and the store give the same answers.
 
 use crate::support::{Bench, place};
-use machine::{ArchiveQuery, Change, Row};
+use machine::{ArchiveQuery, Born, Change, Row};
 use proptest::prelude::*;
 use store::Options;
 use store::disk::SimDisk;
@@ -16,7 +16,7 @@ fn change() -> impl Strategy<Value = Change> {
     let space = || prop::sample::select(SPACES.as_slice());
     let name = || "[ab]";
     prop_oneof![
-        12 => (archive(), 0..24u64, 0..32u64, 0..3u8).prop_map(|(archive, seq, id, who)| Change::Append(row(archive, seq, id, who))),
+        12 => (archive(), 0..24u64, 0..32u64, 0..3u8, born()).prop_map(|(archive, seq, id, who, born)| Change::Append(Row { born, ..row(archive, seq, id, who) })),
         3 => (space(), name(), name(), 0..9u8).prop_map(|(space, owner, key, n)| Change::Put { space, owner, key, value: n.to_string() }),
         1 => (space(), name(), name()).prop_map(|(space, owner, key)| Change::Delete { space, owner, key }),
         1 => (space(), name()).prop_map(|(space, owner)| Change::DeleteAll { space, owner }),
@@ -29,7 +29,21 @@ fn change() -> impl Strategy<Value = Change> {
 /// Stamps never fall with rising places, and often are the same.
 fn row(archive: String, seq: u64, id: u64, who: u8) -> Row {
     let stamp_ms = (seq / 3 * 1_000) as i64;
-    Row { archive, seq, id: format!("id{id}"), stamp_ms, with: format!("who{who}"), stanza: format!("<m id='{id}'/>") }
+    Row {
+        archive,
+        seq,
+        id: format!("id{id}"),
+        stamp_ms,
+        with: format!("who{who}"),
+        stanza: format!("<m id='{id}'/>"),
+        born: None,
+    }
+}
+
+/// Mostly nowhere; else any place, its own and those behind it too.
+fn born() -> impl Strategy<Value = Option<Born>> {
+    let site = prop::sample::select(["vesa", "eris"].as_slice());
+    prop::option::weighted(0.4, (0..24u64, site).prop_map(|(base, site)| Born { base, site: site.to_owned() }))
 }
 
 fn query() -> impl Strategy<Value = ArchiveQuery> {
@@ -41,10 +55,26 @@ fn query() -> impl Strategy<Value = ArchiveQuery> {
     let place = prop::option::weighted(0.2, prop_oneof![0..24u64, Just(u64::MAX)]);
     let with = prop::option::weighted(0.3, (0..3u8).prop_map(|who| format!("who{who}")));
     let filters = (archive, time(), time(), with, ids);
-    let paging = (named(), named(), place, any::<bool>(), 0..9usize, any::<bool>());
+    let after =
+        prop::option::weighted(0.5, (id(), any::<bool>()).prop_map(|(id, row)| if row { id + "~" } else { id }));
+    let site = prop::option::of(prop::sample::select(["vesa", "eris"].as_slice()).prop_map(str::to_owned));
+    let paging = ((after, site), named(), place, any::<bool>(), 0..9usize, any::<bool>());
     (filters, paging).prop_map(|((archive, start_ms, end_ms, with, ids), paging)| {
-        let (after_id, before_id, after_seq, backwards, max, count) = paging;
-        ArchiveQuery { archive, start_ms, end_ms, with, ids, after_id, before_id, after_seq, backwards, max, count }
+        let ((after_id, site), before_id, after_seq, backwards, max, count) = paging;
+        ArchiveQuery {
+            archive,
+            start_ms,
+            end_ms,
+            with,
+            ids,
+            after_id,
+            site,
+            before_id,
+            after_seq,
+            backwards,
+            max,
+            count,
+        }
     })
 }
 

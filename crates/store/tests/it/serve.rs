@@ -1,7 +1,7 @@
 //! Opening, persisting, reading and loading again.
 
 use crate::support::{Bench, WALLOPS, listener, message, place, put, seqs, whole};
-use machine::{ArchiveQuery, Change, QueryId, Record, Token};
+use machine::{ArchiveQuery, Born, Change, QueryId, Record, Row, Token};
 use store::{Completion, Options, Store, StoreError};
 
 #[test]
@@ -137,4 +137,26 @@ fn only_one_serves_a_file() {
     assert!(error.to_string().contains(&format!("(process {})", std::process::id())), "{error}");
     drop(bench);
     Bench::open(&path, Options::default()).expect("served no more");
+}
+
+/// Whoever was on the island has not seen what the room had meanwhile: `after` a row born there begins behind its base.
+#[test]
+fn behind_a_row_born_on_an_island_its_site_gets_what_the_island_did_not_have() {
+    let (_directory, path) = place();
+    let bench = Bench::open(&path, Options::default()).expect("a new file");
+    let born = Some(Born { base: 2, site: "vesa.yeggmaex.irc".into() });
+    let mut rows: Vec<Row> = (1..=6).map(|seq| message(seq, "WiZ")).collect();
+    rows[4].born = born.clone();
+    assert!(bench.keeps(rows.into_iter().map(Change::Append).collect()));
+    let after = |id: &str, site: Option<&str>| {
+        let query = ArchiveQuery { after_id: Some(id.into()), site: site.map(str::to_owned), ..whole() };
+        bench.reads(query)
+    };
+    assert_eq!(seqs(&after("id-5", Some("vesa.yeggmaex.irc"))), [3, 4, 5, 6]);
+    assert_eq!(seqs(&after("id-5~", Some("vesa.yeggmaex.irc"))), [6]);
+    assert_eq!(seqs(&after("id-5", Some("eris.dclxvii.irc"))), [6]);
+    assert_eq!(seqs(&after("id-5", None)), [6]);
+    assert_eq!(seqs(&after("id-4~", Some("vesa.yeggmaex.irc"))), [5, 6]);
+    assert!(after("id-9~", Some("vesa.yeggmaex.irc")).unknown_id);
+    assert_eq!(after("id-4", None).rows[0].born, born);
 }

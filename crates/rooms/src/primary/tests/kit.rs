@@ -187,7 +187,7 @@ impl Net {
         let site =
             self.sites.iter_mut().find(|s| jid(&s.replica).domain() == user.domain()).expect("a site of the cast");
         site.n += 1;
-        let mark = UpMark { outbox: site.outbox.clone(), n: site.n, epoch: site.epoch.clone() };
+        let mark = UpMark { outbox: site.outbox.clone(), n: site.n, epoch: site.epoch.clone(), ..UpMark::default() };
         stanza.child(mark.x()).to_xml()
     }
 

@@ -2,7 +2,7 @@
 
 use super::kit::*;
 use crate::room::tests::kit::{Got, errors};
-use crate::wire::{Granted, Verdict};
+use crate::wire::{Granted, HistorySent, Verdict};
 use machine::Input;
 use xmpp::ns;
 
@@ -113,7 +113,7 @@ fn s4_11_a_lost_link_removes_with_333_and_the_census_enters_again() {
     let request = net.request_again(VESA, seq, &[(BIG_CHEESE, "BigCheese"), (EFCHEN, "Efchen")]);
     let got = net.ask(VESA, &request);
     let granted = granted(&got);
-    assert!(granted.missed);
+    assert_eq!(granted.history, HistorySent::Missed);
     assert!(granted.seats.iter().all(|seat| seat.verdict == Verdict::Reenter));
     assert_eq!(
         kinds(&got, VESA),
