@@ -11,7 +11,6 @@
 //! - [`peer`]: programs of other people, in other languages; how what is not there is skipped
 
 pub mod authority;
-pub mod dns;
 pub mod kills;
 pub mod network;
 pub mod peer;

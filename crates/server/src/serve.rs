@@ -223,7 +223,7 @@ fn edge(config: Config, core: mpsc::Sender<ToCore>, shards: Vec<mpsc::Sender<Ord
         shards,
         tls: tls::Certificates::read(&config)?,
         judge: judge::Judge::new(config.s2s.ca.as_deref())?,
-        resolver: dns::Resolver::new(config.routes.clone()),
+        resolver: dns::Resolver::new(config.routes.clone(), &config.s2s.resolvers),
         throttle: Throttle::new(config.limits.login_failures_per_minute, config.c2s.registrations_per_day),
         clients: Default::default(),
         links: Default::default(),

@@ -3,13 +3,11 @@
 
 use anyhow::{Context, Result};
 use driver::Client;
-use interop::dns::NameServer;
+use driver::names::{self, NameServer, Zone};
 use interop::network::{Network, Plan, Proof, S2S_PORT};
 use interop::prosody::{self, Prosody};
 use interop::relay::Relay;
 use interop::{authority, peer, room};
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::Duration;
 use xmpp::Element;
 
@@ -147,9 +145,11 @@ impl World {
         let to_ours = Relay::start(cables, ours).await?;
         network.start().await?;
 
-        let known: BTreeMap<String, SocketAddr> =
-            ["capulet.irc", "rooms.capulet.irc"].map(|domain| (domain.to_owned(), to_ours.address())).into();
-        let names = NameServer::start(cables, known).await?;
+        let mut known = Zone::new();
+        for domain in ["capulet.irc", "rooms.capulet.irc"] {
+            names::server(&mut known, domain, to_ours.address());
+        }
+        let names = NameServer::start(cables, known)?;
         let folder = network.folder().join("montague.irc");
         std::fs::create_dir_all(&folder)?;
         let domains = ["montague.irc", "rooms.montague.irc"];

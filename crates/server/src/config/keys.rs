@@ -125,6 +125,9 @@ section! {
         trust: Trust = "\"dialback\"",
         /// A PEM file with further authorities to trust, beside those of the system: for closed networks.
         ca: Option<PathBuf> = "",
+        /// Name servers to ask where other domains are, in place of those of the system: addresses with a port, as in
+        /// "127.0.0.1:53". [s2s.routes] comes before all of them.
+        resolvers: Vec<SocketAddr> = "[]",
         /// Seconds to wait for a stream to another server until what is queued for it bounces.
         connect_seconds: u64 = "30" in 1..=600,
         /// Stanzas that may wait for a stream to one domain while it is being made; what is over bounces.

@@ -3,8 +3,9 @@
 
 use crate::config::{Route, Routes};
 use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::RData;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
@@ -37,18 +38,24 @@ struct Service {
     direct_tls: bool,
 }
 
-/// Static routes and the system's resolver.
+/// Static routes and name servers.
 pub struct Resolver {
     routes: RwLock<Routes>,
     dns: Option<TokioResolver>,
+    /// Whether hosts are asked for as any program on this system does, its file of hosts included.
+    hosts_of_system: bool,
 }
 
 impl Resolver {
-    /// With these routes; names that have none are asked for as the system does.
-    pub fn new(routes: Routes) -> Resolver {
-        let dns = TokioResolver::builder_tokio().and_then(|builder| builder.build());
+    /// With these routes; names that have none are asked of these name servers, or as the system does where there is none.
+    pub fn new(routes: Routes, servers: &[SocketAddr]) -> Resolver {
+        let builder = match servers {
+            [] => TokioResolver::builder_tokio(),
+            servers => Ok(TokioResolver::builder_with_config(asking(servers), TokioRuntimeProvider::default())),
+        };
+        let dns = builder.and_then(|builder| builder.build());
         let dns = dns.inspect_err(|error| tracing::warn!(%error, "no resolver: only static routes are known")).ok();
-        Resolver { routes: RwLock::new(routes), dns }
+        Resolver { routes: RwLock::new(routes), dns, hosts_of_system: servers.is_empty() }
     }
 
     /// Other static routes from now on; streams that stand are left alone.
@@ -107,13 +114,33 @@ impl Resolver {
         if let Ok(ip) = host.trim_matches(['[', ']']).parse::<IpAddr>() {
             return vec![target(ip)];
         }
-        let found: io::Result<Vec<SocketAddr>> =
-            match tokio::time::timeout(LOOKUP_WAIT, tokio::net::lookup_host((host, port))).await {
-                Ok(found) => found.map(Iterator::collect),
-                Err(_) => Err(io::ErrorKind::TimedOut.into()),
-            };
-        found.unwrap_or_default().into_iter().take(TARGETS_MAX).map(|address| target(address.ip())).collect()
+        let found = tokio::time::timeout(LOOKUP_WAIT, self.ips(host)).await.unwrap_or_default();
+        found.into_iter().take(TARGETS_MAX).map(target).collect()
     }
+
+    async fn ips(&self, host: &str) -> Vec<IpAddr> {
+        match &self.dns {
+            Some(dns) if !self.hosts_of_system => {
+                dns.lookup_ip(host).await.map(|found| found.iter().collect()).unwrap_or_default()
+            }
+            _ => {
+                let found = tokio::net::lookup_host((host, 0)).await;
+                found.map(|found| found.map(|address| address.ip()).collect()).unwrap_or_default()
+            }
+        }
+    }
+}
+
+/// These name servers and no others; large answers by TCP.
+fn asking(servers: &[SocketAddr]) -> ResolverConfig {
+    let server = |address: &SocketAddr| {
+        let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
+            connection.port = address.port();
+            connection
+        });
+        NameServerConfig::new(address.ip(), true, connections.into())
+    };
+    ResolverConfig::from_name_servers(servers.iter().map(server).collect())
 }
 
 /// A number below `bound`, by the system's randomness.
@@ -143,6 +170,8 @@ fn in_order(mut services: Vec<Service>, mut draw: impl FnMut(u32) -> u32) -> Vec
 #[cfg(test)]
 mod tests {
     use super::*;
+    use driver::names::{Data, NameServer, Zone};
+    use std::net::Ipv4Addr;
 
     fn service(priority: u16, weight: u16, host: &str) -> Service {
         Service { priority, weight, host: host.into(), port: 5269, direct_tls: false }
@@ -162,8 +191,87 @@ mod tests {
     async fn a_static_route_is_not_asked_of_dns() {
         let route = Route { host: "127.0.0.1".into(), port: 4269 };
         let routes = [("channel.avalon.irc".to_owned(), route)].into();
-        let resolver = Resolver { routes: RwLock::new(routes), dns: None };
+        let resolver = Resolver::new(routes, &[]);
         let found = resolver.find("channel.avalon.irc").await;
         assert_eq!(found, [Target { address: "127.0.0.1:4269".parse().unwrap(), direct_tls: false }]);
+    }
+
+    fn srv(priority: u16, weight: u16, port: u16, target: &str) -> Data {
+        Data::Srv { priority, weight, port, target: target.to_owned() }
+    }
+
+    /// Asks a name server that knows these names for the servers of `capulet.lit`.
+    async fn found(names: &[(&str, &[Data])]) -> Vec<(String, bool)> {
+        let zone = names.iter().map(|(name, records)| ((*name).to_owned(), records.to_vec())).collect();
+        let names = NameServer::start(Ipv4Addr::LOCALHOST.into(), zone).unwrap();
+        let found = Resolver::new(Routes::new(), &[names.address()]).find("capulet.lit").await;
+        found.into_iter().map(|target| (target.address.to_string(), target.direct_tls)).collect()
+    }
+
+    const ONE: &[Data] = &[Data::A(Ipv4Addr::new(127, 0, 0, 1))];
+    const TWO: &[Data] = &[Data::A(Ipv4Addr::new(127, 0, 0, 2))];
+
+    fn targets<const N: usize>(targets: [(&str, bool); N]) -> Vec<(String, bool)> {
+        targets.map(|(address, direct_tls)| (address.to_owned(), direct_tls)).into()
+    }
+
+    /// RFC 6120 3.2.1 and RFC 2782; XEP-0368 3: "priorities and weights as if they were a single SRV record".
+    #[tokio::test]
+    async fn rfc_2782_both_kinds_of_records_by_one_order() {
+        let plain = [srv(20, 0, 5000, "two.capulet.lit"), srv(5, 0, 5001, "one.capulet.lit")];
+        let secure = [srv(10, 0, 5002, "one.capulet.lit")];
+        let found = found(&[
+            ("_xmpp-server._tcp.capulet.lit", &plain),
+            ("_xmpps-server._tcp.capulet.lit", &secure),
+            ("one.capulet.lit", ONE),
+            ("two.capulet.lit", TWO),
+            ("capulet.lit", TWO),
+        ])
+        .await;
+        assert_eq!(found, targets([("127.0.0.1:5001", false), ("127.0.0.1:5002", true), ("127.0.0.2:5000", false)]));
+    }
+
+    /// RFC 6120 3.2.2: without SRV records the domain itself, at the registered port.
+    #[tokio::test]
+    async fn rfc_6120_3_2_2_without_records_the_domain_itself() {
+        assert_eq!(found(&[("capulet.lit", ONE)]).await, targets([("127.0.0.1:5269", false)]));
+        assert_eq!(found(&[("montague.lit", ONE)]).await, []);
+    }
+
+    /// RFC 6120 3.2.1 rule 4, RFC 2782: a target of `.` is decidedly nothing, and nothing else is tried.
+    #[tokio::test]
+    async fn rfc_6120_3_2_1_a_single_dot_is_no_server() {
+        let none = [srv(0, 0, 0, ".")];
+        assert_eq!(found(&[("_xmpp-server._tcp.capulet.lit", &none), ("capulet.lit", ONE)]).await, []);
+    }
+
+    /// XEP-0368 3: "this means that Direct TLS is not supported"; "MUST NOT perform A/AAAA fallback".
+    #[tokio::test]
+    async fn xep_0368_a_single_dot_for_direct_tls_leaves_starttls() {
+        let (none, one) = ([srv(0, 0, 0, ".")], [srv(9, 0, 5000, "one.capulet.lit")]);
+        let secure = ("_xmpps-server._tcp.capulet.lit", &none[..]);
+        let hosts = [("one.capulet.lit", ONE), ("capulet.lit", TWO)];
+        let both = [secure, ("_xmpp-server._tcp.capulet.lit", &one[..]), hosts[0], hosts[1]];
+        assert_eq!(found(&both).await, targets([("127.0.0.1:5000", false)]));
+        assert_eq!(found(&[secure, hosts[1]]).await, []);
+    }
+
+    /// RFC 2782: within a priority the larger weight is tried first the more often.
+    #[tokio::test]
+    async fn rfc_2782_weights_are_shares() {
+        let services = [srv(1, 1, 5001, "one.capulet.lit"), srv(1, 99, 5099, "one.capulet.lit")];
+        let zone: Zone =
+            [("_xmpp-server._tcp.capulet.lit".to_owned(), services.into()), ("one.capulet.lit".to_owned(), ONE.into())]
+                .into();
+        let names = NameServer::start(Ipv4Addr::LOCALHOST.into(), zone).unwrap();
+        let resolver = Resolver::new(Routes::new(), &[names.address()]);
+        let mut heavy_first = 0;
+        for _ in 0..100 {
+            let found = resolver.find("capulet.lit").await;
+            assert_eq!(found.len(), 2);
+            heavy_first += usize::from(found[0].address.port() == 5099);
+        }
+        // Of a hundred draws at 99 to 2, fewer than eighty are one in 10^40.
+        assert!(heavy_first > 80, "{heavy_first}");
     }
 }

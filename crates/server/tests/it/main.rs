@@ -1,6 +1,7 @@
 //! What the server does, seen from outside: through its sockets and its command line.
 
 mod commands;
+mod dns;
 mod hostile;
 mod init;
 mod login;

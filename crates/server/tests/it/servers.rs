@@ -2,13 +2,13 @@
 
 use crate::site::{Settings, Site};
 use crate::user::User;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, IsCa, KeyPair};
 use server::control::{Answer, LinkState, Request};
 use std::net::TcpListener;
 use tempfile::TempDir;
 
 /// Sends from one to the other and back, in order.
-fn talk(romeo: &mut User, juliet: &mut User) {
+pub fn talk(romeo: &mut User, juliet: &mut User) {
     for (one, other) in [(&mut *romeo, "juliet@capulet.lit/balcony"), (&mut *juliet, "romeo@montague.lit/orchard")] {
         for n in 0..30 {
             one.send(&format!("<message to='{other}' type='chat' id='m{n}'><body>o</body></message>"));
@@ -25,6 +25,11 @@ fn talk(romeo: &mut User, juliet: &mut User) {
 
 fn lovers(montague: &Site, capulet: &Site) -> (User, User) {
     montague.meets(capulet);
+    lovers_that_meet(montague, capulet)
+}
+
+/// Both, logged in.
+pub fn lovers_that_meet(montague: &Site, capulet: &Site) -> (User, User) {
     let settle = |config: &mut xmpp::stream::client::Config| config.tls = xmpp::stream::TlsPolicy::Optional;
     let login = |site: &Site, full: &str| {
         let mut user = User::connect(site, "c2s", full, settle).unwrap();
@@ -66,9 +71,21 @@ impl Authority {
     }
 
     fn site(&self, domain: &str, names: &str, users: &[&str]) -> Site {
+        self.site_with(domain, CertificateParams::new([names.to_owned()]).unwrap(), users)
+    }
+
+    /// A site whose certificate has one name, an otherName: its type, and the string as it is encoded.
+    fn site_called(&self, domain: &str, kind: &[u8], name: Vec<u8>, users: &[&str]) -> Site {
+        let other = [der(0x06, kind), der(0xA0, &name)].concat();
+        let names = der(0x30, &der(0xA0, &other));
+        let mut params = CertificateParams::default();
+        params.custom_extensions = vec![CustomExtension::from_oid_content(&SUBJECT_ALT_NAME, names)];
+        self.site_with(domain, params, users)
+    }
+
+    fn site_with(&self, domain: &str, params: CertificateParams, users: &[&str]) -> Site {
         let dir: TempDir = tempfile::tempdir().unwrap();
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new([names.to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
         std::fs::write(dir.path().join("cert.pem"), certificate.pem()).unwrap();
         std::fs::write(dir.path().join("key.pem"), key.serialize_pem()).unwrap();
@@ -79,6 +96,49 @@ impl Authority {
             ..Settings::tls()
         };
         Site::start_in(dir, domain, users, &settings)
+    }
+}
+
+/// A value of ASN.1, short enough for one byte of length.
+fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+    [&[tag, u8::try_from(content.len()).unwrap()], content].concat()
+}
+
+const SUBJECT_ALT_NAME: [u64; 4] = [2, 5, 29, 17];
+/// 1.3.6.1.5.5.7.8.7, RFC 4985 2: an IA5String.
+const SRV_NAME: [u8; 8] = [0x2B, 6, 1, 5, 5, 7, 8, 7];
+/// 1.3.6.1.5.5.7.8.5, RFC 6120 13.7.1.4: a UTF8String.
+const XMPP_ADDR: [u8; 8] = [0x2B, 6, 1, 5, 5, 7, 8, 5];
+const IA5_STRING: u8 = 0x16;
+const UTF8_STRING: u8 = 0x0C;
+
+#[test]
+fn rfc_6120_13_7_1_2_srv_name_and_xmpp_addr_name_a_server() {
+    let authority = Authority::new();
+    let montague =
+        authority.site_called("montague.lit", &SRV_NAME, der(IA5_STRING, b"_xmpp-server.montague.lit"), &["romeo"]);
+    let capulet = authority.site_called("capulet.lit", &XMPP_ADDR, der(UTF8_STRING, b"capulet.lit"), &["juliet"]);
+    let (mut romeo, mut juliet) = lovers(&montague, &capulet);
+    talk(&mut romeo, &mut juliet);
+}
+
+/// RFC 6120 13.7.1.2.1: a server's SRVName is of the service xmpp-server; 13.7.1.4: an xmppAddr with a local part is a client's.
+#[test]
+fn rfc_6120_13_7_1_2_names_of_clients_name_no_server() {
+    let authority = Authority::new();
+    let names = [
+        (&SRV_NAME, der(IA5_STRING, b"_xmpp-client.montague.lit")),
+        (&SRV_NAME, der(IA5_STRING, b"montague.lit")),
+        (&XMPP_ADDR, der(UTF8_STRING, b"romeo@montague.lit")),
+    ];
+    let capulet = authority.site("capulet.lit", "capulet.lit", &["juliet"]);
+    for (kind, name) in names {
+        let montague = authority.site_called("montague.lit", kind, name, &["romeo"]);
+        let (mut romeo, mut juliet) = lovers(&montague, &capulet);
+        romeo.send("<message to='juliet@capulet.lit/balcony' type='chat'><body>o</body></message>");
+        assert_eq!(romeo.next_of("message").get("type"), Some("error"));
+        juliet.send("<message to='romeo@montague.lit/orchard' type='chat'><body>o</body></message>");
+        assert_eq!(juliet.next_of("message").get("type"), Some("error"));
     }
 }
 
@@ -104,7 +164,7 @@ fn xep_0178_a_stranger_with_a_self_signed_certificate_gets_nowhere() {
     assert_eq!(romeo.quiet(), []);
 }
 
-fn condition(user: &mut User) -> String {
+pub fn condition(user: &mut User) -> String {
     let bounced = user.next_of("message");
     assert_eq!(bounced.get("type"), Some("error"), "{bounced}");
     let error = bounced.get_child("error", "jabber:client").unwrap();
