@@ -5,7 +5,8 @@ use std::fmt;
 use xmpp::{Jid, JidError};
 
 /// A nickname: a valid resourcepart (XEP-0045 4.1), not only spaces.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Nick(String);
 
 impl Nick {
@@ -30,6 +31,19 @@ impl std::str::FromStr for Nick {
     fn from_str(text: &str) -> Result<Nick, JidError> {
         let address = Jid::from_parts(None, "n", Some(text))?;
         Nick::of(&address).ok_or(JidError::Resource)
+    }
+}
+
+impl TryFrom<String> for Nick {
+    type Error = JidError;
+    fn try_from(text: String) -> Result<Nick, JidError> {
+        text.parse()
+    }
+}
+
+impl From<Nick> for String {
+    fn from(nick: Nick) -> String {
+        nick.0
     }
 }
 
@@ -111,13 +125,15 @@ impl Affiliation {
     }
 }
 
-/// A status code of XEP-0045 15.6.
+/// A status code of XEP-0045 16.6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Status(pub u16);
 
 impl Status {
     /// Entering: any occupant may see the user's full JID.
     pub const NON_ANONYMOUS: Status = Status(100);
+    /// One's affiliation has changed while one was not in the room.
+    pub const AFFILIATION: Status = Status(101);
     /// The configuration has changed.
     pub const CONFIG: Status = Status(104);
     /// This presence is the receiver's own.

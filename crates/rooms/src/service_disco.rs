@@ -1,9 +1,10 @@
 //! What the service says of itself: XEP-0045 6.2 (features) and 6.3 (its rooms, page by page), ping (XEP-0199).
 
+use crate::paging::page;
 use crate::room::{Life, Room};
 use crate::service::{Primary, reply};
 use machine::Output;
-use xmpp::stanza::{Condition, iq_result, rsm};
+use xmpp::stanza::{Condition, iq_result};
 use xmpp::{Element, Jid, Shared, ns};
 
 impl Primary {
@@ -48,34 +49,13 @@ impl Primary {
 
     /// 6.3: the rooms that are open and public, in order of their addresses; paged by address.
     fn items(&self, query: &Element) -> Result<Element, Condition> {
-        let page = rsm::Request::find(query).map_err(|_| Condition::BadRequest)?;
-        let max = page.max.map_or(ITEMS_PAGE_MAX, |max| (max as usize).min(ITEMS_PAGE_MAX));
         let listed: Vec<&Room> = self.rooms.values().filter(|r| r.life == Life::Open && r.config.public).collect();
-        let from = match (&page.after, page.index) {
-            (Some(after), _) => listed.partition_point(|room| room.jid.as_str() <= after.as_str()),
-            (None, Some(index)) => (index as usize).min(listed.len()),
-            (None, None) => 0,
-        };
-        let to = match page.before.as_deref() {
-            Some("") | None => listed.len(),
-            Some(before) => listed.partition_point(|room| room.jid.as_str() < before),
-        };
-        let within = listed.get(from..to.max(from)).unwrap_or_default();
-        let backwards = page.before.is_some();
-        let start = if backwards { within.len().saturating_sub(max) } else { 0 };
-        let shown = within.get(start..(start + max).min(within.len())).unwrap_or_default();
-        let items = shown.iter().map(|room| {
+        let item = |room: &&Room| {
             let name = Some(room.config.name.as_str()).filter(|name| !name.is_empty());
             Element::new("item", ns::DISCO_ITEMS).attr("jid", room.jid.as_str()).attr_opt("name", name)
-        });
-        let answer = Element::new("query", ns::DISCO_ITEMS).with(items);
-        if shown.len() == listed.len() && !query.has_child("set", ns::RSM) {
-            return Ok(answer);
-        }
-        let id = |room: Option<&&Room>| room.map(|room| room.jid.as_str().to_owned());
-        let (first, last) = (id(shown.first()), id(shown.last()));
-        let index = (from + start) as u64;
-        Ok(answer.child(rsm::set(first.as_deref(), last.as_deref(), Some(index), Some(listed.len() as u64))))
+        };
+        let items = page(&listed, |room| room.jid.as_str(), item, query, ITEMS_PAGE_MAX)?;
+        Ok(Element::new("query", ns::DISCO_ITEMS).with(items))
     }
 }
 

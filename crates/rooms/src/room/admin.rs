@@ -1,11 +1,12 @@
-//! Requests of moderators and admins, `muc#admin`: XEP-0045 8.2 to 8.5, 9.1 to 9.8, 10.3 to 10.8, 16.4. Lists are read here;
-//! changes are parsed, judged all together, made durable, and handed to `affairs`.
+//! Requests of moderators and admins, `muc#admin`: XEP-0045 8.2 to 8.5, 9.1 to 9.8, 10.3 to 10.8, 17.4. Changes are parsed,
+//! judged all together, made durable, and handed to `affairs`; `lists` reads.
 
 use super::affairs::{Affair, Affairs};
 use super::privileges::{Standing, judge_affiliation, judge_role};
-use super::{Affiliated, Apply, Cx, Room, Whois};
+use super::{Affiliated, Apply, Cx, Room};
 use crate::names::{Affiliation, Nick, Role};
 use machine::Change;
+use std::collections::{BTreeMap, BTreeSet};
 use xmpp::stanza::{Condition, iq_result};
 use xmpp::{Element, Jid, ns};
 
@@ -13,10 +14,7 @@ impl Room {
     /// An iq with `<query xmlns='http://jabber.org/protocol/muc#admin'/>`.
     pub fn handle_admin(&mut self, from: &Jid, iq: &Element, query: &Element, cx: &mut Cx<'_>) {
         let done = match iq.get("type") {
-            Some("get") => self.list(from, query).map(|items| {
-                let answer = iq_result(iq).child(Element::new("query", ns::MUC_ADMIN).with(items));
-                self.answer(from, answer, cx);
-            }),
+            Some("get") => self.list(from, query).map(|list| self.answer(from, iq_result(iq).child(list), cx)),
             _ => self.parse_affairs(from, query).map(|affairs| {
                 let changes = self.changes_of(&affairs);
                 if changes.is_empty() {
@@ -32,145 +30,125 @@ impl Room {
         }
     }
 
-    /// A list: of an affiliation (9.2, 9.5, 10.5, 10.8) or of those present with a role (8.5, 9.8).
-    fn list(&self, from: &Jid, query: &Element) -> Result<Vec<Element>, Condition> {
-        let item = query.get_child("item", ns::MUC_ADMIN).ok_or(Condition::BadRequest)?;
-        match (item.get("affiliation"), item.get("role")) {
-            (Some(text), None) => {
-                let affiliation = Affiliation::parse(text).ok_or(Condition::BadRequest)?;
-                self.may_read_list(from, affiliation)?;
-                let listed = self.affiliations.iter().filter(|(_, known)| known.affiliation == affiliation);
-                Ok(listed.map(|(jid, known)| self.affiliation_item(jid, known)).collect())
-            }
-            (None, Some(text)) => {
-                let role = Role::parse(text).filter(|role| *role != Role::None).ok_or(Condition::BadRequest)?;
-                let standing = self.standing_of(from);
-                if standing.role != Role::Moderator && standing.affiliation < Affiliation::Admin {
-                    return Err(Condition::Forbidden);
-                }
-                Ok(self.occupants.values().filter(|o| o.role == role).map(role_item).collect())
-            }
-            _ => Err(Condition::BadRequest),
-        }
-    }
-
-    fn may_read_list(&self, from: &Jid, affiliation: Affiliation) -> Result<(), Condition> {
-        let least = match affiliation {
-            Affiliation::None => return Err(Condition::BadRequest),
-            Affiliation::Owner | Affiliation::Admin => Affiliation::Owner,
-            // 9.5: where addresses are open anyway, members may know each other.
-            Affiliation::Member if self.config.whois == Whois::Anyone => Affiliation::Member,
-            Affiliation::Member | Affiliation::Outcast => Affiliation::Admin,
-        };
-        if self.affiliation_of(from) >= least { Ok(()) } else { Err(Condition::Forbidden) }
-    }
-
-    fn affiliation_item(&self, jid: &Jid, known: &Affiliated) -> Element {
-        let present = self.occupants.values().find(|o| o.bare == *jid);
-        let reason = known.reason.as_ref().map(|text| Element::new("reason", ns::MUC_ADMIN).text(text.clone()));
-        Element::new("item", ns::MUC_ADMIN)
-            .attr("affiliation", known.affiliation.as_str())
-            .attr("jid", jid.as_str())
-            .attr_opt("nick", present.map(|o| o.nick.as_str()))
-            .with(reason)
-    }
-
     /// Reads all items of a change and judges them; one that may not be refuses all.
     fn parse_affairs(&self, from: &Jid, query: &Element) -> Result<Affairs, Condition> {
         let items: Vec<&Element> = query.children().filter(|c| c.is("item", ns::MUC_ADMIN)).collect();
-        if items.is_empty() || items.len() > ITEMS_MAX {
+        if items.is_empty() {
             return Err(Condition::BadRequest);
         }
-        let affairs = items.into_iter().map(|item| self.parse_affair(from, item)).collect::<Result<Vec<_>, _>>()?;
-        let actor = self.sessions.get(from).cloned();
-        let affairs = Affairs { actor, affairs };
-        self.judge_lists(&affairs)?;
-        Ok(affairs)
+        if items.len() > ITEMS_MAX {
+            return Err(Condition::PolicyViolation);
+        }
+        let mut after = Outcome::new();
+        let affairs: Vec<Affair> =
+            items.into_iter().map(|item| self.parse_affair(from, item, &mut after)).collect::<Result<_, _>>()?;
+        self.judge_outcome(&after)?;
+        Ok(Affairs { actor: self.sessions.get(from).cloned(), affairs })
     }
 
-    fn parse_affair(&self, from: &Jid, item: &Element) -> Result<Affair, Condition> {
+    fn parse_affair(&self, from: &Jid, item: &Element, after: &mut Outcome) -> Result<Affair, Condition> {
         let reason = item.get_child("reason", ns::MUC_ADMIN).map(Element::content).filter(|text| !text.is_empty());
         if reason.as_ref().is_some_and(|text| text.len() > REASON_BYTES_MAX) {
-            return Err(Condition::NotAcceptable);
+            return Err(Condition::PolicyViolation);
         }
-        let nick = item.get("nick").map(|text| text.parse::<Nick>().map_err(|_| Condition::JidMalformed)).transpose();
         match (item.get("role"), item.get("affiliation")) {
-            // 16.4: one or the other.
+            // 17.4: one or the other.
             (Some(_), Some(_)) | (None, None) => Err(Condition::BadRequest),
-            (Some(role), None) => {
-                let to = Role::parse(role).ok_or(Condition::BadRequest)?;
-                let nick = nick?.ok_or(Condition::BadRequest)?;
-                let target = self.occupants.get(&nick).ok_or(Condition::ItemNotFound)?;
-                let target = Standing { role: target.role, affiliation: target.affiliation };
-                judge_role(self.standing_of(from), target, to)?;
-                Ok(Affair::Role { nick, to, reason })
-            }
-            (None, Some(affiliation)) => {
-                let to = Affiliation::parse(affiliation).ok_or(Condition::BadRequest)?;
-                let jid = match item.get("jid") {
-                    Some(jid) => Jid::new(jid).map_err(|_| Condition::JidMalformed)?.bare(),
-                    None => self.bare_of(nick?.ok_or(Condition::BadRequest)?).ok_or(Condition::ItemNotFound)?,
-                };
-                let himself = jid == from.bare();
-                judge_affiliation(self.affiliation_of(from), self.affiliation_of(&jid), to, himself)?;
-                Ok(Affair::Affiliation { jid, to, reason })
-            }
+            (Some(role), None) => self.parse_role(from, item, role, reason),
+            (None, Some(affiliation)) => self.parse_affiliation(from, item, affiliation, reason, after),
         }
     }
 
-    /// What all items come to: a room keeps an owner (10.4), and its lists are bounded.
-    fn judge_lists(&self, affairs: &Affairs) -> Result<(), Condition> {
-        let mut after: std::collections::BTreeMap<&Jid, Affiliation> =
-            self.affiliations.iter().map(|(jid, known)| (jid, known.affiliation)).collect();
-        let had_owner = after.values().any(|a| *a == Affiliation::Owner);
-        let mut any = false;
-        for affair in &affairs.affairs {
-            if let Affair::Affiliation { jid, to, .. } = affair {
-                any = true;
-                after.insert(jid, *to);
-            }
+    fn parse_role(&self, from: &Jid, item: &Element, to: &str, reason: Option<String>) -> Result<Affair, Condition> {
+        let to = Role::parse(to).ok_or(Condition::BadRequest)?;
+        let nick: Nick = item.get("nick").ok_or(Condition::BadRequest)?.parse().map_err(|_| Condition::JidMalformed)?;
+        let asker = self.standing_of(from);
+        // 8: who may ask for no role at all is not told either who is here.
+        if asker.role != Role::Moderator && asker.affiliation < Affiliation::Admin {
+            return Err(Condition::Forbidden);
         }
-        after.retain(|_, affiliation| *affiliation != Affiliation::None);
-        if any && had_owner && !after.values().any(|a| *a == Affiliation::Owner) {
+        let target = self.occupants.get(&nick).ok_or(Condition::ItemNotFound)?;
+        judge_role(asker, Standing { role: target.role, affiliation: target.affiliation }, to)?;
+        Ok(Affair::Role { nick, to, reason })
+    }
+
+    /// 9.3, 9.5: with a JID beside it, a nick is the one to be reserved, and an empty one none; without a JID it says who is
+    /// meant.
+    fn parse_affiliation(
+        &self,
+        from: &Jid,
+        item: &Element,
+        to: &str,
+        reason: Option<String>,
+        after: &mut Outcome,
+    ) -> Result<Affair, Condition> {
+        let to = Affiliation::parse(to).ok_or(Condition::BadRequest)?;
+        let asker = self.affiliation_of(from);
+        if asker < Affiliation::Admin {
+            return Err(Condition::Forbidden);
+        }
+        let nick = match item.get("nick") {
+            None | Some("") => None,
+            Some(text) => Some(text.parse::<Nick>().map_err(|_| Condition::JidMalformed)?),
+        };
+        let (jid, nick) = match (item.get("jid"), nick) {
+            (Some(jid), nick) => {
+                (Jid::new(jid).map_err(|_| Condition::JidMalformed)?.bare(), item.get("nick").map(|_| nick))
+            }
+            (None, Some(nick)) => (self.occupants.get(&nick).ok_or(Condition::ItemNotFound)?.bare.clone(), None),
+            (None, None) => return Err(Condition::BadRequest),
+        };
+        judge_affiliation(asker, self.affiliation_of(&jid), to, jid == from.bare())?;
+        let before = after.get(&jid).cloned().unwrap_or_else(|| self.affiliations.get(&jid).cloned());
+        let kept = Affiliated::after(before, to, nick, reason.clone());
+        after.insert(jid.clone(), kept.clone());
+        Ok(Affair::Affiliation { jid, kept, reason })
+    }
+
+    /// What all items come to: a room keeps an owner (10.4), a nick is reserved for one (7.10), the lists are bounded.
+    pub fn judge_outcome(&self, after: &Outcome) -> Result<(), Condition> {
+        if after.is_empty() {
+            return Ok(());
+        }
+        let unchanged = || self.affiliations.iter().filter(|(jid, _)| !after.contains_key(jid)).map(|(_, known)| known);
+        let is_owner = |known: &Affiliated| known.affiliation == Affiliation::Owner;
+        let had_owner = self.affiliations.iter().any(|(_, known)| is_owner(known));
+        if had_owner && !unchanged().chain(after.values().flatten()).any(is_owner) {
             return Err(Condition::Conflict);
         }
-        if any && after.len() > AFFILIATIONS_MAX { Err(Condition::ResourceConstraint) } else { Ok(()) }
+        let mut reserved = BTreeSet::new();
+        for (jid, kept) in after {
+            let Some(nick) = kept.as_ref().and_then(|kept| kept.nick.as_ref()) else { continue };
+            let others = self.affiliations.reserved_for(nick).is_some_and(|of| of != jid && !after.contains_key(of));
+            if others || !reserved.insert(nick) {
+                return Err(Condition::Conflict);
+            }
+        }
+        let len = unchanged().count() + after.values().flatten().count();
+        if len > AFFILIATIONS_MAX.max(self.affiliations.len()) { Err(Condition::ResourceConstraint) } else { Ok(()) }
     }
 
     fn changes_of(&self, affairs: &Affairs) -> Vec<Change> {
         let change = |affair: &Affair| match affair {
             Affair::Role { .. } => None,
-            Affair::Affiliation { jid, to: Affiliation::None, .. } => Some(self.affiliation_change(jid, None)),
-            Affair::Affiliation { jid, to, reason } => {
-                Some(self.affiliation_change(jid, Some(&Affiliated { affiliation: *to, reason: reason.clone() })))
-            }
+            Affair::Affiliation { jid, kept, .. } => Some(self.affiliation_change(jid, kept.as_ref())),
         };
         affairs.affairs.iter().filter_map(change).collect()
     }
 
-    /// What somebody is here and now.
+    /// What somebody is here and now; 8 and 9 go by the bare address, so any of his clients may ask.
     pub fn standing_of(&self, user: &Jid) -> Standing {
-        let occupant = self.sessions.get(user).and_then(|nick| self.occupants.get(nick));
-        Standing { role: occupant.map_or(Role::None, |o| o.role), affiliation: self.affiliation_of(user) }
-    }
-
-    fn bare_of(&self, nick: Nick) -> Option<Jid> {
-        self.occupants.get(&nick).map(|o| o.bare.clone())
+        let seats = self.occupants.values().filter(|o| o.bare.as_str() == user.bare_str());
+        Standing { role: seats.map(|o| o.role).max().unwrap_or(Role::None), affiliation: self.affiliation_of(user) }
     }
 }
 
-fn role_item(occupant: &super::Occupant) -> Element {
-    let jid = occupant.sessions.last().map(|session| session.jid.as_str().to_owned());
-    Element::new("item", ns::MUC_ADMIN)
-        .attr("affiliation", occupant.affiliation.as_str())
-        .attr_opt("jid", jid)
-        .attr("nick", occupant.nick.as_str())
-        .attr("role", occupant.role.as_str())
-}
+/// What is known of users after a set of changes.
+pub(crate) type Outcome = BTreeMap<Jid, Option<Affiliated>>;
 
 /// Most items in one request.
-const ITEMS_MAX: usize = 100;
+const ITEMS_MAX: usize = 500;
 /// Most users with an affiliation in one room.
-const AFFILIATIONS_MAX: usize = 10_000;
+pub(crate) const AFFILIATIONS_MAX: usize = 10_000;
 /// Longest reason, bytes.
 const REASON_BYTES_MAX: usize = 1_000;

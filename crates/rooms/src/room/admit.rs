@@ -105,13 +105,15 @@ impl Room {
         Ok(())
     }
 
-    /// What a user is to the room. Admins of the service are owners everywhere; a ban may name a whole domain (9.1).
+    /// What a user is to the room. Admins of the service are owners everywhere; a ban or a membership may name a whole domain
+    /// (9.2), higher ranks are for people.
     pub fn affiliation_of(&self, user: &Jid) -> Affiliation {
         let bare = user.bare();
         if self.service.admins.contains(&bare) {
             return Affiliation::Owner;
         }
-        let known = self.affiliations.get(&bare).or_else(|| self.affiliations.get(&bare.server()));
+        let of_domain = || self.affiliations.get(&bare.server()).filter(|known| known.affiliation < Affiliation::Admin);
+        let known = self.affiliations.get(&bare).or_else(of_domain);
         known.map_or(Affiliation::None, |known| known.affiliation)
     }
 

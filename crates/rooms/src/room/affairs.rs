@@ -17,8 +17,27 @@ pub(crate) struct Affairs {
 /// One change.
 #[derive(Debug, Clone)]
 pub(crate) enum Affair {
-    Role { nick: Nick, to: Role, reason: Option<String> },
-    Affiliation { jid: Jid, to: Affiliation, reason: Option<String> },
+    Role {
+        nick: Nick,
+        to: Role,
+        reason: Option<String>,
+    },
+    /// `kept` is what the room knows of the user from then on.
+    Affiliation {
+        jid: Jid,
+        kept: Option<Affiliated>,
+        reason: Option<String>,
+    },
+}
+
+/// By whom and why an affiliation changes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct By<'a> {
+    /// The nick of whoever did it, when in the room.
+    pub actor: Option<&'a str>,
+    /// The real address of whoever did it, for invitations.
+    pub inviter: Option<&'a Jid>,
+    pub reason: Option<&'a str>,
 }
 
 impl Room {
@@ -33,10 +52,9 @@ impl Room {
                 gone.extend(self.dismiss_seat(nick, &removal, cx));
             }
         }
-        if request.name() == "iq"
-            && let Some(asked) = request.get("from").and_then(|from| Jid::new(from).ok())
-        {
-            self.answer(&asked, iq_result(request), cx);
+        let asker = request.get("from").and_then(|from| Jid::new(from).ok());
+        if let Some(asker) = asker.as_ref().filter(|_| request.name() == "iq") {
+            self.answer(asker, iq_result(request), cx);
         }
         for part in gone {
             self.tell_gone(part, cx);
@@ -45,8 +63,9 @@ impl Room {
             match affair {
                 Affair::Role { to: Role::None, .. } => {}
                 Affair::Role { nick, to, reason } => self.set_role(nick, *to, reason.as_deref(), cx),
-                Affair::Affiliation { jid, to, reason } => {
-                    self.set_affiliation(jid, *to, reason.clone(), actor.as_deref(), cx);
+                Affair::Affiliation { jid, kept, reason } => {
+                    let by = By { actor: actor.as_deref(), inviter: asker.as_ref(), reason: reason.as_deref() };
+                    self.set_affiliation(jid, kept.clone(), by, cx);
                 }
             }
         }
@@ -61,33 +80,49 @@ impl Room {
         self.tell_presence(nick, |item| add_reason(item, reason), cx);
     }
 
-    fn set_affiliation(
-        &mut self,
-        jid: &Jid,
-        to: Affiliation,
-        reason: Option<String>,
-        actor: Option<&str>,
-        cx: &mut Cx<'_>,
-    ) {
-        let newly_admitted = self.config.members_only && self.affiliation_of(jid) < Affiliation::Member;
-        match to {
-            Affiliation::None => drop(self.affiliations.remove(jid)),
-            affiliation => {
-                self.affiliations.insert(jid.clone(), Affiliated { affiliation, reason: reason.clone() });
-            }
-        }
+    /// 9.1 to 9.5, 10.3 to 10.7: what somebody is from now on, told to all where he is in the room, else to himself.
+    pub fn set_affiliation(&mut self, jid: &Jid, kept: Option<Affiliated>, by: By<'_>, cx: &mut Cx<'_>) {
+        let before = self.affiliation_of(jid);
+        let to = kept.as_ref().map_or(Affiliation::None, |kept| kept.affiliation);
+        self.affiliations.set(jid.clone(), kept);
         let seats: Vec<Nick> =
             self.occupants.values().filter(|o| concerns(jid, &o.bare)).map(|o| o.nick.clone()).collect();
-        if seats.is_empty() && newly_admitted && to >= Affiliation::Member && jid.local().is_some() {
-            self.invite_member(jid, reason.as_deref(), cx);
+        if seats.is_empty() && jid.local().is_some() {
+            self.tell_absent(jid, before, to, by, cx);
         }
         for nick in &seats {
-            self.apply_affiliation(nick, reason.as_deref(), actor, cx);
+            self.apply_affiliation(nick, by, cx);
         }
     }
 
+    /// Who is not in the room: a new member of a members-only room is invited (9.5); one who was something to the room before
+    /// is told in a word (18.1). Strangers are not written to because somebody has put them on a list.
+    fn tell_absent(&mut self, jid: &Jid, before: Affiliation, to: Affiliation, by: By<'_>, cx: &mut Cx<'_>) {
+        if self.config.members_only && before < Affiliation::Member && to >= Affiliation::Member {
+            self.invite_member(jid, by, cx);
+        } else if before >= Affiliation::Member && before != to {
+            self.tell_affiliation(jid, to, cx);
+        }
+    }
+
+    /// 18.1: a message out of the room, with code 101.
+    pub fn tell_affiliation(&mut self, jid: &Jid, to: Affiliation, cx: &mut Cx<'_>) {
+        let item =
+            Element::new("item", ns::MUC_USER).attr("affiliation", to.as_str()).attr("role", Role::None.as_str());
+        let mut message = Element::stanza("message")
+            .attr("from", self.jid.as_str())
+            .child(Element::new("body", ns::CLIENT).text(format!(
+                "Your affiliation with {} is now: {}.",
+                self.jid,
+                to.as_str()
+            )))
+            .child(Element::new("x", ns::MUC_USER).child(item));
+        super::add_statuses(&mut message, &[Status::AFFILIATION]);
+        self.answer(jid, message, cx);
+    }
+
     /// Brings a seat in line with what its user is to the room now.
-    fn apply_affiliation(&mut self, nick: &Nick, reason: Option<&str>, actor: Option<&str>, cx: &mut Cx<'_>) {
+    fn apply_affiliation(&mut self, nick: &Nick, by: By<'_>, cx: &mut Cx<'_>) {
         let Some(occupant) = self.occupants.get(nick) else { return };
         let (before, to) = (occupant.affiliation, self.affiliation_of(&occupant.bare));
         let why = match to {
@@ -97,8 +132,8 @@ impl Room {
         };
         if let Some(why) = why {
             let removal = Removal {
-                actor: actor.map(str::to_owned),
-                reason: reason.map(str::to_owned),
+                actor: by.actor.map(str::to_owned),
+                reason: by.reason.map(str::to_owned),
                 affiliation: Some(to),
                 ..Removal::with([why])
             };
@@ -109,7 +144,7 @@ impl Room {
             occupant.affiliation = to;
             occupant.role = role;
             self.reclass(nick, cx);
-            self.tell_presence(nick, |item| add_reason(item, reason), cx);
+            self.tell_presence(nick, |item| add_reason(item, by.reason), cx);
         }
     }
 

@@ -1,4 +1,4 @@
-//! What an owner configures, XEP-0045 10.1 and 15.5.3.
+//! What an owner configures, XEP-0045 10.1 and 16.5.3.
 
 use crate::names::Role;
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,10 @@ pub(crate) struct Config {
     pub presence_broadcast: Vec<Role>,
     /// Who may send private messages.
     pub private_messages: PrivateMessages,
+    /// Whether members of a members-only room may invite others (9.5); in an open room all may.
+    pub allow_invites: bool,
+    /// Roles that may read the member list of a non-anonymous room, besides members (9.5).
+    pub member_list: Vec<Role>,
     /// Most messages of history on entering.
     pub history_stanzas: usize,
     /// Most occupants; 0 for no bound of the room's own.
@@ -47,6 +51,8 @@ impl Default for Config {
             change_subject: false,
             presence_broadcast: vec![Role::Visitor, Role::Participant, Role::Moderator],
             private_messages: PrivateMessages::Anyone,
+            allow_invites: false,
+            member_list: vec![Role::Visitor, Role::Participant, Role::Moderator],
             history_stanzas: 20,
             max_users: 0,
             logging: true,

@@ -35,6 +35,7 @@ const WHOIS: &str = "muc#roomconfig_whois";
 const CHANGE_SUBJECT: &str = "muc#roomconfig_changesubject";
 const BROADCAST: &str = "muc#roomconfig_presencebroadcast";
 const ALLOW_PM: &str = "muc#roomconfig_allowpm";
+const ALLOW_INVITES: &str = "muc#roomconfig_allowinvites";
 const HISTORY: &str = "muc#maxhistoryfetch";
 const HISTORY_LENGTH: &str = "muc#roomconfig_historylength";
 const MAX_USERS: &str = "muc#roomconfig_maxusers";
@@ -67,6 +68,7 @@ pub(crate) fn form(config: &Config, room: &Jid) -> Form {
                 .option("Anyone", "anyone"),
         )
         .field(Field::boolean(CHANGE_SUBJECT, config.change_subject).label("Participants may change the subject"))
+        .field(Field::boolean(ALLOW_INVITES, config.allow_invites).label("Members may invite others"))
         .field(
             Field::new("list-multi", BROADCAST)
                 .label("Roles whose presence all see")
@@ -101,6 +103,7 @@ pub(crate) fn read(before: &Config, form: &Form) -> Result<Config, FormError> {
     read_truth(form, PUBLIC, &mut config.public)?;
     read_truth(form, MEMBERS_ONLY, &mut config.members_only)?;
     read_truth(form, MODERATED, &mut config.moderated)?;
+    read_truth(form, ALLOW_INVITES, &mut config.allow_invites)?;
     read_truth(form, CHANGE_SUBJECT, &mut config.change_subject)?;
     read_truth(form, LOGGING, &mut config.logging)?;
     read_truth(form, REPLICAS, &mut config.replicas)?;

@@ -3,7 +3,7 @@
 
 use super::admit::JoinError;
 use super::enter::Entry;
-use super::{Affiliated, Apply, Config, Cx, Life, Order, Room};
+use super::{Affiliated, Affiliations, Apply, Config, Cx, Life, Order, Room};
 use crate::names::{Affiliation, Nick};
 use crate::primary::Links;
 use crate::service::PrimaryConfig;
@@ -39,7 +39,7 @@ impl Room {
             config: Config::default(),
             // Unique within the process without asking anybody: 64 random bits.
             audience: AudienceId(rng.next_u64()),
-            affiliations: BTreeMap::new(),
+            affiliations: Affiliations::default(),
             occupants: BTreeMap::new(),
             sessions: BTreeMap::new(),
             history: VecDeque::new(),
@@ -51,6 +51,7 @@ impl Room {
             waiting: VecDeque::new(),
             unsure: VecDeque::new(),
             passed: BTreeMap::new(),
+            invited: VecDeque::new(),
             readings: BTreeMap::new(),
             last_query: 0,
             lost: Vec::new(),
@@ -67,7 +68,7 @@ impl Room {
         if let Err(error) = self.admit(from, &nick, None) {
             return self.turn_away(from, stanza, error, cx);
         }
-        let owner = Affiliated { affiliation: Affiliation::Owner, reason: None };
+        let owner = Affiliated::plain(Affiliation::Owner);
         let changes = vec![self.meta_change(), self.affiliation_change(&from.bare(), Some(&owner))];
         let entry = Entry::of(from, nick, stanza, true);
         self.kept = true;
@@ -77,7 +78,7 @@ impl Room {
     /// The room is on disk.
     pub fn created(&mut self, entry: Entry, cx: &mut Cx<'_>) {
         self.life = Life::Locked;
-        self.affiliations.insert(entry.jid.bare(), Affiliated { affiliation: Affiliation::Owner, reason: None });
+        self.affiliations.set(entry.jid.bare(), Some(Affiliated::plain(Affiliation::Owner)));
         self.put_in(entry, cx);
     }
 }

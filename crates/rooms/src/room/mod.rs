@@ -17,6 +17,7 @@
 //! | `invite` | 7.8 |
 //! | `voice` | 7.13 and 8.6 |
 //! | `admin`, `privileges`, `affairs` | 8 and 9: what is asked, who may, and how it is done |
+//! | `affiliations`, `lists` | 5.2 who is what for good; 8.5, 9.2, 9.5, 9.8, 10.5, 10.8 the lists |
 //! | `archive` | XEP-0313 |
 //! | `owner` | 10 the owner's form, and the room's end |
 //! | `config_form`, `status` | 15.5.3 the form; 10.2.1 what its change tells all |
@@ -32,6 +33,7 @@
 mod admin;
 mod admit;
 mod affairs;
+mod affiliations;
 mod archive;
 mod config;
 mod config_form;
@@ -44,6 +46,7 @@ mod ids;
 mod invite;
 mod keep;
 mod leave;
+mod lists;
 mod message;
 mod nick;
 mod owner;
@@ -70,6 +73,7 @@ use std::sync::Arc;
 use xmpp::{Element, Jid};
 
 pub(crate) use admit::JoinError;
+pub(crate) use affiliations::{Affiliated, Affiliations};
 pub(crate) use config::{Config, PrivateMessages, Whois};
 pub(crate) use create::name as fresh_name;
 pub(crate) use enter::payload_of;
@@ -94,7 +98,7 @@ pub(crate) struct Room {
     pub kept: bool,
     pub config: Config,
     pub audience: AudienceId,
-    pub affiliations: BTreeMap<Jid, Affiliated>,
+    pub affiliations: Affiliations,
     pub occupants: BTreeMap<Nick, Occupant>,
     /// Full JID of every session to the nick it is in under.
     pub sessions: BTreeMap<Jid, Nick>,
@@ -112,6 +116,8 @@ pub(crate) struct Room {
     pub unsure: VecDeque<Unsure>,
     /// Iqs passed on to occupants, by the id they were given.
     pub passed: BTreeMap<String, private::Passed>,
+    /// Invitations that may still be answered, oldest first.
+    pub invited: VecDeque<invite::Invited>,
     /// Queries of the archive under way.
     pub readings: BTreeMap<QueryId, archive::Reading>,
     /// The lower half of the last query's number.
@@ -149,14 +155,6 @@ pub(crate) struct Order {
     pub stamp_ms: i64,
     /// What occupant-ids, stanza-ids and the keys of outboxes are made with. Never leaves the primary.
     pub secret: [u8; 32],
-}
-
-/// What the room knows of a user for good.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub(crate) struct Affiliated {
-    pub affiliation: Affiliation,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
 }
 
 /// A seat: one nick, one bare JID, one or more sessions.

@@ -115,7 +115,7 @@ impl Room {
             Apply::Creation(entry) => self.created(*entry, cx),
             Apply::Config(config) => self.configured(*config, request, cx),
             Apply::Affairs(affairs) => self.carry_out(&affairs, request, cx),
-            Apply::Invitations(invitations) => self.send_invitations(invitations, cx),
+            Apply::Invitations(invitations) => self.send_invitations(invitations, request, cx),
             Apply::Destruction(destruction) => self.destroyed(&destruction, request, cx),
         }
     }

@@ -13,17 +13,16 @@ pub(crate) struct Standing {
 
 /// Whether `actor` may give `target` the role `to`.
 pub(crate) fn judge_role(actor: Standing, target: Standing, to: Role) -> Result<(), Condition> {
-    if actor.role != Role::Moderator && actor.affiliation < Affiliation::Admin {
-        return Err(Condition::Forbidden);
-    }
-    // 9.6: moderators are made by admins and owners alone.
-    if to == Role::Moderator && actor.affiliation < Affiliation::Admin {
+    // 9, the introduction: who moderates is the admins' to say, in the room or not; 8: all else the moderators'.
+    let of_moderators = to == Role::Moderator || (to == Role::Participant && target.role == Role::Moderator);
+    let may = if of_moderators { actor.affiliation >= Affiliation::Admin } else { actor.role == Role::Moderator };
+    if !may {
         return Err(Condition::Forbidden);
     }
     if to >= target.role {
         return Ok(());
     }
-    // 8.2 and 8.4: nobody loses by the hand of somebody lower.
+    // 8.2: nobody is kicked by somebody lower.
     if target.affiliation > actor.affiliation {
         return Err(Condition::NotAllowed);
     }
@@ -31,8 +30,13 @@ pub(crate) fn judge_role(actor: Standing, target: Standing, to: Role) -> Result<
     if target.role == Role::Moderator && actor.affiliation < Affiliation::Admin {
         return Err(Condition::NotAllowed);
     }
-    // 5.1.1 and 9.7: admins and owners are moderators by what they are; only leaving the room ends it.
+    // 8.4 and 9.7: admins and owners are moderators by what they are; only leaving the room ends it.
     if to != Role::None && target.affiliation >= Affiliation::Admin {
+        return Err(Condition::NotAllowed);
+    }
+    // 8.4: voice is not taken from somebody "whose affiliation is at or above the moderator's level"; to have none (5.2) is to
+    // be on no level.
+    if to == Role::Visitor && target.affiliation >= actor.affiliation.max(Affiliation::Member) {
         return Err(Condition::NotAllowed);
     }
     Ok(())
@@ -55,12 +59,12 @@ pub(crate) fn judge_affiliation(
     if actor == Affiliation::Owner {
         return Ok(());
     }
-    // 9.1: an admin does nothing to admins and owners,
-    if from >= Affiliation::Admin {
+    // 9.1: an admin does not ban owners, nor (5.2.2) other admins;
+    if from >= Affiliation::Admin && to == Affiliation::Outcast {
         return Err(Condition::NotAllowed);
     }
-    // 10.3, 10.6: and makes none.
-    if to >= Affiliation::Admin { Err(Condition::Forbidden) } else { Ok(()) }
+    // 10.3 to 10.8: all else about admins and owners is the owners' to say.
+    if from >= Affiliation::Admin || to >= Affiliation::Admin { Err(Condition::Forbidden) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -89,6 +93,30 @@ mod tests {
         assert_eq!(role((Moderator, Owner), (Moderator, Admin), Visitor), Err(Condition::NotAllowed));
         assert_eq!(role((Moderator, None), (Participant, None), Moderator), Err(Condition::Forbidden));
         assert_eq!(role((Moderator, Admin), (Participant, None), Moderator), Ok(()));
+        assert_eq!(role((Moderator, Member), (Moderator, Admin), Participant), Err(Condition::Forbidden));
+        assert_eq!(role((Moderator, Admin), (Moderator, Owner), Participant), Err(Condition::NotAllowed));
+    }
+
+    /// 8, the introduction: who is not in the room, or no moderator there, has no say about voice, whatever his affiliation;
+    /// 9: about moderators admins have it from anywhere.
+    #[test]
+    fn s8_who_is_no_moderator_is_forbidden() {
+        use Role::{Moderator, Participant, Visitor};
+        assert_eq!(role((Role::None, Owner), (Participant, None), Role::None), Err(Condition::Forbidden));
+        assert_eq!(role((Role::None, Owner), (Participant, None), Visitor), Err(Condition::Forbidden));
+        assert_eq!(role((Role::None, Admin), (Participant, None), Moderator), Ok(()));
+        assert_eq!(role((Role::None, Admin), (Moderator, Member), Participant), Ok(()));
+    }
+
+    /// 8.4: who may take voice from whom.
+    #[test]
+    fn s8_4_voice_is_not_taken_at_or_above_ones_level() {
+        use Role::{Moderator, Participant, Visitor};
+        assert_eq!(role((Moderator, None), (Participant, None), Visitor), Ok(()));
+        assert_eq!(role((Moderator, None), (Participant, Member), Visitor), Err(Condition::NotAllowed));
+        assert_eq!(role((Moderator, Member), (Participant, Member), Visitor), Err(Condition::NotAllowed));
+        assert_eq!(role((Moderator, Member), (Participant, None), Visitor), Ok(()));
+        assert_eq!(role((Moderator, Admin), (Participant, Member), Visitor), Ok(()));
     }
 
     /// 5.2.1, the table, and 9.1, 10.3 to 10.8.
@@ -102,5 +130,8 @@ mod tests {
         assert_eq!(judge_affiliation(Admin, None, Member, false), Ok(()));
         assert_eq!(judge_affiliation(Admin, None, Admin, false), Err(Condition::Forbidden));
         assert_eq!(judge_affiliation(Owner, Admin, None, false), Ok(()));
+        assert_eq!(judge_affiliation(Admin, Owner, Member, false), Err(Condition::Forbidden));
+        assert_eq!(judge_affiliation(Admin, Admin, None, false), Err(Condition::Forbidden));
+        assert_eq!(judge_affiliation(Admin, Admin, None, true), Err(Condition::Forbidden));
     }
 }

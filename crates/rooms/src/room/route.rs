@@ -142,6 +142,8 @@ impl Room {
         }
         match Form::find(stanza) {
             Some(form) if form.form_type() == Some(ns::MUC_REQUEST) => self.handle_voice(from, stanza, &form, cx),
+            // 17.2: from outside nothing goes through the room; from inside it is improperly typed.
+            _ if !self.sessions.contains_key(from) => self.refuse(stanza, Condition::Forbidden, cx),
             _ => self.refuse(stanza, Condition::BadRequest, cx),
         }
     }
@@ -149,8 +151,9 @@ impl Room {
     /// An error: its sender is gone, or it answers what another occupant sent.
     fn handle_error(&mut self, from: &Jid, to: &Jid, stanza: &Element, cx: &mut Cx<'_>) {
         self.bounced(from, stanza, cx);
-        if let Some(nick) = Nick::of(to) {
-            self.pass_error(from, &nick, stanza, cx);
+        match Nick::of(to) {
+            Some(nick) => self.pass_error(from, &nick, stanza, cx),
+            None => self.invitation_bounced(from, stanza, cx),
         }
     }
 

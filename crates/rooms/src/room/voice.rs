@@ -12,10 +12,13 @@ impl Room {
     /// A message with a form of type `muc#request`.
     pub fn handle_voice(&mut self, from: &Jid, stanza: &Element, form: &Form, cx: &mut Cx<'_>) {
         let Some(occupant) = self.sessions.get(from).and_then(|nick| self.occupants.get(nick)) else {
-            return self.refuse(stanza, Condition::NotAcceptable, cx);
+            // 17.2.
+            return self.refuse(stanza, Condition::Forbidden, cx);
         };
         match (occupant.role, form.boolean("muc#request_allow")) {
             (Role::Moderator, Some(allow)) => self.judge_voice(from, stanza, form, allow, cx),
+            // 8, the introduction: only moderators decide.
+            (_, Some(_)) => self.refuse(stanza, Condition::Forbidden, cx),
             (Role::Visitor, None) if form.get("muc#role") == Some("participant") => {
                 let nick = occupant.nick.clone();
                 self.ask_moderators(from, &nick, cx);
@@ -35,7 +38,10 @@ impl Room {
             .field(Field::new("jid-single", "muc#jid").label("User ID").value(from.as_str()))
             .field(Field::new("text-single", "muc#roomnick").label("Room Nickname").value(nick.as_str()))
             .field(Field::boolean("muc#request_allow", false).label("Grant voice to this person?"));
-        let message = Element::stanza("message").attr("from", self.jid.as_str()).child(form.element());
+        let message = Element::stanza("message")
+            .attr("from", self.jid.as_str())
+            .attr("id", super::create::name(&mut self.rng))
+            .child(form.element());
         let moderators = self.occupants.values().filter(|o| o.role == Role::Moderator);
         let to: Vec<Jid> = moderators.flat_map(|o| &o.sessions).map(|s| s.jid.clone()).collect();
         for jid in &to {

@@ -93,7 +93,7 @@ impl Net {
     pub fn affiliate(&mut self, bare: &str, affiliation: &str) {
         let room = self.kit.service.rooms.get_mut(&jid(ROOM)).expect("the room is there");
         let affiliation = crate::Affiliation::parse(affiliation).expect("an affiliation");
-        room.affiliations.insert(jid(bare), crate::room::Affiliated { affiliation, reason: None });
+        room.affiliations.set(jid(bare), Some(crate::room::Affiliated::plain(affiliation)));
     }
 
     /// Feeds a stanza; gives what anybody got, and notes what crossed links.

@@ -165,7 +165,7 @@ fn s9_5_a_new_member_is_invited() {
     assert_eq!(
         lines(&got[1..]),
         ["<message from='coven@chat.shakespeare.lit' to='hecate@shakespeare.lit'>\
-          <x xmlns='http://jabber.org/protocol/muc#user'><invite from='coven@chat.shakespeare.lit'/></x></message>"]
+          <x xmlns='http://jabber.org/protocol/muc#user'><invite from='coven@chat.shakespeare.lit/firstwitch'/></x></message>"]
     );
 }
 

@@ -1,6 +1,6 @@
 //! Sections 7.4 to 7.8, 7.13, 8.1 and 8.6: what occupants say to all, to each other and to others.
 
-use super::kit::{CRONE, HAG, Kit, WICCA, configure, coven, errors, join, lines, says, set_affiliation, three_witches};
+use super::kit::{CRONE, HAG, Kit, WICCA, configure, coven, errors, join, lines, says, three_witches};
 use xmpp::ns;
 
 /// 7.4: outsiders are refused with <not-acceptable/>, visitors of a moderated room with <forbidden/>; nobody hears them.
@@ -150,46 +150,6 @@ fn s15_5_3_presence_of_roles_that_are_not_broadcast_is_for_oneself() {
     assert!(got.iter().all(|got| got.to == HAG), "{got:?}");
     let update = "<presence from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/thirdwitch'><show>xa</show></presence>";
     assert_eq!(kit.send(update).len(), 1);
-}
-
-const INVITE: &str = "<message from='wiccarocks@shakespeare.lit/laptop' id='nzd143v8' to='coven@chat.shakespeare.lit'>\
-    <x xmlns='http://jabber.org/protocol/muc#user'><invite to='hecate@shakespeare.lit'>\
-    <reason>Hey Hecate</reason></invite></x></message>";
-
-/// 7.8.2: the room passes an invitation on, and the answer back. It hides real addresses where the room does.
-#[test]
-fn s7_8_2_a_mediated_invitation_and_its_refusal() {
-    let mut kit = three_witches();
-    assert_eq!(
-        lines(&kit.send(INVITE)),
-        ["<message from='coven@chat.shakespeare.lit' id='nzd143v8' to='hecate@shakespeare.lit'>\
-          <x xmlns='http://jabber.org/protocol/muc#user'><invite from='coven@chat.shakespeare.lit/secondwitch'>\
-          <reason>Hey Hecate</reason></invite></x></message>"]
-    );
-    let declined = kit.send(
-        "<message from='hecate@shakespeare.lit/broom' id='jk2vs61v' to='coven@chat.shakespeare.lit'>\
-         <x xmlns='http://jabber.org/protocol/muc#user'><decline to='coven@chat.shakespeare.lit/secondwitch'>\
-         <reason>Too busy</reason></decline></x></message>",
-    );
-    assert_eq!(
-        lines(&declined),
-        ["<message from='coven@chat.shakespeare.lit' id='jk2vs61v' to='wiccarocks@shakespeare.lit/laptop'>\
-          <x xmlns='http://jabber.org/protocol/muc#user'><decline from='hecate@shakespeare.lit'>\
-          <reason>Too busy</reason></decline></x></message>"]
-    );
-}
-
-/// 7.8.2: into a members-only room admins invite, and the invited are members then.
-#[test]
-fn s7_8_2_inviting_into_a_members_only_room_makes_members() {
-    let mut kit = coven();
-    set_affiliation(&mut kit, "wiccarocks@shakespeare.lit", "member");
-    kit.send(&join(WICCA, "secondwitch"));
-    configure(&mut kit, &[("muc#roomconfig_membersonly", "1")]);
-    assert_eq!(errors(&kit.send(INVITE)), [(WICCA.into(), "forbidden".into())]);
-    set_affiliation(&mut kit, "wiccarocks@shakespeare.lit", "admin");
-    assert_eq!(kit.send(INVITE).len(), 1);
-    assert_eq!(errors(&kit.send(&join("hecate@shakespeare.lit/broom", "hecate"))), []);
 }
 
 /// 7.13 and 8.6: a visitor asks for voice, a moderator grants it by the form.
