@@ -416,6 +416,7 @@ fn link_figures(link: control::Link) -> LinkFigures {
         lag_ms: link.lag_ms,
         resumes: link.resumes,
         refusals: link.refusals,
+        mismatches: link.mismatches,
         traffic: Traffic {
             stanzas_in: link.stanzas_in,
             stanzas_out: link.stanzas_out,

@@ -79,6 +79,7 @@ impl Primary {
         for (replica, standing) in &standings {
             self.look_at(replica, standing, interval_ms, now, out);
         }
+        self.send_digests(interval_ms, now, out);
         self.keepalive.due_ms = (!standings.is_empty()).then_some(now.mono_ms + (interval_ms / 4).max(TICK_MS_MIN));
     }
 

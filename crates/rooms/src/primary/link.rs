@@ -74,6 +74,8 @@ pub(super) struct Link {
     pub silent: BTreeSet<Jid>,
     /// When something was last sent to it, monotonic milliseconds.
     pub sent_ms: u64,
+    /// When it was last given the roster or a digest of it, monotonic milliseconds.
+    pub digest_ms: u64,
     /// How many missed messages, and bytes of them, it takes at a time.
     pub page_stanzas: usize,
     pub page_bytes: usize,

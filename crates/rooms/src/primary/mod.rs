@@ -10,6 +10,7 @@
 //! | `fanout` | 4.7 and 4.9: one copy of every event per replica |
 //! | `jids` | 4.7: who is given real JIDs, and when |
 //! | `marks` | what of each outbox has had its outcome |
+//! | `digest` | now and then, what the roster of each replica must come to |
 //! | `keepalive` | 4.10: pings between the service and a replica |
 //! | `split`, `removals` | 4.11: a link that is lost, and whoever comes back by it |
 //! | `end` | withdrawal |
@@ -19,6 +20,7 @@
 //! [`Links::enter`] and [`Links::leave`] for ENTER and LEAVE; `Room::via_for` when somebody is admitted, `Room::turned_away`
 //! when somebody is not; `Room::settle_mark` behind every stanza that was relayed.
 
+mod digest;
 mod end;
 mod enter;
 mod fanout;

@@ -276,6 +276,7 @@ impl Room {
             entitled: false,
             silent: BTreeSet::new(),
             sent_ms: cx.now.mono_ms,
+            digest_ms: cx.now.mono_ms,
             page_stanzas: request.asked.maxstanzas.min(PAGE_STANZAS_MAX) as usize,
             page_bytes: request.asked.maxbytes.min(PAGE_BYTES_MAX) as usize,
         };

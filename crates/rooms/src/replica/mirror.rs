@@ -40,6 +40,10 @@ pub(super) struct Mirror {
     pub held: VecDeque<Element>,
     pub resumes: u64,
     pub refusals: u64,
+    /// Digests of the roster that were not the mirror's.
+    pub mismatches: u64,
+    /// When the mirror was last fetched anew for one, monotonic milliseconds.
+    pub repaired_at: Option<u64>,
     /// Sessions entered so far; gives the order of the census.
     pub entries: u64,
     /// How many seats have been learned of.
@@ -63,6 +67,8 @@ pub(super) struct Link {
     pub fresh: bool,
     /// Seats of before a restart that the primary has kept or given back; their sessions are not here.
     pub kept: BTreeSet<Jid>,
+    /// Whether the roster was found not to be the room's, and has not been fetched anew yet.
+    pub roster_wrong: bool,
     /// Attempts that failed in a row.
     pub failures: u32,
     pub retry_at: Option<u64>,
@@ -130,6 +136,8 @@ impl Mirror {
             held: VecDeque::new(),
             resumes: 0,
             refusals: 0,
+            mismatches: 0,
+            repaired_at: None,
             entries: 0,
             places: 0,
         }
@@ -190,6 +198,7 @@ impl Mirror {
             (Down::Event { said_ms, config }, Life::Live) => self.event(stanza, at, said_ms, config, cx),
             (Down::Enter { jid, history }, Life::Live) => self.enter(&jid, stanza, from, history, cx),
             (Down::Leave { jid }, Life::Live) => self.leave(&jid, stanza, cx),
+            (Down::Digest(roster), Life::Live) => self.compare(&roster, cx),
             _ => {
                 cx.log(format!("link {}: '{}' is out of turn", self.room, at.kind.as_str()));
                 self.lost(cx);

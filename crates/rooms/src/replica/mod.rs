@@ -17,10 +17,12 @@
 //! | `enter`, `leave` | 4.5, 4.6 | who is here |
 //! | `roster` | 4.7 | the stored seats, and who may see real JIDs |
 //! | `history` | 4.4 | what was said, in memory and in the mirrored archive |
+//! | `digest` | | whether the mirror is still what the primary has |
 //! | `keepalive` | 4.10, 4.11.1 | pings, heads, and how a loss is seen |
 //! | `keep` | | records on disk |
 //! | `summary` | | what an operator is shown |
 
+mod digest;
 mod distribute;
 mod enter;
 mod history;

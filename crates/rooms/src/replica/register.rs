@@ -71,6 +71,7 @@ impl Mirror {
             term: place.term.clone(),
             seq: place.seq,
             archive: self.past.last_id(),
+            whole_roster: self.link.roster_wrong,
         });
         Replicate {
             version: wire::VERSION,

@@ -3,7 +3,7 @@
 use super::mirror::{Mirror, Session};
 use super::site::Cx;
 use crate::names::{Affiliation, Nick, Role};
-use crate::wire::SeatJid;
+use crate::wire::{SeatJid, is_said};
 use machine::{AudienceChange, Class, Output};
 use std::collections::BTreeMap;
 use xmpp::{Element, Jid, ns};
@@ -29,9 +29,8 @@ impl Seat {
     /// Reads an occupant's presence; `None` when it says no role.
     pub fn of(presence: &Element) -> Option<Seat> {
         let item = item_of(presence)?;
-        let said = |child: &&Element| !matches!(child.ns(), ns::MUC_USER | ns::OCCUPANT_ID);
         Some(Seat {
-            payload: presence.children().filter(said).cloned().collect(),
+            payload: presence.children().filter(|child| is_said(child)).cloned().collect(),
             affiliation: Affiliation::parse(item.get("affiliation")?)?,
             role: Role::parse(item.get("role")?)?,
             jid: item.get("jid").map(str::to_owned),

@@ -78,6 +78,7 @@ impl Mirror {
         self.judged(&staging.granted, cx);
         let before = std::mem::replace(&mut self.seats, staging.seats);
         let before = self.known(&before);
+        self.link.roster_wrong = false;
         self.lower_classes(cx);
         let gone: Vec<&Nick> = self.gone.values().map(|session| &session.nick).collect();
         // Somebody else may have the nick by now.

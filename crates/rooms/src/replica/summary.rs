@@ -24,6 +24,8 @@ pub struct LinkSummary {
     pub resumes: u64,
     /// Registrations the primary refused, and ENTERs refused here.
     pub refusals: u64,
+    /// Digests of the roster that the mirror did not match.
+    pub mismatches: u64,
 }
 
 impl Replica {
@@ -51,6 +53,7 @@ impl Replica {
                 lag_ms: service.map_or(0, |service| service.silent_ms(now)),
                 resumes: mirror.resumes,
                 refusals: mirror.refusals,
+                mismatches: mirror.mismatches,
             }
         };
         self.mirrors.values().map(summary).collect()

@@ -14,7 +14,7 @@ pub struct At {
     pub d: u64,
     /// What it is.
     pub kind: Kind,
-    /// The event's place in the room's order; on every event, past message and `synced`.
+    /// The event's place in the room's order; on every event, past message, `synced` and `digest`.
     pub seq: Option<u64>,
     /// (part, parts) where an event is several stanzas; the first is 1.
     pub part: Option<(u32, u32)>,
@@ -62,10 +62,12 @@ pub enum Kind {
     Resend,
     /// Occupants whom a split has put out of reach, or no longer.
     Away,
+    /// What the roster must be by now.
+    Digest,
 }
 
 impl Kind {
-    const ALL: [Kind; 12] = [
+    const ALL: [Kind; 13] = [
         Kind::Event,
         Kind::Enter,
         Kind::Leave,
@@ -78,6 +80,7 @@ impl Kind {
         Kind::Jids,
         Kind::Resend,
         Kind::Away,
+        Kind::Digest,
     ];
 
     /// The value on the wire.
@@ -95,6 +98,7 @@ impl Kind {
             Kind::Jids => "jids",
             Kind::Resend => "resend",
             Kind::Away => "away",
+            Kind::Digest => "digest",
         }
     }
 
@@ -103,7 +107,7 @@ impl Kind {
     }
 
     fn has_seq(self) -> bool {
-        matches!(self, Kind::Event | Kind::History | Kind::Missed | Kind::Synced)
+        matches!(self, Kind::Event | Kind::History | Kind::Missed | Kind::Synced | Kind::Digest)
     }
 }
 
@@ -120,7 +124,10 @@ impl At {
         let kind = at.get("kind", Kind::parse)?;
         let seq = at.read("seq", positive_or_zero)?;
         if kind.has_seq() != seq.is_some() {
-            return Err(Damaged::Together("at", "'seq' stands on events, past messages and 'synced', and only there"));
+            return Err(Damaged::Together(
+                "at",
+                "'seq' stands on events, past messages, 'synced' and 'digest', and only there",
+            ));
         }
         Ok(At {
             epoch: at.get("epoch", name)?,

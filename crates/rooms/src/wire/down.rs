@@ -1,10 +1,10 @@
 //! The dmuc element of a stanza down: what XEP-0282 shows, and `<at/>` behind it.
 
-use super::JIDS_MAX;
 use super::at::{At, Kind};
 use super::away::Away;
 use super::config::RoomConfig;
 use super::read::{Damaged, Reader, full_jid, name, number, positive, stamp};
+use super::{JIDS_MAX, ids};
 use crate::names::Nick;
 use xmpp::{Element, Jid, Node, ns, stanza};
 
@@ -55,6 +55,8 @@ pub enum Down {
     },
     /// Occupants whom a split has put out of reach, or no longer.
     Away(Away),
+    /// The digest of the roster as it is behind the event at `seq`, see [`RosterDigest`](super::RosterDigest).
+    Digest([u8; 32]),
 }
 
 /// The real address of one session of an occupant.
@@ -116,6 +118,10 @@ impl Down {
                 Down::Resend { outbox: resend.get("outbox", name)?, from: resend.get("from", positive)? }
             }
             (Kind::Away, [away]) => Down::Away(Away::parse(away)?),
+            (Kind::Digest, [digest]) => {
+                let digest = Reader::new(digest, ("digest", ns::NETJOIN), &["roster"])?.empty()?;
+                Down::Digest(digest.get("roster", ids::decode_key)?)
+            }
             (_, [other, ..]) => return Err(reader.unknown(other)),
             (kind, []) => return Err(Damaged::MissingChild("x", kind.as_str())),
         };
@@ -140,6 +146,9 @@ impl Down {
             Down::Away(away) => x.child(away.element()),
             Down::Resend { outbox, from } => {
                 x.child(Element::new("resend", ns::NETJOIN).attr("outbox", outbox).attr("from", from.to_string()))
+            }
+            Down::Digest(roster) => {
+                x.child(Element::new("digest", ns::NETJOIN).attr("roster", ids::encode_key(roster)))
             }
         }
     }

@@ -46,6 +46,8 @@ pub struct Resume {
     pub seq: u64,
     /// The stanza-id of the last message kept.
     pub archive: Option<String>,
+    /// Whether the whole roster is wanted, whatever is known to have changed: what is kept of it is wrong.
+    pub whole_roster: bool,
 }
 
 /// A replica's local sessions in a room.
@@ -128,13 +130,14 @@ impl Outbox {
 
 impl Resume {
     fn parse(element: &Element) -> Result<Resume, Damaged> {
-        let known = ["incarnation", "term", "seq", "archive"];
+        let known = ["incarnation", "term", "seq", "archive", "roster"];
         let resume = Reader::new(element, ("resume", ns::NETJOIN), &known)?.empty()?;
         Ok(Resume {
             incarnation: resume.get("incarnation", name)?,
             term: resume.get("term", name)?,
             seq: resume.get("seq", number)?,
             archive: resume.read("archive", name)?,
+            whole_roster: resume.read("roster", |text| (text == "full").then_some(true))?.unwrap_or(false),
         })
     }
 
@@ -144,6 +147,7 @@ impl Resume {
             .attr("term", &self.term)
             .attr("seq", self.seq.to_string())
             .attr_opt("archive", self.archive.as_ref())
+            .attr_opt("roster", self.whole_roster.then_some("full"))
     }
 }
 

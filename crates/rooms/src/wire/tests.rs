@@ -1,7 +1,8 @@
 //! What is written is what is read; what is damaged is refused, by name: the list of damages is `damage`.
 
 use super::*;
-use crate::names::{Nick, Role, Status};
+use crate::names::{Affiliation, Nick, Role, Status};
+use sha2::{Digest, Sha256};
 use xmpp::{Element, ns};
 
 fn jid(text: &str) -> xmpp::Jid {
@@ -58,6 +59,7 @@ fn what_is_written_down_is_what_is_read() {
             at(Kind::Away),
         ),
         (Down::Away(Away { site: None, lifted: true, nicks }), at(Kind::Away)),
+        (Down::Digest([7; 32]), At { seq: Some(812), ..at(Kind::Digest) }),
     ] {
         let x = down.x().child(at.element());
         assert_eq!(Down::parse(&reread(&x)), Ok((down, at)), "{x}");
@@ -89,7 +91,13 @@ fn a_registration_is_read_as_written() {
         maxbytes: 65_536,
         outboxes: vec![Outbox { name: "o7f3".into(), from: 1 }, Outbox { name: "o6aa".into(), from: 8 }],
         domains: vec![jid("yeggmaex.irc")],
-        resume: Some(Resume { incarnation: "i1".into(), term: "t1".into(), seq: 801, archive: Some("a-b_c".into()) }),
+        resume: Some(Resume {
+            incarnation: "i1".into(),
+            term: "t1".into(),
+            seq: 801,
+            archive: Some("a-b_c".into()),
+            whole_roster: true,
+        }),
         census: Some((
             41,
             vec![CensusSeat {
@@ -169,4 +177,22 @@ fn an_id_is_its_outbox_key_and_number() {
     assert_ne!(key, ids::outbox_key(&[1; 32], "replica@vesa.yeggmaex.irc", "o7f"));
     assert_ne!(key, ids::outbox_key(&[2; 32], "replica@vesa.yeggmaex.irc", "o7f3"));
     assert_eq!(ids::decode_key(&ids::encode_key(&key)), Some(key));
+}
+
+/// The byte form of `docs/wire.md`, *Digest*, byte by byte.
+#[test]
+fn a_digest_is_of_the_bytes_that_are_stated() {
+    let presence = Element::parse(
+        "<presence from='wallops@channel.avalon.irc/Troy'><show>a&amp;b</show><c xmlns='urn:c' z='y' a='b'><d/>.</c>\
+         <x xmlns='http://jabber.org/protocol/muc#user'><item role='participant' jid='troy@eris.dclxvii.irc/x'/></x>\
+         <occupant-id xmlns='urn:xmpp:occupant-id:0' id='o1'/></presence>",
+    )
+    .unwrap();
+    let (wiz, troy) = ("WiZ".parse().unwrap(), "Troy".parse().unwrap());
+    let mut digest = RosterDigest::default();
+    digest.seat(&troy, (Affiliation::None, Role::Participant), Some("o1"), presence.children());
+    digest.seat(&wiz, (Affiliation::Admin, Role::Moderator), None, [].iter());
+    let stated = "STroy\0none\0participant\0o1\0(jabber:client\0show\0'a&b\0)(urn:c\0c\0@\0a\0b\0@\0z\0y\0(urn:c\0d\0)'.\0)\
+                  SWiZ\0admin\0moderator\0\0";
+    assert_eq!(digest.finish(), <[u8; 32]>::from(Sha256::digest(stated)));
 }

@@ -56,6 +56,8 @@ pub enum Fault {
     Twice,
     /// Overtaken by the one behind it.
     Late,
+    /// Arrives, but what a presence says is taken out.
+    Muted,
 }
 
 /// All of it.
@@ -231,6 +233,11 @@ impl World {
                 let queue = self.links.entry(link.clone()).or_default();
                 queue.insert(queue.len().min(1), stanza);
             }
+            Some(Fault::Muted) => {
+                let mut stanza = stanza;
+                stanza.retain(|child| !matches!(child.name(), "show" | "status"));
+                self.arrive(link, stanza);
+            }
             Some(Fault::Twice) => {
                 self.arrive(link, stanza.clone());
                 self.arrive(link, stanza);
@@ -345,6 +352,14 @@ impl World {
         match &self.servers[site].engine {
             Engine::Site(replica) => replica.links(self.now).into_iter().map(|link| link.state).collect(),
             _ => Vec::new(),
+        }
+    }
+
+    /// How often a mirror of a site was found to differ from its room.
+    pub fn mismatches(&self, site: &str) -> u64 {
+        match &self.servers[site].engine {
+            Engine::Site(replica) => replica.links(self.now).iter().map(|link| link.mismatches).sum(),
+            _ => 0,
         }
     }
 

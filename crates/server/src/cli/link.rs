@@ -78,11 +78,24 @@ fn list(config: &ConfigFile, as_json: bool) -> Result<(), Failure> {
     if as_json {
         return output::json(&json!({ "links": links }));
     }
-    let heads = ["SITE", "STATE", "SINCE", "IN", "OUT", "WAITING", "ROOMS", "LAG", "OUTBOX", "RESUMES", "REFUSALS"];
+    let heads = [
+        "SITE",
+        "STATE",
+        "SINCE",
+        "IN",
+        "OUT",
+        "WAITING",
+        "ROOMS",
+        "LAG",
+        "OUTBOX",
+        "RESUMES",
+        "REFUSALS",
+        "MISMATCHES",
+    ];
     output::table(heads, &links.iter().map(row).collect::<Vec<_>>())
 }
 
-fn row(link: &Link) -> [String; 11] {
+fn row(link: &Link) -> [String; 12] {
     let traffic = |stanzas: u64, bytes: u64| format!("{stanzas} ({})", output::bytes(bytes));
     let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".into());
     [
@@ -97,5 +110,6 @@ fn row(link: &Link) -> [String; 11] {
         or_dash(link.outbox.map(|stanzas| stanzas.to_string())),
         link.resumes.to_string(),
         link.refusals.to_string(),
+        link.mismatches.to_string(),
     ]
 }

@@ -128,6 +128,8 @@ pub struct Link {
     pub resumes: u64,
     /// Registrations and users of mirrors held now that were refused.
     pub refusals: u64,
+    /// Times that a mirror held now was found to differ from the room.
+    pub mismatches: u64,
 }
 
 /// How a link is.

@@ -15,6 +15,7 @@ impl Core {
             link.lag_ms = link.lag_ms.max(Some(mirror.lag_ms));
             link.resumes += mirror.resumes;
             link.refusals += mirror.refusals;
+            link.mismatches += mirror.mismatches;
             worsen(link, mirror.state, Some(mirror.since_ms));
         }
         for replica in self.replicas() {

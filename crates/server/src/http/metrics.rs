@@ -100,6 +100,8 @@ pub struct LinkFigures {
     pub resumes: u64,
     /// Registrations and users refused, of the mirrors held now.
     pub refusals: u64,
+    /// Times that a roster was found to differ from its room's, of the mirrors held now.
+    pub mismatches: u64,
     /// Stanzas and bytes.
     pub traffic: Traffic,
 }
@@ -165,13 +167,16 @@ impl Figures {
             ("link_queued", "Stanzas that wait for a stream to the domain", |link| link.queued),
             ("link_outbox", "Stanzas of rooms that the domain has not confirmed or that are held", |link| link.outbox),
         ];
-        let counters: [(&str, &str, Of); 6] = [
+        let counters: [(&str, &str, Of); 7] = [
             ("link_stanzas_in", "Stanzas received from the domain", |link| link.traffic.stanzas_in),
             ("link_stanzas_out", "Stanzas sent to the domain", |link| link.traffic.stanzas_out),
             ("link_bytes_in", "Bytes received from the domain", |link| link.traffic.bytes_in),
             ("link_bytes_out", "Bytes sent to the domain", |link| link.traffic.bytes_out),
             ("link_resumes", "Registrations after a loss, of mirrors held now", |link| link.resumes),
             ("link_refusals", "Registrations and users refused, of mirrors held now", |link| link.refusals),
+            ("link_mismatches", "Rosters found to differ from their room's, of mirrors held now", |link| {
+                link.mismatches
+            }),
         ];
         for (name, help, of) in gauges {
             let metric = |link: &LinkFigures| ConstGauge::<u64>::new(of(link));

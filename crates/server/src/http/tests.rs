@@ -25,6 +25,7 @@ impl Source for Server {
             lag_ms: Some(77),
             resumes: 1,
             refusals: 4,
+            mismatches: 6,
             traffic,
         };
         let figures = Figures { sessions: 7, logins: 9, links: vec![link], ..Figures::default() };
@@ -72,6 +73,7 @@ fn metrics_are_prometheus_text() {
         "netjoin_link_lag_ms{domain=\"channel.avalon.irc\"} 77",
         "netjoin_link_resumes_total{domain=\"channel.avalon.irc\"} 1",
         "netjoin_link_refusals_total{domain=\"channel.avalon.irc\"} 4",
+        "netjoin_link_mismatches_total{domain=\"channel.avalon.irc\"} 6",
         "netjoin_link_queued{domain=\"channel.avalon.irc\"} 2",
         "netjoin_link_stanzas_in_total{domain=\"channel.avalon.irc\"} 3",
         "netjoin_link_bytes_in_total{domain=\"channel.avalon.irc\"} 1234",

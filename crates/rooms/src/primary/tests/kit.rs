@@ -161,6 +161,7 @@ impl Net {
                 term: room.order.term.clone(),
                 seq,
                 archive: None,
+                whole_roster: false,
             }),
             census: Some((self.site(replica).n, census.iter().map(seat).collect())),
             ..self.request(replica)
