@@ -38,6 +38,8 @@ impl Scene {
             replicas: vec!["*".into()],
             keepalive_seconds: 60,
             suspect_seconds: 10,
+            retention_seconds: 3_600,
+            mark_away: true,
         };
         let service = Primary::new(config, [1; 32], Vec::new(), Vec::new());
         let mut scene = Scene { service, now: Now { mono_ms: 0, unix_ms: 1_034_553_517_000 } };

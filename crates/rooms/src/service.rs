@@ -29,6 +29,10 @@ pub struct PrimaryConfig {
     pub keepalive_seconds: u64,
     /// How long a suspect link is waited for, seconds.
     pub suspect_seconds: u64,
+    /// How long the seats of a split site are kept, seconds.
+    pub retention_seconds: u64,
+    /// Whether occupants of a split site are shown away, where a room does not hide real addresses.
+    pub mark_away: bool,
 }
 
 /// Who may create rooms.

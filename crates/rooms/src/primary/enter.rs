@@ -41,6 +41,9 @@ impl Links {
         self.removals.note(session, room, &own, self.now_ms);
         let Some(link) = self.links.get_mut(replica) else { return };
         link.seats.remove(&session.jid);
+        if link.is_split() {
+            return self.end_if_empty(replica);
+        }
         let mut at = link.next(Kind::Leave);
         if let Some((_, ack)) = self.handling.take_if(|(by, _)| by == replica && link.seats.is_empty()) {
             // There is nothing later to say it with; a mark lost in a crash is made good by the next request.

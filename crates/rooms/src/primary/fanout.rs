@@ -26,7 +26,7 @@ impl Links {
         }
         let mut variants = Variants::of(what);
         let parts = (parts > 1).then_some((part as u32, parts as u32));
-        for (replica, link) in self.links.iter_mut().filter(|(_, link)| !link.is_over()) {
+        for (replica, link) in self.links.iter_mut().filter(|(_, link)| !link.is_over() && !link.is_split()) {
             let mut at = At { seq: Some(seq), part: parts, ..link.next(Kind::Event) };
             describe(&mut at, what);
             if let Some(up) = acked.filter(|up| up.replica == *replica) {

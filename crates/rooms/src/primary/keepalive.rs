@@ -27,13 +27,18 @@ struct Peer {
     lost: u32,
     /// When a ping or pong was last sent.
     sent_ms: u64,
+    /// How long after the last ping a split replica is pinged again; doubled each time.
+    again_ms: u64,
 }
 
 /// What one replica has in all rooms.
 struct Standing {
     rooms: Vec<Jid>,
     sent_ms: u64,
+    /// Whether it is doubted in some room.
     suspect: bool,
+    /// Whether it is lost in every room.
+    split: bool,
 }
 
 impl Primary {
@@ -56,7 +61,9 @@ impl Primary {
     /// The stream to this domain has ended: its replicas are doubted, and asked at once; but not without end where a
     /// network refuses every stream and so ends one with every question.
     pub(crate) fn link_stream_ended(&mut self, domain: &str, now: Now, out: &mut Vec<Output>) {
-        let over: Vec<Jid> = self.standings().into_keys().filter(|replica| replica.domain() == domain).collect();
+        let of_domain = self.standings().into_iter().filter(|(replica, _)| replica.domain() == domain);
+        // Every ping to a site that cannot be reached ends a stream: those that are split are asked in their own time.
+        let over: Vec<Jid> = of_domain.filter(|(_, standing)| !standing.split).map(|(replica, _)| replica).collect();
         for replica in over {
             self.suspect_everywhere(&replica, now, out);
             let asked = self.keepalive.peers.get(&replica).is_some_and(|peer| now.mono_ms < peer.sent_ms + TICK_MS_MIN);
@@ -99,13 +106,27 @@ impl Primary {
         }
         let (is_lost, waits) = (peer.lost >= PINGS_LOST_MAX, peer.pinged.is_some());
         let is_silent = now.mono_ms >= peer.sent_ms.max(standing.sent_ms) + interval_ms;
-        let again_ms = (self.config.suspect_seconds.saturating_mul(1_000) / SUSPECT_PINGS).max(TICK_MS_MIN);
-        let retries = standing.suspect && now.mono_ms >= peer.sent_ms + again_ms;
+        let soon_ms = (self.config.suspect_seconds.saturating_mul(1_000) / SUSPECT_PINGS).max(TICK_MS_MIN);
+        if standing.split {
+            return self.look_at_split(replica, soon_ms, interval_ms, now, out);
+        }
+        peer.again_ms = 0;
+        let retries = standing.suspect && now.mono_ms >= peer.sent_ms + soon_ms;
         let asks_again = peer.lost > 0;
         if is_lost {
             self.suspect_everywhere(replica, now, out);
         }
         if retries || (!waits && (is_silent || asks_again)) {
+            self.ping(replica, now, out);
+        }
+    }
+
+    /// A replica that is lost is asked at first as often as a doubted one, and ever more seldom, up to the usual interval.
+    fn look_at_split(&mut self, replica: &Jid, soon_ms: u64, interval_ms: u64, now: Now, out: &mut Vec<Output>) {
+        let Some(peer) = self.keepalive.peers.get_mut(replica) else { return };
+        peer.again_ms = peer.again_ms.max(soon_ms);
+        if now.mono_ms >= peer.sent_ms + peer.again_ms {
+            peer.again_ms = peer.again_ms.saturating_mul(2).min(interval_ms.max(soon_ms));
             self.ping(replica, now, out);
         }
     }
@@ -199,10 +220,12 @@ impl Primary {
                     rooms: Vec::new(),
                     sent_ms: 0,
                     suspect: false,
+                    split: true,
                 });
                 standing.rooms.push(jid.clone());
                 standing.sent_ms = standing.sent_ms.max(link.sent_ms);
                 standing.suspect |= link.suspect_ms.is_some();
+                standing.split &= link.is_split();
             }
         }
         standings
@@ -226,7 +249,7 @@ impl Room {
     /// How far a replica says it has sent.
     fn judge_sent(&mut self, replica: &Jid, sent: &Sent, cx: &mut crate::room::Cx<'_>) {
         let Some(link) = self.links.links.get(replica) else { return };
-        if link.epoch != sent.epoch {
+        if link.epoch != sent.epoch || link.is_split() {
             return self.tell_stale(replica, &sent.epoch, cx);
         }
         let known = link.outboxes.contains(&sent.outbox);

@@ -4,10 +4,14 @@
 //!  request ──▶ pending ──admitted──▶ syncing ──snapshot whole──▶ live ──withdrawn, last seat gone──▶ (none)
 //!                 │                     │                         │ ▲
 //!          refused, expired        bounce, silence, stream's end  ▼ │ sign of life
-//!                 ▼                     └──────────────────────▶ suspect ──`suspect_seconds`──▶ split: seats removed (333)
+//!                 ▼                     └──────────────────────▶ suspect ──`suspect_seconds`──▶ split
+//!                                                                                              │  │
+//!                             pending, and at once syncing under another epoch ◀───registers───┘  │
+//!                                               seats removed (333), (none) ◀──`retention_seconds`┘
 //! ```
 //!
-//! What is told while a link is syncing or suspect is numbered and held; a link that holds too much is split at once.
+//! What is told while a link is syncing or suspect is numbered and held; a link that holds too much is split at once. To a
+//! split one nothing is told and nothing is held: its replica asks for it when it registers again.
 
 use super::marks::Marks;
 use super::removals::Removals;
@@ -30,6 +34,8 @@ pub(crate) struct Links {
     pub(super) removals: Removals,
     /// Marks that are being written without anybody waiting, oldest first.
     pub(super) lazy: VecDeque<(Token, Jid, Ack)>,
+    /// When links were split lately, by replica, monotonic milliseconds, oldest first.
+    pub(super) splits: BTreeMap<Jid, Vec<u64>>,
     /// When a replica was last told that its epoch is stale, monotonic milliseconds.
     pub(super) stale_told: BTreeMap<Jid, u64>,
     /// The mark of the stanza being handled, for a LEAVE that is the end of its link.
@@ -81,15 +87,19 @@ pub(super) struct Link {
     pub page_bytes: usize,
 }
 
-/// Whether the snapshot is whole.
+/// How far a link has come.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Missed messages are being read: those up to `upto` have to be sent, the last query is `query`.
+    /// The snapshot is not whole. Missed messages are being read: those up to `upto` have to be sent, the last query is `query`.
     Syncing {
         query: u64,
         upto: u64,
     },
     Live,
+    /// Lost, since this time on the monotonic clock; its seats are kept.
+    Split {
+        since_ms: u64,
+    },
 }
 
 impl Link {
@@ -110,6 +120,19 @@ impl Link {
         Ack { n: *acked, outbox }
     }
 
+    /// Since when it is lost, monotonic milliseconds; `None` when it is not.
+    pub fn split_ms(&self) -> Option<u64> {
+        match self.phase {
+            Phase::Split { since_ms } => Some(since_ms),
+            _ => None,
+        }
+    }
+
+    /// Whether it is lost, so that nothing is sent to it and nothing counts that comes from it.
+    pub fn is_split(&self) -> bool {
+        self.split_ms().is_some()
+    }
+
     /// Whether what is told is held back.
     pub fn holds(&self) -> bool {
         self.phase != Phase::Live || self.suspect_ms.is_some()
@@ -120,11 +143,11 @@ impl Link {
         self.held.len() > HELD_MAX
     }
 
-    /// Sends or holds a stanza whose last child is the dmuc element.
+    /// Sends, holds or drops a stanza whose last child is the dmuc element.
     pub fn pass(&mut self, replica: &Jid, stanza: Shared, at: At, outputs: &mut Vec<Output>) {
         if !self.holds() {
             outputs.push(self.stamp(replica, stanza, at));
-        } else if self.held.len() <= HELD_MAX {
+        } else if !self.is_split() && self.held.len() <= HELD_MAX {
             self.held.push_back((stanza, at));
         }
     }

@@ -10,6 +10,7 @@ use super::replicate::{HeldUp, PENDING_MS};
 use crate::room::{Cx, Room, Via};
 use crate::wire::{self, Down, Kind, Stale, UpMark};
 use machine::Output;
+use xmpp::stanza::Condition;
 use xmpp::{Element, Jid, Shared, ns};
 
 impl Room {
@@ -28,6 +29,9 @@ impl Room {
         }
         let mark = UpMark::find(&stanza);
         wire::strip(&mut stanza);
+        if mark.is_none() && self.has_come_around(&from, &stanza) {
+            return self.refuse(&stanza, Condition::NotAcceptable, cx);
+        }
         match mark {
             Some(Ok(mark)) => self.relayed(stanza, from, mark, cx),
             Some(Err(damaged)) => {
@@ -56,7 +60,16 @@ impl Room {
 
     /// What a replica says in its own name, and what comes back from it.
     fn hear_replica(&mut self, replica: &Jid, stanza: &Element, cx: &mut Cx<'_>) {
-        if stanza.get("type") == Some("error") {
+        let is_error = stanza.get("type") == Some("error");
+        if let Some(link) = self.links.links.get(replica).filter(|link| link.is_split()) {
+            // Whatever it says, it does not know that it has to register again.
+            let epoch = link.epoch.clone();
+            if !is_error {
+                self.tell_stale(replica, &epoch, cx);
+            }
+            return;
+        }
+        if is_error {
             let refused = stanza.get_child("x", ns::DMUC).map(wire::Up::parse);
             return match refused {
                 Some(Ok(wire::Up::Refused(refused))) => {
@@ -83,15 +96,36 @@ impl Room {
         true
     }
 
+    /// Whether a session behind a link that is lost asks by another way whether it is in the room, or takes itself to be:
+    /// it hears nothing of the room, and must enter again to do so.
+    fn has_come_around(&self, user: &Jid, stanza: &Element) -> bool {
+        let says = stanza.name() == "message" && stanza.get("type") != Some("error");
+        let own = |room: &Room| room.sessions.get(user).map(|nick| nick.in_room(&room.jid).to_string());
+        let pings = stanza.get("type") == Some("get") && stanza.has_child("ping", ns::PING);
+        (says || (pings && stanza.get("to") == own(self).as_deref())) && self.is_behind_split(user)
+    }
+
+    /// Whether this session is served through a link that is lost.
+    pub(super) fn is_behind_split(&self, user: &Jid) -> bool {
+        let occupant = self.sessions.get(user).and_then(|nick| self.occupants.get(nick));
+        let session = occupant.and_then(|occupant| occupant.sessions.iter().find(|s| s.jid == *user));
+        session.is_some_and(|session| self.links.is_lost(&session.via))
+    }
+
     /// 4.8: something a replica relays for a user.
     pub(super) fn relayed(&mut self, stanza: Element, user: Jid, mark: UpMark, cx: &mut Cx<'_>) {
         let Some(replica) = self.links.speaker(&user, &mark.outbox) else {
             return self.relayed_by_nobody(stanza, user, mark, cx);
         };
+        let present = self.links.links.get(&replica);
         if let Some(epoch) = &mark.epoch
-            && self.links.links.get(&replica).is_none_or(|link| link.epoch != *epoch || link.is_over())
+            && present.is_none_or(|link| link.epoch != *epoch || link.is_over() || link.is_split())
         {
             return self.tell_stale(&replica, epoch, cx);
+        }
+        if present.is_some_and(Link::is_split) && !self.links.pending.contains_key(&replica) {
+            // Its request is lost; the outbox it stands in still has it.
+            return;
         }
         self.sign_of_life(&replica, cx);
         match self.links.marks.judge(&replica, &mark.outbox, mark.n) {
@@ -192,7 +226,8 @@ impl Room {
 
     /// A replica is there.
     pub(super) fn sign_of_life(&mut self, replica: &Jid, cx: &mut Cx<'_>) {
-        let Some(link) = self.links.links.get_mut(replica) else { return };
+        // One that is split has missed what was told since; it must register again.
+        let Some(link) = self.links.links.get_mut(replica).filter(|link| !link.is_split()) else { return };
         if link.suspect_ms.take().is_some() {
             self.release(replica, cx);
         }
@@ -210,7 +245,9 @@ impl Room {
 impl Link {
     /// Doubts it, from the first reason on.
     pub fn doubt(&mut self, now_ms: u64) {
-        self.suspect_ms.get_or_insert(now_ms);
+        if !self.is_split() {
+            self.suspect_ms.get_or_insert(now_ms);
+        }
     }
 }
 

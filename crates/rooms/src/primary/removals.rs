@@ -70,13 +70,13 @@ impl Removals {
     }
 
     /// When the next of them is forgotten.
-    pub fn next_expiry(&self) -> Option<u64> {
-        self.removals.values().map(|removal| removal.at_ms + RETENTION_MS).min()
+    pub fn next_expiry(&self, retention_ms: u64) -> Option<u64> {
+        self.removals.values().map(|removal| removal.at_ms.saturating_add(retention_ms)).min()
     }
 
     /// Forgets what is old enough; gives whom.
-    pub fn expire(&mut self, now_ms: u64) -> Vec<Jid> {
-        let is_old = |removal: &Removal| removal.at_ms + RETENTION_MS <= now_ms;
+    pub fn expire(&mut self, now_ms: u64, retention_ms: u64) -> Vec<Jid> {
+        let is_old = |removal: &Removal| removal.at_ms.saturating_add(retention_ms) <= now_ms;
         let old: Vec<Jid> = self.removals.iter().filter(|(_, r)| is_old(r)).map(|(jid, _)| jid.clone()).collect();
         self.removals.retain(|_, removal| !is_old(removal));
         old
@@ -105,7 +105,5 @@ fn removed_of(own: &Element) -> Option<Removed> {
 
 /// What somebody does to another.
 const DONE: [Status; 4] = [Status::BANNED, Status::KICKED, Status::AFFILIATION_CHANGE, Status::MEMBERS_ONLY];
-/// How long a removed session is remembered: a temporary room does not end and is nobody else's meanwhile.
-pub(super) const RETENTION_MS: u64 = 60 * 60 * 1_000;
 /// Most sessions remembered per room; the oldest goes first.
 const REMOVALS_MAX: usize = 10_000;

@@ -107,7 +107,11 @@ impl Room {
         }
         let mut domains = BTreeSet::from([replica.domain().to_owned()]);
         domains.extend(asked.domains.iter().filter(|d| self.is_listed_for(replica, d)).map(Jid::to_string));
-        let others = self.links.links.iter().filter(|(jid, link)| *jid != replica && link.suspect_ms.is_none());
+        let others = self
+            .links
+            .links
+            .iter()
+            .filter(|(jid, link)| *jid != replica && link.suspect_ms.is_none() && !link.is_split());
         if others.into_iter().any(|(_, link)| !link.domains.is_disjoint(&domains)) {
             return Err(RegisterError::Served);
         }
@@ -365,7 +369,7 @@ impl Room {
         if self.links.pending.contains_key(&replica) {
             self.grant(&replica, cx);
         }
-        let serves = self.links.links.get(&replica).is_some_and(|link| !link.is_over());
+        let serves = self.links.links.get(&replica).is_some_and(|link| !link.is_over() && !link.is_split());
         if serves { Via::Replica(replica) } else { Via::Direct }
     }
 

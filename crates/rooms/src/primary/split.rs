@@ -1,6 +1,7 @@
-//! A link that is lost (XEP-0282 4.11): its sessions are removed with 333, and enter again when their replica is back.
+//! Netsplit, XEP-0282 4.11, as the primary sees it: a link that is lost keeps its seats for `retention_seconds`; then they are
+//! removed (333) and remembered as long again, so that they may be entered again. `docs/wire.md`, *Netsplit*.
 
-use super::link::Links;
+use super::link::{Link, Links, Phase};
 use super::removals::Why;
 use crate::names::Status;
 use crate::room::{Cx, JoinError, Room, Via};
@@ -9,10 +10,27 @@ use machine::Output;
 use xmpp::{Element, Jid};
 
 impl Room {
-    /// The replica is given up: nothing is sent to it, all others hear that its seats are gone.
+    /// The link is lost: nothing is sent to the replica any more, and nobody loses a seat by it.
     pub(super) fn split(&mut self, replica: &Jid, cx: &mut Cx<'_>) {
+        let Some(link) = self.links.links.get_mut(replica) else { return };
+        cx.out.push(Output::Log(format!(
+            "{}: the link to {replica} is split; {} sessions",
+            self.jid,
+            link.seats.len()
+        )));
+        link.phase = Phase::Split { since_ms: cx.now.mono_ms };
+        link.suspect_ms = None;
+        link.held.clear();
+        link.due.clear();
+        link.silent.clear();
+        self.links.note_split(replica, cx.now.mono_ms);
+        self.links.end_if_empty(replica);
+    }
+
+    /// A split site has not come back in time: all others hear that its seats are gone.
+    fn lapse(&mut self, replica: &Jid, cx: &mut Cx<'_>) {
         let Some(link) = self.links.links.remove(replica) else { return };
-        cx.out.push(Output::Log(format!("{}: the link to {replica} is lost; {} sessions", self.jid, link.seats.len())));
+        cx.out.push(Output::Log(format!("{}: {replica} is given up; {} sessions", self.jid, link.seats.len())));
         for jid in &link.seats {
             let Some(nick) = self.sessions.get(jid).cloned() else { continue };
             let session = self.occupants.get(&nick).and_then(|o| o.sessions.iter().find(|s| s.jid == *jid));
@@ -83,25 +101,45 @@ impl Room {
 
     /// When [`Room::link_timeout`] is wanted, monotonic milliseconds.
     pub fn next_link_timeout(&self) -> Option<u64> {
-        let suspect_ms = self.service.suspect_seconds.saturating_mul(1_000);
+        let retention_ms = self.retention_ms();
         let requests = self.links.pending.values().map(|request| request.expires_ms);
         let early = self.links.early.iter().map(|held| held.expires_ms);
-        let links = self.links.links.values().filter_map(|link| match link.suspect_ms {
-            _ if link.overflows() => Some(0),
-            since => since.map(|since| since.saturating_add(suspect_ms)),
+        let links = self.links.links.iter().filter_map(|(replica, link)| match link.split_ms() {
+            Some(since) => Some(since.saturating_add(retention_ms)),
+            None => self.splits_at(replica, link),
         });
-        requests.chain(early).chain(links).chain(self.links.removals.next_expiry()).min()
+        requests.chain(early).chain(links).chain(self.links.removals.next_expiry(retention_ms)).min()
+    }
+
+    /// When a link is split if nothing is heard, monotonic milliseconds: at once when it holds too much, else so long after it
+    /// was first doubted, and longer for one that is split again and again.
+    fn splits_at(&self, replica: &Jid, link: &Link) -> Option<u64> {
+        if link.overflows() {
+            return Some(0);
+        }
+        let since = link.suspect_ms?;
+        let suspect_ms = self.service.suspect_seconds.saturating_mul(1_000);
+        Some(since.saturating_add(suspect_ms.saturating_mul(self.links.patience(replica, since))))
+    }
+
+    fn retention_ms(&self) -> u64 {
+        self.service.retention_seconds.saturating_mul(1_000)
     }
 
     /// The time asked for has come.
     pub fn link_timeout(&mut self, cx: &mut Cx<'_>) {
         self.links.now_ms = cx.now.mono_ms;
         self.expire_requests(cx);
-        let over = self.links.given_up(cx.now.mono_ms, self.service.suspect_seconds.saturating_mul(1_000));
-        for replica in over {
-            self.split(&replica, cx);
+        let (now, retention_ms) = (cx.now.mono_ms, self.retention_ms());
+        for replica in self.links.replicas() {
+            let Some(link) = self.links.links.get(&replica) else { continue };
+            match link.split_ms() {
+                Some(since) if since.saturating_add(retention_ms) <= now => self.lapse(&replica, cx),
+                None if self.splits_at(&replica, link).is_some_and(|at| at <= now) => self.split(&replica, cx),
+                _ => {}
+            }
         }
-        for jid in self.links.removals.expire(cx.now.mono_ms) {
+        for jid in self.links.removals.expire(now, retention_ms) {
             self.forget_absent(&jid, cx);
         }
     }
@@ -113,11 +151,28 @@ impl Room {
 }
 
 impl Links {
-    /// Links that have been doubted for long enough, or hold more than they may.
-    fn given_up(&self, now_ms: u64, suspect_ms: u64) -> Vec<Jid> {
-        let is_over = |since: u64| since.saturating_add(suspect_ms) <= now_ms;
-        let over = self.links.iter().filter(|(_, link)| link.overflows() || link.suspect_ms.is_some_and(is_over));
-        over.map(|(replica, _)| replica.clone()).collect()
+    /// Notes that a link was split now.
+    fn note_split(&mut self, replica: &Jid, now_ms: u64) {
+        for splits in self.splits.values_mut() {
+            splits.retain(|at| at.saturating_add(SPLITS_MS) > now_ms);
+        }
+        self.splits.retain(|_, splits| !splits.is_empty());
+        let splits = self.splits.entry(replica.clone()).or_default();
+        splits.push(now_ms);
+        if splits.len() > DOUBLINGS_MAX as usize {
+            splits.remove(0);
+        }
+    }
+
+    /// By what the suspect time is multiplied for a link that is doubted since `since_ms`.
+    fn patience(&self, replica: &Jid, since_ms: u64) -> u64 {
+        let lately = |splits: &Vec<u64>| splits.iter().filter(|at| at.saturating_add(SPLITS_MS) > since_ms).count();
+        1 << self.splits.get(replica).map_or(0, lately).min(DOUBLINGS_MAX as usize)
+    }
+
+    /// Whether what is told does not get there because the link is lost.
+    pub(super) fn is_lost(&self, via: &Via) -> bool {
+        matches!(via, Via::Replica(replica) if self.links.get(replica).is_some_and(Link::is_split))
     }
 
     /// The replica for which this session is being entered again.
@@ -139,3 +194,8 @@ fn status_of(error: JoinError) -> Status {
         _ => Status::FAILURE,
     }
 }
+
+/// How long a split makes the next one slower to be taken for one.
+const SPLITS_MS: u64 = 60 * 60 * 1_000;
+/// How often the suspect time is doubled at the most.
+const DOUBLINGS_MAX: u32 = 3;

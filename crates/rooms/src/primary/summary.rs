@@ -67,9 +67,10 @@ impl Room {
             held,
         };
         let links = &self.links.links;
-        let standing = links
-            .iter()
-            .map(|(replica, link)| summary(replica.domain(), state_of(link), link.suspect_ms, link.held.len()));
+        let standing = links.iter().map(|(replica, link)| {
+            let since = link.split_ms().or(link.suspect_ms);
+            summary(replica.domain(), state_of(link), since, link.held.len())
+        });
         let lost = self.links.removals.split_since();
         let lost = lost.iter().filter(|(domain, _)| !links.values().any(|link| link.domains.contains(**domain)));
         standing.chain(lost.map(|(domain, at)| summary(domain, "split", Some(*at), 0))).collect()
@@ -78,6 +79,7 @@ impl Room {
 
 fn state_of(link: &Link) -> &'static str {
     match (link.suspect_ms, &link.phase) {
+        (_, Phase::Split { .. }) => "split",
         (Some(_), _) => "suspect",
         (None, Phase::Syncing { .. }) => "syncing",
         (None, Phase::Live) => "live",

@@ -178,9 +178,13 @@ section! {
         replicas: Vec<Peer> = "[\"*\"]",
         /// Seconds between the pings by which a link to a replica is watched when nothing else is said on it.
         keepalive_seconds: u64 = "60" in 1..=3_600,
-        /// Seconds that a link to a replica may be in doubt. Then it is lost: its people are shown as gone, and come
-        /// back by themselves when the link does.
+        /// Seconds that a link to a replica may be in doubt. Then it is split: the people behind it keep their places,
+        /// and what both sides say meanwhile is joined when the link is back. Doubled with each split within an hour.
         suspect_seconds: u64 = "15" in 1..=600,
+        /// Seconds that people behind a split link keep their places; then they are shown as gone.
+        retention_seconds: u64 = "86400" in 1..=2_592_000,
+        /// People behind a split link are shown as away; not in rooms that hide real addresses.
+        mark_away: bool = "true",
     }
 }
 

@@ -122,6 +122,8 @@ fn primary_config(config: &Config, rooms: &config::Rooms) -> PrimaryConfig {
         replicas: rooms.replicas.iter().map(peer).collect(),
         keepalive_seconds: rooms.keepalive_seconds,
         suspect_seconds: rooms.suspect_seconds,
+        retention_seconds: rooms.retention_seconds,
+        mark_away: rooms.mark_away,
     }
 }
 

@@ -180,6 +180,8 @@ impl Server {
                 replicas: config.sites.clone(),
                 keepalive_seconds: config.keepalive_seconds,
                 suspect_seconds: config.suspect_seconds,
+                retention_seconds: 3_600,
+                mark_away: true,
             };
             let rows = loaded.recent.iter().filter(|row| !row.archive.starts_with(MIRROR)).cloned().collect();
             Primary::new(primary, seed, of(&["room", "affiliation", "occupant", "mark"]), rows)

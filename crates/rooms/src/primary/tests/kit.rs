@@ -48,6 +48,8 @@ impl Net {
             replicas: vec!["*".into()],
             keepalive_seconds: 60,
             suspect_seconds: 10,
+            retention_seconds: 3_600,
+            mark_away: true,
         };
         let mut kit = Kit::with(config);
         kit.now.unix_ms = THEN_MS;
@@ -207,6 +209,24 @@ impl Net {
     /// A user of a site leaves.
     pub fn leaves(&mut self, user: &str, nick: &str) -> Vec<Got> {
         self.relay(&format!("<presence type='unavailable' from='{user}' to='{ROOM}/{nick}'/>"))
+    }
+
+    /// A moderator kicks somebody.
+    pub fn kicks(&mut self, who: &str, nick: &str, reason: &str) -> Vec<Got> {
+        self.feed(&format!(
+            "<iq from='{who}' id='kick1' to='{ROOM}' type='set'><query xmlns='http://jabber.org/protocol/muc#admin'>\
+             <item nick='{nick}' role='none'><reason>{reason}</reason></item></query></iq>"
+        ))
+    }
+
+    /// The number of the room's last event.
+    pub fn seq(&self) -> u64 {
+        self.kit.service.rooms[&jid(ROOM)].order.seq
+    }
+
+    /// Whether the link to a replica is split.
+    pub fn is_split(&self, replica: &str) -> bool {
+        self.kit.service.rooms[&jid(ROOM)].links.links.get(&jid(replica)).is_some_and(|link| link.is_split())
     }
 
     /// The epoch a replica was granted last.

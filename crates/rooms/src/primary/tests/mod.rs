@@ -5,3 +5,4 @@ pub(crate) mod kit;
 mod links;
 mod listings;
 mod marks;
+mod netsplit;

@@ -218,6 +218,8 @@ pub(crate) fn config() -> PrimaryConfig {
         replicas: vec!["*".into()],
         keepalive_seconds: 60,
         suspect_seconds: 10,
+        retention_seconds: 3_600,
+        mark_away: true,
     }
 }
 
