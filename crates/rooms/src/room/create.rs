@@ -27,6 +27,7 @@ impl Room {
             term: name(&mut rng),
             seq: 0,
             reserved: 0,
+            reserving: None,
             stamp_ms: i64::MIN,
             secret,
         };

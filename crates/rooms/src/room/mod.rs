@@ -151,6 +151,8 @@ pub(crate) struct Order {
     pub seq: u64,
     /// Numbers up to here are reserved on disk.
     pub reserved: u64,
+    /// The write that reserves more, and up to where they were reserved before it.
+    pub reserving: Option<(Token, u64)>,
     /// The stamp of the last message, Unix milliseconds; stamps never fall with rising numbers.
     pub stamp_ms: i64,
     /// What occupant-ids, stanza-ids and the keys of outboxes are made with. Never leaves the primary.

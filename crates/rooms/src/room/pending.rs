@@ -83,6 +83,9 @@ impl Room {
     pub fn persist_failed(&mut self, token: Token, cx: &mut Cx<'_>) {
         self.gate.failed(token, cx.out);
         self.links.persist_failed(token);
+        if let Some((_, before)) = self.order.reserving.take_if(|(reserving, _)| *reserving == token) {
+            self.order.reserved = before;
+        }
         if let Some(at) = self.unsure.iter().position(|unsure| unsure.token == token)
             && let Some(unsure) = self.unsure.remove(at)
         {

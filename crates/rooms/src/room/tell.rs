@@ -136,10 +136,11 @@ impl Room {
         let low = self.order.seq + SEQ_BLOCK / 2 > self.order.reserved;
         // A decision under way may write the same record; it goes first while there are numbers left.
         if self.kept && low && (self.pending.is_none() || self.order.seq >= self.order.reserved) {
-            self.order.reserved = self.order.seq + SEQ_BLOCK;
+            let before = std::mem::replace(&mut self.order.reserved, self.order.seq + SEQ_BLOCK);
             let change = self.meta_change();
             // Half a block is left when this is asked for; what is told meanwhile must not outrun it.
-            self.gate.persist_first(vec![change], Vec::new(), Vec::new(), cx.out);
+            let token = self.gate.persist_first(vec![change], Vec::new(), Vec::new(), cx.out);
+            self.order.reserving = Some((token, before));
         }
         self.order.seq
     }

@@ -30,6 +30,24 @@ fn a_message_that_cannot_be_kept_is_an_error_to_its_author_alone() {
     assert!(history.len() == 1 && history[0].contains("kept"), "{history:?}");
 }
 
+/// 7.2.13: history shows what was said; a message on its way to the disk is shown to an entrant when it is there, and never
+/// if it cannot be.
+#[test]
+fn s7_2_13_an_entrant_sees_nothing_of_a_message_that_cannot_be_kept() {
+    for (disk, seen) in [(Disk::Works, 1), (Disk::Fails, 0)] {
+        let mut kit = three_witches();
+        kit.disk(Disk::Hangs);
+        kit.send(&says(HAG, "Harpier cries"));
+        let enters = "<presence from='macbeth@shakespeare.lit/x' to='coven@chat.shakespeare.lit/macbeth'>\
+             <x xmlns='http://jabber.org/protocol/muc'/></presence>";
+        assert_eq!(kit.send(enters), [], "behind the message");
+        let got = kit.disk(disk);
+        let heard = got.iter().filter(|got| got.to == "macbeth@shakespeare.lit/x" && got.stanza.name() == "message");
+        let bodies = heard.filter(|got| got.stanza.has_child("body", xmpp::ns::CLIENT)).count();
+        assert_eq!(bodies, seen, "{disk:?}");
+    }
+}
+
 #[test]
 fn a_decision_that_cannot_be_kept_changes_nothing() {
     let mut kit = three_witches();
@@ -107,6 +125,21 @@ fn numbers_of_the_order_never_come_twice() {
     kit.send(&join(CRONE, "firstwitch"));
     kit.send(&says(CRONE, "two"));
     assert!(kit.rows[1].seq > kit.rows[0].seq && kit.rows[1].id != kit.rows[0].id, "{:?}", kit.rows);
+}
+
+/// Numbers that a disk did not let reserve are reserved as soon as it works again, not half a block later.
+#[test]
+fn numbers_that_could_not_be_reserved_are_asked_for_again() {
+    let mut kit = coven();
+    kit.restart();
+    kit.pass_ms(1);
+    kit.disk(Disk::Fails);
+    kit.send(&join(CRONE, "firstwitch"));
+    kit.disk(Disk::Works);
+    kit.send(&says(CRONE, "one"));
+    let meta = ("room".to_owned(), "coven@chat.shakespeare.lit".to_owned(), "meta".to_owned());
+    let reserved = kit.records[&meta].split("\"reserved\":").nth(1).and_then(|rest| rest.split(',').next()).unwrap();
+    assert!(reserved.parse::<u64>().unwrap() > kit.rows[0].seq, "{reserved} {:?}", kit.rows);
 }
 
 #[test]
