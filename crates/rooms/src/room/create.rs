@@ -56,6 +56,7 @@ impl Room {
             readings: BTreeMap::new(),
             last_query: 0,
             lost: Vec::new(),
+            lost_since_ms: None,
             kept_until_ms: 0,
             rng,
         }

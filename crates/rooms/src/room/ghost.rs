@@ -17,20 +17,30 @@ impl Room {
     }
 
     /// After a restart nobody is in the room; direct sessions of before are told so that they come back. Those behind a
-    /// replica stay in `lost` until its census says who is still there.
+    /// replica stay in `lost` until its census says who is still there, or it has been away for too long.
     pub fn tell_lost(&mut self, cx: &mut Cx<'_>) {
-        let (direct, behind): (Vec<Lost>, Vec<Lost>) =
-            std::mem::take(&mut self.lost).into_iter().partition(|lost| lost.via == Via::Direct);
-        for lost in &direct {
+        let since = *self.lost_since_ms.get_or_insert(cx.now.mono_ms);
+        let waits = cx.now.mono_ms < self.lost_until_ms();
+        let waits = |lost: &Lost| lost.via != Via::Direct && waits;
+        let (behind, over): (Vec<Lost>, Vec<Lost>) = std::mem::take(&mut self.lost).into_iter().partition(waits);
+        for lost in over {
             if self.sessions.contains_key(&lost.jid) {
                 continue;
             }
             self.forget_session(&lost.jid, cx);
-            let stanza = Shared::new(self.lost_presence(lost, Status::FAILURE));
-            self.gate.pass(Output::Send { to: lost.jid.clone(), stanza }, cx.out);
+            if lost.via == Via::Direct {
+                let stanza = Shared::new(self.lost_presence(&lost, Status::FAILURE));
+                self.gate.pass(Output::Send { to: lost.jid, stanza }, cx.out);
+            }
         }
         self.lost = behind;
-        self.kept_until_ms = self.kept_until_ms.min(cx.now.mono_ms + RETURN_MS);
+        self.kept_until_ms = self.kept_until_ms.min(since + RETURN_MS);
+    }
+
+    /// When those in `lost` have been waited for long enough, monotonic milliseconds; 0 before the first look at them.
+    pub fn lost_until_ms(&self) -> u64 {
+        let retention_ms = self.service.retention_seconds.saturating_mul(1_000);
+        self.lost_since_ms.map_or(0, |since| since.saturating_add(retention_ms))
     }
 
     /// 11.2: the service shuts down; direct sessions are told, those behind replicas keep their seats until it is back.

@@ -124,6 +124,8 @@ pub(crate) struct Room {
     pub last_query: u32,
     /// Sessions of before a restart that have not been told yet.
     pub lost: Vec<Lost>,
+    /// Since when they are waited for, monotonic milliseconds; none before the first look at them.
+    pub lost_since_ms: Option<u64>,
     /// An empty temporary room is not given up before (monotonic milliseconds); 0 for at once.
     pub kept_until_ms: u64,
     pub rng: ChaCha12Rng,

@@ -39,7 +39,7 @@ impl Room {
 
     /// When [`Room::expire`] is wanted, on the monotonic clock.
     pub fn next_timeout(&self) -> Option<u64> {
-        let told = self.lost.iter().any(|lost| lost.via == Via::Direct).then_some(0);
+        let told = (!self.lost.is_empty()).then(|| self.lost_until_ms());
         let given_up = (self.is_idle() && self.life != Life::Over).then_some(self.kept_until_ms);
         let passed = self.passed.values().map(|passed| passed.until_ms).min();
         [told, given_up, passed].into_iter().flatten().min()

@@ -209,6 +209,30 @@ fn s4_11_the_service_starts_again() {
     assert_eq!(world.archived(SERVICE), ["before", "meanwhile", "after"]);
 }
 
+/// The service's process dies, and one of its sites never comes back: those of it who were in the room are waited for no
+/// longer than anybody.
+#[test]
+fn s4_11_the_service_starts_again_without_a_site() {
+    let mut world = World::with_cast(true);
+    world.cut(ERIS);
+    world.restart(SERVICE);
+    world.pass_ms(50 * 60_000);
+    assert_eq!(world.keys(SERVICE, "occupant").len(), 7, "they are waited for");
+    world.pass_ms(12 * 60_000);
+    assert_eq!(world.keys(SERVICE, "occupant").len(), 5);
+}
+
+/// A room of which only a site that never comes back had anybody ends in time.
+#[test]
+fn s4_11_a_room_nobody_comes_back_to_ends_in_time() {
+    let mut world = World::new(true);
+    world.user(&join(of("WiZ"), "WiZ"));
+    world.cut(ERIS);
+    world.restart(SERVICE);
+    world.pass_ms(61 * 60_000);
+    assert_eq!(world.keys(SERVICE, "room"), [""; 0]);
+}
+
 /// A site's process dies with something accepted that the primary never got: it is said, and who said it is gone.
 #[test]
 fn s4_8_a_site_starts_again() {

@@ -347,6 +347,12 @@ impl World {
         rows.into_iter().filter_map(body).collect()
     }
 
+    /// The keys of a server's records in this space.
+    pub fn keys(&self, domain: &str, space: &str) -> Vec<&str> {
+        let records = self.servers[domain].records.keys();
+        records.filter(|(of, ..)| of == space).map(|(.., key)| key.as_str()).collect()
+    }
+
     /// The states of a site's links.
     pub fn states(&self, site: &str) -> Vec<&'static str> {
         match &self.servers[site].engine {
