@@ -151,12 +151,24 @@ impl Room {
     /// No registration here has that outbox. Without an epoch its request may still be on its way; with one it is over.
     fn relayed_by_nobody(&mut self, stanza: Element, user: Jid, mark: UpMark, cx: &mut Cx<'_>) {
         match (&mark.epoch, self.links.marks.replica_of(&user, &mark.outbox)) {
+            (None, Some(replica)) if self.is_closed_to(&replica) => {
+                self.said_once_more(stanza, user, replica, mark, cx)
+            }
             (Some(epoch), Some(replica)) => self.tell_stale(&replica, epoch, cx),
             (None, _) if self.links.early.len() < EARLY_MAX && self.waits_for_request(&stanza, &mark) => {
                 let expires_ms = cx.now.mono_ms + PENDING_MS;
                 self.links.early.push_back(HeldUp { stanza, user, mark, expires_ms });
             }
             _ => self.handle_stanza(stanza, cx),
+        }
+    }
+
+    /// A site whose link was revoked says once more what it was not told the outcome of. Nothing of it is asked for again, so
+    /// a gap is of what was known before a crash.
+    fn said_once_more(&mut self, stanza: Element, user: Jid, replica: Jid, mark: UpMark, cx: &mut Cx<'_>) {
+        if mark.n > self.links.marks.get(&replica, &mark.outbox) {
+            self.links.marks.raise(&replica, &mark.outbox, mark.n);
+            self.hand_on(stanza, Up { replica, outbox: mark.outbox, n: mark.n, from: user }, cx);
         }
     }
 

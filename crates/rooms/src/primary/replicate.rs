@@ -102,7 +102,7 @@ impl Room {
     fn judge_request(&self, replica: &Jid, iq: &Element) -> Result<Request, RegisterError> {
         let element = iq.get_child("replicate", ns::NETJOIN).ok_or(Damaged::MissingChild("iq", "replicate"));
         let asked = element.and_then(Replicate::parse).map_err(RegisterError::Damaged)?;
-        if !self.config.replicas || !self.may_replicate(replica) {
+        if self.is_closed_to(replica) {
             return Err(RegisterError::Closed);
         }
         let mut domains = BTreeSet::from([replica.domain().to_owned()]);
@@ -121,6 +121,11 @@ impl Room {
         }
         let id = iq.get("id").map(str::to_owned);
         Ok(Request { asked, id, domains, asking: BTreeMap::new(), expires_ms: 0 })
+    }
+
+    /// Whether the room or the service is closed to this replica.
+    pub(super) fn is_closed_to(&self, replica: &Jid) -> bool {
+        !self.config.replicas || !self.may_replicate(replica)
     }
 
     /// The service's allow-list: a domain, `*`, or `component=site` for a component that speaks for a site.

@@ -74,7 +74,7 @@ impl Mirror {
     pub(super) fn forget(&mut self, cx: &mut Cx<'_>) {
         self.link.place = None;
         cx.keep(vec![self.meta_change(), Change::DeleteArchive { archive: self.archive() }]);
-        self.revoked(cx);
+        self.end(Sign::Refused, cx);
         self.sign(Sign::Expired, cx);
     }
 }

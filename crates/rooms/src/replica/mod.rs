@@ -40,7 +40,7 @@ mod site;
 mod snapshot;
 mod summary;
 
-use crate::wire;
+use crate::wire::{self, Withdrawn};
 use life::Life;
 use machine::{Input, Machine, Now, Output, Record, Row};
 use mirror::Mirror;
@@ -161,8 +161,13 @@ impl Replica {
                 iq_result(stanza).child(self_info())
             }
             Some(("withdrawn", ns::NETJOIN)) if self.mirrors.contains_key(from) => {
-                self.with(from, now, out, |mirror, cx| mirror.revoked(cx));
-                iq_result(stanza)
+                match payload.map(Withdrawn::parse) {
+                    Some(Ok(Withdrawn { seq })) => {
+                        self.with(from, now, out, |mirror, cx| mirror.revoked(seq, cx));
+                        iq_result(stanza)
+                    }
+                    _ => StanzaError::from(Condition::BadRequest).reply(stanza),
+                }
             }
             _ if answerable(stanza) => StanzaError::from(Condition::ServiceUnavailable).reply(stanza),
             _ => return,

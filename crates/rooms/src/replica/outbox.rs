@@ -306,6 +306,26 @@ impl Mirror {
         }
     }
 
+    /// The room serves the users of this site itself: what has had no outcome is theirs to say, under the marks by which it
+    /// is known whether it had; and who has not been let in asks again.
+    pub(super) fn say_once_more(&mut self, cx: &mut Cx<'_>) {
+        let lost = self.joins.iter().filter(|(user, _)| !self.outbox.holds_join_of(user));
+        let lost: Vec<Element> = lost.map(|(_, join)| join.stanza.clone()).collect();
+        let attempt = self.link.attempt;
+        for mut outbox in std::mem::take(&mut self.older) {
+            send(&mut outbox, None, attempt, |_| true, cx);
+            cx.keep(outbox.clear(&self.room));
+        }
+        send(&mut self.outbox, None, attempt, |_| true, cx);
+        let changes = self.outbox.clear(&self.room);
+        cx.keep(changes);
+        for join in lost {
+            if let Some(to) = join.get("to").and_then(|to| Jid::new(to).ok()) {
+                cx.up(&to, join);
+            }
+        }
+    }
+
     /// What can no longer be delivered goes back to its authors.
     pub(super) fn give_back(&mut self, (entries, changes): (Vec<Entry>, Vec<Change>), cx: &mut Cx<'_>) {
         cx.keep(changes);

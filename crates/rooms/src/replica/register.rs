@@ -276,18 +276,19 @@ impl Mirror {
         self.sign(Sign::Expired, cx);
     }
 
-    /// The primary serves the users of this site itself from now on: they notice nothing.
-    pub(super) fn revoked(&mut self, cx: &mut Cx<'_>) {
+    /// The primary serves the users of this site itself from behind event `seq` on: they notice nothing, unless something
+    /// before it has not come; then they are told to come back for it.
+    pub(super) fn revoked(&mut self, seq: u64, cx: &mut Cx<'_>) {
         cx.log(format!("link {}: revoked", self.room));
-        self.sessions.clear();
-        self.gone.clear();
-        let changes = self.outbox.clear(&self.room);
-        cx.keep(changes);
+        if self.life == Life::Live && self.link.place.as_ref().is_some_and(|place| place.seq == seq) {
+            self.sessions.clear();
+        }
+        self.say_once_more(cx);
         self.end(Sign::Refused, cx);
     }
 
     /// No replica of this room any more: whoever is here is told, whatever waits goes on.
-    fn end(&mut self, sign: Sign, cx: &mut Cx<'_>) {
+    pub(super) fn end(&mut self, sign: Sign, cx: &mut Cx<'_>) {
         self.remove_all(cx);
         self.drop_older(cx);
         let users: Vec<Jid> = self.joins.keys().cloned().collect();

@@ -233,6 +233,47 @@ fn s4_11_a_room_nobody_comes_back_to_ends_in_time() {
     assert_eq!(world.keys(SERVICE, "room"), [""; 0]);
 }
 
+fn close_to_replicas(world: &mut World) {
+    world.user(&format!(
+        "<iq from='{}' id='c' type='set' to='{ROOM}'><query xmlns='{}'><x xmlns='jabber:x:data' type='submit'>\
+         <field var='FORM_TYPE'><value>{}</value></field>\
+         <field var='{{urn:netjoin:dmuc:0}}replicas'><value>0</value></field></x></query></iq>",
+        of("Wumpus"),
+        ns::MUC_OWNER,
+        ns::MUC_ROOMCONFIG
+    ));
+}
+
+/// The owner closes the room to replicas while something is on its way: it is said, once, and everybody goes on talking.
+#[test]
+fn s4_2_a_room_is_closed_to_replicas() {
+    let mut world = World::with_cast(true);
+    world.inbox.clear();
+    world.faults = [Some(Fault::Drop)].into();
+    world.says("WiZ", "on its way");
+    close_to_replicas(&mut world);
+    world.says("WiZ", "afterwards");
+    assert_eq!(world.archived(SERVICE), ["on its way", "afterwards"]);
+    assert!(world.inbox[of("WiZ")].iter().all(|s| s.name() != "presence"), "he notices nothing");
+    everybody_heard(&mut world, &["on its way", "afterwards"]);
+}
+
+/// The same where it had been heard, and only its site has no word of that: it is not said twice, and those of the site are
+/// told to come back for what they have missed.
+#[test]
+fn s4_2_a_room_is_closed_to_replicas_with_a_word_missing() {
+    let mut world = World::with_cast(true);
+    world.inbox.clear();
+    world.faults = [None, Some(Fault::Drop)].into();
+    world.says("WiZ", "heard");
+    assert_eq!(world.archived(ERIS), [""; 0], "its copy was lost");
+    close_to_replicas(&mut world);
+    assert_eq!(world.archived(SERVICE), ["heard"]);
+    let got = world.take(of("WiZ"));
+    assert!(got.iter().all(|s| s.get("type") != Some("error")), "{got:?}");
+    assert!(got.last().is_some_and(|s| s.to_xml().contains("code='333'")), "{got:?}");
+}
+
 /// A site's process dies with something accepted that the primary never got: it is said, and who said it is gone.
 #[test]
 fn s4_8_a_site_starts_again() {
@@ -334,12 +375,16 @@ const JOIN_BEHIND_A_REQUEST: usize = 19;
 
 /// Everybody was sent these, in this order and once, and the archives agree.
 fn everybody_has(world: &mut World, bodies: &[&str]) {
+    everybody_heard(world, bodies);
+    for site in SITES {
+        assert_eq!(world.archived(site), world.archived(SERVICE), "{site}");
+    }
+}
+
+fn everybody_heard(world: &mut World, bodies: &[&str]) {
     for (nick, jid) in CAST {
         let got = world.take(jid);
         let said: Vec<String> = got.iter().filter_map(|s| Some(s.get_child("body", ns::CLIENT)?.content())).collect();
         assert_eq!(said, bodies, "{nick}");
-    }
-    for site in SITES {
-        assert_eq!(world.archived(site), world.archived(SERVICE), "{site}");
     }
 }
