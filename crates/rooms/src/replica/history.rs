@@ -69,7 +69,7 @@ impl Remembered {
 impl Mirror {
     /// The name of the mirrored archive.
     pub(super) fn archive(&self) -> String {
-        format!("mirror:{}", self.room)
+        archive_of(&self.room)
     }
 
     /// A message from the primary as it is kept.
@@ -98,6 +98,11 @@ impl Mirror {
             born: None,
         })
     }
+}
+
+/// The name of a room's mirrored archive.
+pub(super) fn archive_of(room: &Jid) -> String {
+    format!("mirror:{room}")
 }
 
 /// Most messages remembered per room; a room's own configuration says how many of them an entrant gets.

@@ -8,11 +8,12 @@
 //! Rows of the archive `mirror:` and the room are what was said. No real JID is on disk but those of the site's own users.
 
 use super::Replica;
+use super::history::archive_of;
 use super::life::{Life, Sign};
 use super::mirror::{Mirror, Place};
 use super::outbox::{Entry, Outbox};
 use super::site::{Cx, Due};
-use machine::{AudienceId, Change, Now, Record, Row};
+use machine::{AudienceId, Change, Now, Output, Record, Row};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use xmpp::{Element, Jid};
@@ -107,9 +108,14 @@ impl Replica {
                 outbox.load(said.n, stanza, said.nick.and_then(|nick| nick.parse().ok()), key);
             }
         }
+        self.site.resting = places.keys().filter_map(|room| Some((Jid::new(room).ok()?, 0))).collect();
+        self.site.timers.set(Due::Old, Some(0));
         for row in recent {
-            let room = row.archive.strip_prefix("mirror:").and_then(|room| Jid::new(room).ok());
-            let Some(mirror) = room.and_then(|room| self.mirrors.get_mut(&room)) else { continue };
+            let Some(room) = row.archive.strip_prefix("mirror:").and_then(|room| Jid::new(room).ok()) else { continue };
+            if let Some(used_ms) = self.site.resting.get_mut(&room) {
+                *used_ms = row.stamp_ms.max(*used_ms);
+            }
+            let Some(mirror) = self.mirrors.get_mut(&room) else { continue };
             if let Some(place) = &mut mirror.link.place
                 && row.seq >= mirror.past.last_seq()
             {
@@ -117,6 +123,28 @@ impl Replica {
                 mirror.past.came_to(row.seq, &row.id);
             }
         }
+    }
+
+    /// Once a day: what was said longer ago than is kept goes, and so does the mirror of a room that nobody here has been
+    /// in for as long.
+    pub(super) fn clear_out(&mut self, now: Now, out: &mut Vec<Output>) {
+        let before_ms = now.unix_ms - i64::from(self.site.config.mirror_days) * DAY_MS;
+        let mut changes = Vec::new();
+        self.site.resting.retain(|room, used_ms| {
+            let archive = archive_of(room);
+            if *used_ms < before_ms {
+                let owner = room.to_string();
+                changes.push(Change::Delete { space: "mirror", owner, key: "meta".into() });
+                changes.push(Change::DeleteArchive { archive });
+                return false;
+            }
+            changes.push(Change::TrimArchive { archive, before_ms });
+            true
+        });
+        let in_use = self.mirrors.values().filter(|mirror| mirror.link.place.is_some());
+        changes.extend(in_use.map(|mirror| Change::TrimArchive { archive: mirror.archive(), before_ms }));
+        self.cx(now, out).keep(changes);
+        self.site.timers.set(Due::Old, Some(now.mono_ms + DAY_MS as u64));
     }
 
     fn mirror_of_before(&mut self, room: Jid, places: &mut BTreeMap<String, Place>) -> &mut Mirror {
@@ -132,3 +160,6 @@ impl Replica {
         })
     }
 }
+
+/// A day.
+pub(super) const DAY_MS: i64 = 86_400_000;

@@ -189,8 +189,8 @@ impl Replica {
         let (over, talks) = (mirror.life == Life::Over, mirror.life.talks());
         self.site.timers.set(Due::Room(room.clone()), if over { None } else { due });
         self.site.talks(room, talks);
-        if over {
-            self.mirrors.remove(room);
+        if over && let Some(mirror) = self.mirrors.remove(room).filter(|mirror| mirror.link.place.is_some()) {
+            self.site.resting.insert(mirror.room, now.unix_ms);
         }
     }
 
@@ -207,6 +207,7 @@ impl Replica {
             match due {
                 Due::Room(room) => self.with(&room, now, out, |mirror, cx| mirror.expire(cx)),
                 Due::Service(domain) => self.keep_alive(&domain, now, out),
+                Due::Old => self.clear_out(now, out),
             }
         }
     }

@@ -17,6 +17,8 @@ pub(super) struct Site {
     pub tokens: BTreeMap<Token, Jid>,
     pub services: BTreeMap<String, Service>,
     pub timers: Timers,
+    /// Mirrors on disk of rooms that nobody here is in, and when they were last of use, Unix milliseconds.
+    pub resting: BTreeMap<Jid, i64>,
     rng: ChaCha12Rng,
     next_token: u64,
 }
@@ -39,6 +41,8 @@ pub(super) enum Asked {
 pub(super) enum Due {
     Room(Jid),
     Service(String),
+    /// What is kept for too long.
+    Old,
 }
 
 /// The time, the way out, and the site, passed down every call.
@@ -56,6 +60,7 @@ impl Site {
             tokens: BTreeMap::new(),
             services: BTreeMap::new(),
             timers: Timers::default(),
+            resting: BTreeMap::new(),
             rng: ChaCha12Rng::from_seed(seed),
             next_token: 0,
         }

@@ -94,7 +94,7 @@ impl Mirror {
             place.seq = place.seq.max(seq);
         }
         let mut changes = vec![self.meta_change()];
-        let kept_ms = i64::from(cx.site.config.mirror_days) * 86_400_000;
+        let kept_ms = i64::from(cx.site.config.mirror_days) * super::keep::DAY_MS;
         changes.push(Change::TrimArchive { archive: self.archive(), before_ms: cx.now.unix_ms - kept_ms });
         cx.keep(changes);
     }

@@ -1,6 +1,7 @@
 //! XEP-0282 4.2, "Creating a Replica", with `docs/wire.md`.
 
 use crate::site::*;
+use rooms::wire::{Down, Kind};
 use xmpp::{Element, Jid, ns};
 
 fn is_disco(stanza: &Element) -> bool {
@@ -136,4 +137,25 @@ fn s4_2_the_end_of_a_replica() {
     let left = site.pass_ms(300_000);
     assert!(left.iter().any(|s| s.has_child("withdraw", ns::NETJOIN)), "{left:?}");
     assert_eq!(site.replica.links(site.now), []);
+}
+
+/// What nobody here has used for as long as mirrors are kept is gone from the disk, also after a restart.
+#[test]
+fn s4_2_a_mirror_nobody_uses_is_not_kept_for_ever() {
+    const DAY_MS: u64 = 86_400_000;
+    for restarts in [false, true] {
+        let mut site = Site::with_users("eris.dclxvii.irc", &[("WiZ", WIZ)]);
+        site.event(&groupchat("BigCheese", "hi", 810), 810);
+        site.send(&format!("<presence from='{WIZ}' type='unavailable' to='{ROOM}/WiZ'/>"));
+        let own = unavailable("WiZ", "<status code='110'/>");
+        site.down(&own, Down::Leave { jid: WIZ.parse().unwrap() }, Kind::Leave, None);
+        if restarts {
+            site.restart();
+        }
+        site.pass_ms(29 * DAY_MS);
+        let metas = |site: &Site| site.records.keys().filter(|(space, ..)| space == "mirror").count();
+        assert_eq!((metas(&site), site.rows.len()), (1, 1));
+        site.pass_ms(2 * DAY_MS);
+        assert_eq!((metas(&site), site.rows.len()), (0, 0), "restarts: {restarts}");
+    }
 }
