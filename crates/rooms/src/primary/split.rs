@@ -122,7 +122,7 @@ impl Room {
         Some(since.saturating_add(suspect_ms.saturating_mul(self.links.patience(replica, since))))
     }
 
-    fn retention_ms(&self) -> u64 {
+    pub(crate) fn retention_ms(&self) -> u64 {
         self.service.retention_seconds.saturating_mul(1_000)
     }
 

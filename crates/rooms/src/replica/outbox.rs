@@ -243,6 +243,12 @@ impl Mirror {
         self.older = older;
     }
 
+    /// Whether what bears this mark is still to be sent, or sent again.
+    pub(super) fn keeps(&self, mark: &UpMark) -> bool {
+        let outboxes = self.older.iter().chain([&self.outbox]);
+        outboxes.filter(|outbox| outbox.name == mark.outbox).flat_map(|outbox| &outbox.entries).any(|e| e.n == mark.n)
+    }
+
     /// The primary has said how far the outcome of an outbox is durable.
     pub(super) fn acknowledged(&mut self, name: &str, n: u64, cx: &mut Cx<'_>) {
         if self.outbox.name == name {

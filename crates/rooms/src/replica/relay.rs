@@ -127,7 +127,9 @@ impl Mirror {
         let unreachable = keepalive::is_unreachable(&stanza);
         let ours = mark.is_some() || stanza.name() == "presence" || from.is_bare();
         let waits = self.life == Life::Registering && self.link.fresh;
-        if unreachable && ours && !waits && (self.sessions.contains_key(to) || self.joins.contains_key(to)) {
+        let here = self.sessions.contains_key(to) || self.joins.contains_key(to);
+        let kept = mark.as_ref().is_some_and(|mark| self.keeps(mark));
+        if unreachable && !waits && (kept || ours && here) {
             return self.lost(cx);
         }
         // Whoever is told that it failed must not hear it said later.

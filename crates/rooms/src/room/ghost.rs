@@ -39,8 +39,7 @@ impl Room {
 
     /// When those in `lost` have been waited for long enough, monotonic milliseconds; 0 before the first look at them.
     pub fn lost_until_ms(&self) -> u64 {
-        let retention_ms = self.service.retention_seconds.saturating_mul(1_000);
-        self.lost_since_ms.map_or(0, |since| since.saturating_add(retention_ms))
+        self.lost_since_ms.map_or(0, |since| since.saturating_add(self.retention_ms()))
     }
 
     /// 11.2: the service shuts down; direct sessions are told, those behind replicas keep their seats until it is back.

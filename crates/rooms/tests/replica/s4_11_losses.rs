@@ -94,6 +94,27 @@ fn s4_11_1_bounces_are_the_replicas() {
     assert!(left.iter().all(|s| UpMark::find(s).unwrap().unwrap().epoch.as_deref() == Some("e2")));
 }
 
+/// The same where its author has left meanwhile: a bounce is no outcome, neither of it nor of what was relayed before it.
+#[test]
+fn s4_11_1_a_bounce_to_somebody_who_has_left_is_no_outcome() {
+    let mut site = eris();
+    site.send(&says(WIZ, "one"));
+    let left = site.send(&says(TROY, "two"));
+    site.feed(Input::StreamEnded(SERVICE.into()));
+    site.send(&format!("<presence from='{TROY}' type='unavailable' to='{ROOM}/Troy'/>"));
+    let mut bounce = left[0].clone().attr("type", "error").attr("from", ROOM).attr("to", TROY);
+    bounce.push(
+        Element::new("error", ns::CLIENT)
+            .attr("type", "cancel")
+            .child(Element::new("remote-server-not-found", ns::STANZA_ERRORS)),
+    );
+    assert_eq!(lines(&site.send(&bounce.to_xml())), [""; 0]);
+    let left = site.pass_ms(1_000);
+    let left = site.grant(&left, 2, true);
+    let bodies: Vec<_> = left.iter().filter_map(|s| Some(s.get_child("body", ns::CLIENT)?.content())).collect();
+    assert_eq!(bodies, ["one", "two"]);
+}
+
 /// The census, the place, and after it the net difference: who is gone, who is new, what was said, once.
 #[test]
 fn s4_11_after_a_loss_users_see_the_difference() {
