@@ -30,6 +30,8 @@ pub(crate) struct Links {
     pub(super) pending: BTreeMap<Jid, Request>,
     /// What was relayed before the request of its site came, in order.
     pub(super) early: VecDeque<HeldUp>,
+    /// Outboxes of requests that were refused, with the replica's domain and when that is forgotten, oldest first.
+    pub(super) refused: VecDeque<(String, String, u64)>,
     pub(super) marks: Marks,
     pub(super) removals: Removals,
     /// Marks that are being written without anybody waiting, oldest first.
@@ -47,7 +49,7 @@ pub(crate) struct Links {
 }
 
 /// One replica of one room.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Link {
     /// Domains whose users it speaks for.
     pub domains: BTreeSet<String>,
@@ -88,7 +90,7 @@ pub(super) struct Link {
 }
 
 /// How far a link has come.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Phase {
     /// The snapshot is not whole. Missed messages are being read: those up to `upto` have to be sent, the last query is `query`.
     Syncing {
@@ -178,6 +180,15 @@ impl Links {
     /// Whether there is any replica.
     pub fn any(&self) -> bool {
         !self.links.is_empty()
+    }
+
+    /// Whether the request of this outbox was refused just now, to a replica that may have been the user's.
+    pub(super) fn was_refused(&self, user: &Jid, outbox: &str, now_ms: u64) -> bool {
+        let is_of = |domain: &str| {
+            let above = domain.strip_suffix(user.domain());
+            above.is_some_and(|above| above.is_empty() || above.ends_with('.'))
+        };
+        self.refused.iter().any(|(name, domain, until)| name == outbox && is_of(domain) && now_ms < *until)
     }
 
     /// The replica that speaks for a user's domain and has this outbox; a registered one or a pending one.

@@ -155,7 +155,11 @@ impl Room {
                 self.said_once_more(stanza, user, replica, mark, cx)
             }
             (Some(epoch), Some(replica)) => self.tell_stale(&replica, epoch, cx),
-            (None, _) if self.links.early.len() < EARLY_MAX && self.waits_for_request(&stanza, &mark) => {
+            (None, _)
+                if self.links.early.len() < EARLY_MAX
+                    && !self.links.was_refused(&user, &mark.outbox, cx.now.mono_ms)
+                    && self.waits_for_request(&stanza, &mark) =>
+            {
                 let expires_ms = cx.now.mono_ms + PENDING_MS;
                 self.links.early.push_back(HeldUp { stanza, user, mark, expires_ms });
             }

@@ -81,7 +81,10 @@ impl Room {
     pub(super) fn handle_replicate(&mut self, replica: &Jid, iq: &Element, cx: &mut Cx<'_>) {
         let request = match self.judge_request(replica, iq) {
             Ok(request) => request,
-            Err(error) => return self.answer_iq(replica, iq.get("id"), Err(&error), cx),
+            Err(error) => {
+                self.answer_iq(replica, iq.get("id"), Err(&error), cx);
+                return self.let_in_plainly(replica, iq, cx);
+            }
         };
         let names = request.outbox_names();
         for (name, outbox) in names.iter().zip(&request.asked.outboxes) {
@@ -97,6 +100,25 @@ impl Room {
             self.grant(replica, cx);
         }
         self.take_up_early(replica, &names, cx);
+    }
+
+    /// No replica will come of a request: what its users have relayed, or relay right behind it, waits for nothing.
+    fn let_in_plainly(&mut self, replica: &Jid, iq: &Element, cx: &mut Cx<'_>) {
+        let asked = iq.get_child("replicate", ns::NETJOIN).and_then(|element| Replicate::parse(element).ok());
+        let Some(present) = asked.and_then(|asked| asked.outboxes.into_iter().next()) else { return };
+        while self.links.refused.len() >= REFUSED_MAX {
+            self.links.refused.pop_front();
+        }
+        let until = cx.now.mono_ms + PENDING_MS;
+        self.links.refused.push_back((present.name, replica.domain().to_owned(), until));
+        let (plain, rest) = std::mem::take(&mut self.links.early)
+            .into_iter()
+            .partition(|held| self.links.was_refused(&held.user, &held.mark.outbox, cx.now.mono_ms));
+        self.links.early = rest;
+        let plain: VecDeque<HeldUp> = plain;
+        for held in plain {
+            self.handle_stanza(held.stanza, cx);
+        }
     }
 
     fn judge_request(&self, replica: &Jid, iq: &Element) -> Result<Request, RegisterError> {
@@ -421,6 +443,8 @@ impl Room {
 pub(super) const PENDING_MS: u64 = 10_000;
 /// Most requests that wait, per room.
 pub(super) const PENDING_MAX: usize = 64;
+/// Most refused requests that are remembered, for what comes right behind them.
+const REFUSED_MAX: usize = 64;
 /// When a replica that found no room may ask again.
 const RETRY_SECONDS: u32 = 30;
 /// Most missed messages sent at a time, whatever the replica would take.

@@ -98,6 +98,18 @@ impl Room {
         cx.out.push(Output::Query { id, query });
     }
 
+    /// The configuration has changed without a message to the occupants.
+    pub fn send_config_to_all(&mut self, cx: &mut Cx<'_>) {
+        let config = Down::Config(self.config_for_replicas());
+        let mut outputs = Vec::new();
+        for (replica, link) in self.links.links.iter_mut().filter(|(_, link)| !link.is_over()) {
+            let stanza = Element::stanza("message").attr("from", self.jid.as_str()).child(config.x());
+            let at = link.next(Kind::Config);
+            link.pass(replica, Shared::new(stanza), at, &mut outputs);
+        }
+        self.gate.pass_all(outputs, cx.out);
+    }
+
     fn send_config(&mut self, replica: &Jid, cx: &mut Cx<'_>) {
         let config = self.config_for_replicas();
         let stanza = Element::stanza("message").attr("from", self.jid.as_str());

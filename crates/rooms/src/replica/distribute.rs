@@ -125,11 +125,16 @@ impl Mirror {
     fn said(&mut self, stanza: Element, seq: u64, said_ms: i64, config: Option<&RoomConfig>, cx: &mut Cx<'_>) {
         self.broadcast(&stanza, Vec::new(), cx);
         if let Some(config) = config {
-            self.config = config.clone();
-            return self.reclass(cx);
+            return self.configured(config.clone(), cx);
         }
         let past = self.past_of(stanza, seq, said_ms);
         self.remember(past, cx);
+    }
+
+    /// The room is configured anew.
+    pub(super) fn configured(&mut self, config: RoomConfig, cx: &mut Cx<'_>) {
+        self.config = config;
+        self.reclass(cx);
     }
 
     /// Keeps a message that is worth it.

@@ -192,6 +192,7 @@ impl Mirror {
             (Down::Jids(jids), _) => self.learn_jids(jids),
             (Down::Resend { outbox, from }, _) => self.resend(&outbox, from, cx),
             (Down::Config(config), Life::Syncing) => self.stage(|staging| staging.config = Some(config), cx),
+            (Down::Config(config), Life::Live) => self.configured(config, cx),
             (Down::Roster, Life::Syncing) => self.stage_seat(&stanza, cx),
             (Down::Past { said_ms }, Life::Syncing) => self.stage_past(said_ms, &at, stanza, cx),
             (Down::Synced { gap }, Life::Syncing) => self.synced(at.seq.unwrap_or_default(), gap, cx),

@@ -67,9 +67,14 @@ impl Room {
             }
         }
         let statuses = status::of_config_change(&before, &self.config);
-        // Nobody but its creator has known a locked room.
-        if !statuses.is_empty() && !opened {
+        // Nobody but its creator has known a locked room; his site must know what has become of it.
+        if opened {
+            self.send_config_to_all(cx);
+        } else if !statuses.is_empty() {
             self.tell_config(&statuses, cx);
+        }
+        if before.replicas && !self.config.replicas {
+            self.revoke_replicas(cx);
         }
         if self.config.members_only && !before.members_only {
             self.remove_non_members(cx);

@@ -29,9 +29,6 @@ impl Room {
         let dmuc = vec![self.config_for_replicas().element()];
         let part = Part { stanza, of: None, own: Vec::new(), shown: Shown::ToAll, dmuc };
         self.tell(Event { parts: vec![part], durable: Vec::new(), otherwise: Vec::new() }, cx);
-        if !self.config.replicas {
-            self.revoke_replicas(cx);
-        }
     }
 
     /// What a replica must know of the configuration, `docs/wire.md`.

@@ -1,8 +1,10 @@
 //! XEP-0282 from the primary's side, each test named by its section, with its cast.
 
+mod bounds;
 mod damage;
 pub(crate) mod kit;
 mod links;
 mod listings;
 mod marks;
 mod netsplit;
+mod speaking;
