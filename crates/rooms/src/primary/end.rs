@@ -45,6 +45,11 @@ impl Room {
         match &withdraw.epoch {
             None => {
                 self.links.pending.remove(replica);
+                // The answer was not heard, and so nothing that came behind it.
+                let link = self.links.links.get(replica);
+                for jid in link.map(|link| link.handed.keys().cloned().collect::<Vec<_>>()).unwrap_or_default() {
+                    self.stay_direct(replica, &jid, cx);
+                }
             }
             Some(epoch) if present.as_ref() != Some(epoch) && present.is_some() => {
                 return Err(WithdrawError::Over);
@@ -77,7 +82,7 @@ impl Room {
         }
     }
 
-    fn carry_back(&mut self, jid: &Jid, replica: &Jid, cx: &mut Cx<'_>) {
+    pub(super) fn carry_back(&mut self, jid: &Jid, replica: &Jid, cx: &mut Cx<'_>) {
         let Some(nick) = self.sessions.get(jid).cloned() else { return };
         let Some(occupant) = self.occupants.get_mut(&nick) else { return };
         let Some(session) = occupant.sessions.iter_mut().find(|s| s.jid == *jid) else { return };

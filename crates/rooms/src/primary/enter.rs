@@ -36,11 +36,21 @@ impl Links {
         link.pass(replica, Shared::new(own.child(x)), at, outputs);
     }
 
+    /// A direct session has been handed over by its join, if it was: until it speaks through its replica the ENTER may be
+    /// refused.
+    pub fn note_handed(&mut self, session: &Jid, now_ms: i64) {
+        let Some((replica, _)) = &self.handling else { return };
+        if let Some(link) = self.links.get_mut(replica) {
+            link.handed.insert(session.clone(), now_ms);
+        }
+    }
+
     /// LEAVE: the replica is to take this session out; `own` is what the leaver gets. The last seat's is the last thing sent.
     pub fn leave(&mut self, replica: &Jid, room: &Jid, session: &Session, own: Element, outputs: &mut Vec<Output>) {
         self.removals.note(session, room, &own, self.now_ms);
         let Some(link) = self.links.get_mut(replica) else { return };
         link.seats.remove(&session.jid);
+        link.handed.remove(&session.jid);
         if link.is_split() {
             return self.end_if_empty(replica);
         }
@@ -72,8 +82,25 @@ impl Room {
             let session = room.occupants.get(nick)?.sessions.iter().find(|s| s.jid == refused.jid)?;
             (session.via == Via::Replica(replica.clone())).then_some(())
         };
+        if current && self.stay_direct(replica, &refused.jid, cx) {
+            return;
+        }
         if current && through(self).is_some() {
             self.remove_session(&refused.jid, &[Status::FAILURE], None, cx);
         }
+    }
+
+    /// A direct occupant whose replica never had the word that handed him over stays direct. He is told again who is there,
+    /// which answers his join where there was one, and what was said since. Whether he was one.
+    pub(super) fn stay_direct(&mut self, replica: &Jid, session: &Jid, cx: &mut Cx<'_>) -> bool {
+        let link = self.links.links.get_mut(replica);
+        let Some(since_ms) = link.and_then(|link| link.handed.remove(session)) else { return false };
+        if let Some(link) = self.links.links.get_mut(replica) {
+            link.seats.remove(session);
+        }
+        self.carry_back(session, replica, cx);
+        self.welcome_back(session, since_ms, cx);
+        self.links.end_if_empty(replica);
+        true
     }
 }

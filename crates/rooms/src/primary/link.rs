@@ -80,6 +80,9 @@ pub(super) struct Link {
     pub entitled: bool,
     /// Sessions entered again at registration, for whom there is no ENTER.
     pub silent: BTreeSet<Jid>,
+    /// Sessions that were direct until this registration or an ENTER of it, and when that was, Unix milliseconds. Whoever has
+    /// spoken through the replica since is known to be there.
+    pub handed: BTreeMap<Jid, i64>,
     /// When something was last sent to it, monotonic milliseconds.
     pub sent_ms: u64,
     /// When it was last given the roster or a digest of it, monotonic milliseconds.

@@ -138,6 +138,7 @@ impl Room {
     fn hand_on(&mut self, stanza: Element, up: Up, cx: &mut Cx<'_>) {
         if let Some(link) = self.links.links.get_mut(&up.replica) {
             link.asked.remove(&up.outbox);
+            link.handed.remove(&up.from);
         }
         self.links.handling = Some((up.replica.clone(), wire::Ack { outbox: up.outbox.clone(), n: up.n }));
         cx.up = Some(up);

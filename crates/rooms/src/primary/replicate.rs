@@ -225,6 +225,9 @@ impl Room {
     /// that the census shows.
     pub(super) fn grant(&mut self, replica: &Jid, cx: &mut Cx<'_>) {
         let Some(request) = self.links.pending.remove(replica) else { return };
+        if request.asked.resume.is_none() {
+            self.take_back_unheard(replica, &request, cx);
+        }
         let before = self.links.links.remove(replica).map(|link| link.seats).unwrap_or_default();
         let census = request.asked.census.as_ref().map(|(_, seats)| seats.as_slice()).unwrap_or_default();
         let mut seats: Vec<Seat> = census.iter().map(|seat| self.verdict(replica, &request, seat)).collect();
@@ -306,6 +309,7 @@ impl Room {
             moderators: BTreeSet::new(),
             entitled: false,
             silent: BTreeSet::new(),
+            handed: BTreeMap::new(),
             sent_ms: cx.now.mono_ms,
             digest_ms: cx.now.mono_ms,
             page_stanzas: request.asked.maxstanzas.min(PAGE_STANZAS_MAX) as usize,
@@ -331,11 +335,25 @@ impl Room {
     fn hand_over(&mut self, replica: &Jid, seats: &[Seat], cx: &mut Cx<'_>) {
         for seat in seats.iter().filter(|seat| seat.verdict == Verdict::Kept) {
             self.links.removals.forget(&seat.jid);
+            let was_direct = self.is_direct(&seat.jid);
             self.carry_over(&seat.jid, Via::Replica(replica.clone()), cx);
             if let Some(link) = self.links.links.get_mut(replica) {
+                if was_direct {
+                    link.handed.insert(seat.jid.clone(), cx.now.unix_ms);
+                }
                 link.seats.insert(seat.jid.clone());
                 link.begun = true;
             }
+        }
+    }
+
+    /// The replica has no resume point: it never had the answer by which these were handed over, and what they were told
+    /// since was lost with it. They are sent it before they are handed over again.
+    fn take_back_unheard(&mut self, replica: &Jid, request: &Request, cx: &mut Cx<'_>) {
+        let census: Vec<Jid> =
+            request.asked.census.iter().flat_map(|(_, seats)| seats).map(|seat| seat.jid.clone()).collect();
+        for jid in census {
+            self.stay_direct(replica, &jid, cx);
         }
     }
 

@@ -173,7 +173,7 @@ impl Mirror {
 }
 
 /// The new name, where an unavailable presence is a nick change (XEP-0045 7.6).
-fn renamed_to(stanza: &Element) -> Option<Nick> {
+pub(super) fn renamed_to(stanza: &Element) -> Option<Nick> {
     let changes = |status: &Element| status.name() == "status" && status.get("code") == Some("303");
     stanza.get_child("x", ns::MUC_USER)?.children().find(|child| changes(child))?;
     item_of(stanza)?.get("nick")?.parse().ok()

@@ -24,6 +24,8 @@ impl Mirror {
         let payload = seat.map(|seat| seat.payload).unwrap_or_default();
         self.gone.remove(jid);
         self.link.kept.remove(jid);
+        self.link.handed.remove(jid);
+        cx.site.direct.take(&self.room, jid);
         self.sessions.insert(jid.clone(), Session { nick: nick.clone(), class, entry, payload });
         self.show_again(&nick, cx);
         let change = AudienceChange::In(class);

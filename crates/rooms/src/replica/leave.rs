@@ -79,6 +79,7 @@ impl Mirror {
     /// Takes a session out of all tables.
     fn put_out(&mut self, jid: &Jid, cx: &mut Cx<'_>) -> Option<Session> {
         self.gone.remove(jid);
+        self.link.handed.remove(jid);
         let session = self.sessions.remove(jid)?;
         let change = AudienceChange::Out;
         cx.out.push(Output::Audience { audience: self.audience, member: jid.clone(), change });

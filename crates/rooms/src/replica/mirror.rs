@@ -69,6 +69,9 @@ pub(super) struct Link {
     pub kept: BTreeSet<Jid>,
     /// Whether the roster was found not to be the room's, and has not been fetched anew yet.
     pub roster_wrong: bool,
+    /// Sessions that the room served itself until it granted this, and behind which event; they hear what all hear once the
+    /// snapshot is whole.
+    pub handed: BTreeMap<Jid, u64>,
     /// Attempts that failed in a row.
     pub failures: u32,
     pub retry_at: Option<u64>,

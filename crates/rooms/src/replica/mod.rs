@@ -17,12 +17,14 @@
 //! | `enter`, `leave` | 4.5, 4.6 | who is here |
 //! | `roster` | 4.7 | the stored seats, and who may see real JIDs |
 //! | `history` | 4.4 | what was said, in memory and in the mirrored archive |
+//! | `direct` | 4.2 | users whom rooms serve themselves, until they are handed over |
 //! | `digest` | | whether the mirror is still what the primary has |
 //! | `keepalive` | 4.10, 4.11.1 | pings, heads, and how a loss is seen |
 //! | `keep` | | records on disk |
 //! | `summary` | | what an operator is shown |
 
 mod digest;
+mod direct;
 mod distribute;
 mod enter;
 mod history;
@@ -93,6 +95,9 @@ impl Replica {
         if stanza.children().any(|child| matches!(child.ns(), ns::DMUC | ns::NETJOIN)) {
             return true;
         }
+        if self.touches_direct(stanza, &from, &to) {
+            return true;
+        }
         if self.site.is_local(&from) {
             match self.mirrors.get(&to.bare()) {
                 Some(mirror) => mirror.life != Life::Plain,
@@ -100,6 +105,15 @@ impl Replica {
             }
         } else {
             self.mirrors.get(&from.bare()).is_some_and(|mirror| mirror.life != Life::Plain)
+        }
+    }
+
+    /// Whether it says who is in a room that serves him itself.
+    fn touches_direct(&self, stanza: &Element, from: &Jid, to: &Jid) -> bool {
+        match (self.site.is_local(from), self.site.is_local(to)) {
+            (true, false) => self.site.direct.wants(stanza, from, to, true),
+            (false, true) => self.site.allows(from.domain()) && self.site.direct.wants(stanza, from, to, false),
+            _ => false,
         }
     }
 
@@ -113,9 +127,15 @@ impl Replica {
         if self.site.is_local(&from) && !self.site.is_local(&to) {
             // Nothing of either namespace is taken from a client.
             wire::strip(&mut stanza);
+            if self.site.direct.wants(&stanza, &from, &to, true) {
+                self.site.direct.take(&to.bare(), &from);
+            }
             return self.sent_by_user(stanza, &from, &to, now, out);
         }
         self.site.heard(from.domain(), now);
+        if self.site.allows(from.domain()) && self.site.is_local(&to) {
+            self.site.direct.sent(&stanza, &from, &to);
+        }
         let room = from.bare();
         if !self.mirrors.contains_key(&room) {
             wire::strip(&mut stanza);

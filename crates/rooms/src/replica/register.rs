@@ -81,13 +81,14 @@ impl Mirror {
             outboxes,
             domains: domains.filter_map(|domain| Jid::new(domain).ok()).take(wire::DOMAINS_MAX).collect(),
             resume,
-            census: (!self.link.fresh).then(|| (self.outbox.acked(), self.census())),
+            census: self.census(cx).map(|seats| (self.outbox.acked(), seats)),
         }
     }
 
     /// Who the primary has in the room by what it has acknowledged: those here, those whose leave it does not know of
-    /// yet, and those of before a restart whose words are still to be sent.
-    fn census(&self) -> Vec<CensusSeat> {
+    /// yet, those of before a restart whose words are still to be sent, and those it serves itself. `None` for nobody, the
+    /// first time.
+    fn census(&self, cx: &Cx<'_>) -> Option<Vec<CensusSeat>> {
         let seat = |jid: &Jid, session: &Session| CensusSeat {
             nick: session.nick.clone(),
             jid: jid.clone(),
@@ -101,8 +102,9 @@ impl Mirror {
                 seats.push(CensusSeat { nick, jid, payload: Vec::new() });
             }
         }
+        seats.extend(cx.site.direct.census(&self.room));
         seats.truncate(wire::SEATS_MAX);
-        seats
+        (!self.link.fresh || !seats.is_empty()).then_some(seats)
     }
 
     fn registration_answered(&mut self, id: &str, stanza: &Element, cx: &mut Cx<'_>) {
@@ -146,6 +148,12 @@ impl Mirror {
         self.link.epoch = Some(granted.epoch.clone());
         for mark in &granted.marks {
             self.reconcile(&mark.outbox, mark.n, cx);
+        }
+        let here = self.sessions.len();
+        self.hand_over(&granted, cx);
+        if self.link.fresh && self.sessions.len() > here {
+            // They have been told all there was; should the snapshot be cut short, the rest is asked for from here.
+            self.link.place.iter_mut().for_each(|place| place.seq = granted.seq);
         }
         let kept = granted.seats.iter().filter(|seat| !matches!(seat.verdict, Verdict::Removed(_)));
         let kept = kept.map(|seat| (seat.jid.clone(), seat.nick.clone()));
@@ -281,7 +289,7 @@ impl Mirror {
     pub(super) fn revoked(&mut self, seq: u64, cx: &mut Cx<'_>) {
         cx.log(format!("link {}: revoked", self.room));
         if self.life == Life::Live && self.link.place.as_ref().is_some_and(|place| place.seq == seq) {
-            self.sessions.clear();
+            self.make_direct(cx);
         }
         self.say_once_more(cx);
         self.end(Sign::Refused, cx);

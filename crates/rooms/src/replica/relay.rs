@@ -42,7 +42,7 @@ enum Sent {
 impl Mirror {
     /// A local user's stanza to the room or to an occupant.
     pub(super) fn relay(&mut self, stanza: Element, from: &Jid, to: &Jid, cx: &mut Cx<'_>) {
-        let sent = self.kind_of(&stanza, from, to);
+        let sent = self.kind_of(&stanza, from, to, cx.site.direct.knows(&self.room, from));
         match self.life {
             Life::Asking => return self.hold(stanza, from, to, cx),
             Life::Plain | Life::Over => return cx.pass(to, stanza),
@@ -71,7 +71,7 @@ impl Mirror {
         }
     }
 
-    fn kind_of(&self, stanza: &Element, from: &Jid, to: &Jid) -> Sent {
+    fn kind_of(&self, stanza: &Element, from: &Jid, to: &Jid, direct: bool) -> Sent {
         let (inside, asks) = (self.sessions.contains_key(from), self.joins.contains_key(from));
         match (stanza.name(), stanza.get("type")) {
             ("presence", None) if to.resource().is_none() => {
@@ -81,6 +81,8 @@ impl Mirror {
                     Sent::Other
                 }
             }
+            // Whom the room serves itself speaks to it himself.
+            ("presence", None) if direct && !inside && !stanza.has_child("x", ns::MUC) => Sent::Other,
             ("presence", None) if !inside || stanza.has_child("x", ns::MUC) => Sent::Join,
             ("presence", None) => Sent::Presence,
             ("presence", Some("unavailable")) if inside || asks => Sent::Leave,

@@ -1,6 +1,7 @@
 //! What all rooms of a site share: settings, requests under way, tokens of writes, services, timers.
 
 use super::ReplicaConfig;
+use super::direct::Direct;
 use super::keepalive::Service;
 use machine::{Change, Now, Output, Token};
 use rand_chacha::ChaCha12Rng;
@@ -19,6 +20,7 @@ pub(super) struct Site {
     pub timers: Timers,
     /// Mirrors on disk of rooms that nobody here is in, and when they were last of use, Unix milliseconds.
     pub resting: BTreeMap<Jid, i64>,
+    pub direct: Direct,
     rng: ChaCha12Rng,
     next_token: u64,
 }
@@ -61,6 +63,7 @@ impl Site {
             services: BTreeMap::new(),
             timers: Timers::default(),
             resting: BTreeMap::new(),
+            direct: Direct::default(),
             rng: ChaCha12Rng::from_seed(seed),
             next_token: 0,
         }

@@ -84,12 +84,13 @@ impl Mirror {
         // Somebody else may have the nick by now.
         self.hidden.retain(|nick| self.seats.contains_key(nick) && gone.contains(&nick));
         self.show_difference(&before, &self.known(&self.seats), cx);
-        self.reclass(cx);
         let gap = gap || staging.granted.history == HistorySent::Recent;
         self.catch_up(gap && staging.granted.seq > told, staging.past, cx);
         if let Some(subject) = staging.subject {
             self.show_subject(subject, cx);
         }
+        self.take_over(cx);
+        self.reclass(cx);
         if let Some(place) = &mut self.link.place {
             place.seq = place.seq.max(seq);
         }
@@ -136,7 +137,7 @@ impl Mirror {
 
     /// Shows those who stayed the net difference: who is gone, who has another name, who is new, who has changed.
     fn show_difference(&self, before: &Seats, after: &Seats, cx: &mut Cx<'_>) {
-        if self.sessions.is_empty() {
+        if self.sessions.len() == self.link.handed.len() {
             return;
         }
         let renamed = renamings(before, after);
@@ -158,7 +159,8 @@ impl Mirror {
     }
 
     fn show_seat(&self, stanza: &Element, of: &Nick, cx: &mut Cx<'_>) {
-        let own = self.sessions_of(of);
+        let mut own = self.sessions_of(of);
+        own.retain(|jid| !self.link.handed.contains_key(jid));
         self.broadcast(stanza, own.clone(), cx);
         for to in own {
             let class = self.class_of(self.seats.get(of));
@@ -184,9 +186,11 @@ impl Mirror {
         for missed in past.into_iter().filter(|past| past.seq > told) {
             let stanza = missed.delayed(&self.room);
             if !self.sessions.is_empty() {
-                let (plain, jids) = (Some(stanza.clone()), Some(stanza));
+                let (plain, jids) = (Some(stanza.clone()), Some(stanza.clone()));
                 cx.out.push(Output::Broadcast { audience: self.audience, plain, jids, except: Vec::new() });
             }
+            let handed = self.link.handed.iter().filter(|(_, behind)| missed.seq > **behind);
+            cx.out.extend(handed.map(|(to, _)| Output::Send { to: to.clone(), stanza: stanza.clone() }));
             self.remember(missed, cx);
         }
     }

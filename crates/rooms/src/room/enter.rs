@@ -54,7 +54,11 @@ impl Room {
     pub fn enter_once_more(&mut self, from: &Jid, stanza: &Element, cx: &mut Cx<'_>) {
         let Some(nick) = self.sessions.get(from).cloned() else { return };
         let via = self.via_for(from, cx);
+        let was_direct = self.is_direct(from);
         self.carry_over(from, via, cx);
+        if was_direct {
+            self.links.note_handed(from, cx.now.unix_ms);
+        }
         let Some(occupant) = self.occupants.get_mut(&nick) else { return };
         let Some(session) = occupant.sessions.iter_mut().find(|s| s.jid == *from) else { return };
         let payload = payload_of(stanza);
@@ -65,6 +69,21 @@ impl Room {
         if differs {
             self.show_update(&nick, from, cx);
         }
+    }
+
+    /// A session that stays is sent everything again, of what was said only what is not older than this.
+    pub fn welcome_back(&mut self, jid: &Jid, since_ms: i64, cx: &mut Cx<'_>) {
+        let Some(nick) = self.sessions.get(jid).cloned() else { return };
+        let history = HistoryWanted { since_ms: Some(since_ms), ..HistoryWanted::default() };
+        let entry = Entry { jid: jid.clone(), nick, payload: Vec::new(), history, id: None, created: false };
+        self.welcome_session(&entry, cx);
+    }
+
+    /// Whether the room speaks to this session itself.
+    pub fn is_direct(&self, jid: &Jid) -> bool {
+        let occupant = self.sessions.get(jid).and_then(|nick| self.occupants.get(nick));
+        let session = occupant.and_then(|occupant| occupant.sessions.iter().find(|s| s.jid == *jid));
+        session.is_some_and(|session| session.via == Via::Direct)
     }
 
     /// Puts an entrant in and tells everybody.

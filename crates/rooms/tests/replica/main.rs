@@ -3,6 +3,7 @@
 
 mod closing;
 mod digest;
+mod handover;
 mod one_world;
 mod properties;
 mod s4_11_losses;

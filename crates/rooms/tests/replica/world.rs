@@ -73,6 +73,8 @@ pub struct World {
     pub crossed: Vec<(String, String, Element)>,
     /// Faults for the next stanzas with a mark of the link, in their order.
     pub faults: VecDeque<Option<Fault>>,
+    /// How many of the next answers to registrations get lost.
+    pub lost_grants: usize,
     replicas: bool,
     /// What operators were told.
     pub logs: Vec<String>,
@@ -89,6 +91,7 @@ impl World {
             inbox: BTreeMap::new(),
             crossed: Vec::new(),
             faults: VecDeque::new(),
+            lost_grants: 0,
             replicas,
             logs: Vec::new(),
         };
@@ -225,6 +228,10 @@ impl World {
     }
 
     fn carry(&mut self, link: &(String, String), stanza: Element) {
+        if self.lost_grants > 0 && stanza.has_child("granted", ns::NETJOIN) {
+            self.lost_grants -= 1;
+            return;
+        }
         let marked = stanza.has_child("x", ns::DMUC);
         let fault = if marked { self.faults.pop_front().flatten() } else { None };
         match fault {

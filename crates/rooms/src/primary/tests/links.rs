@@ -81,6 +81,34 @@ fn s4_5_a_refused_enter_removes_the_session() {
     assert!(of(&got, ERIS)[0].to_xml().contains("<status code='333'/>"));
 }
 
+/// 4.5: a direct occupant whom a refused ENTER was to hand over stays direct: the room answers his join itself, with what was
+/// said since and nothing that he has been sent.
+#[test]
+fn s4_5_a_refused_enter_leaves_a_direct_occupant_direct() {
+    let mut net = Net::whole();
+    net.leaves(TROY, "Troy");
+    let join =
+        format!("<presence from='{TROY}' to='{ROOM}/Troy'><x xmlns='http://jabber.org/protocol/muc'/></presence>");
+    net.feed(&join);
+    let bodies = |got: &[Got]| -> Vec<String> {
+        of(got, TROY).iter().filter_map(|s| Some(s.get_child("body", ns::CLIENT)?.content())).collect()
+    };
+    assert_eq!(bodies(&net.says(WIZ, "before")), ["before"]);
+    net.kit.now.unix_ms += 1_000;
+    assert_eq!(kinds(&net.joins(TROY, "Troy"), ERIS), ["enter"]);
+    assert_eq!(bodies(&net.says(WIZ, "between")), [""; 0]);
+    let epoch = net.epoch(ERIS);
+    let got = net.feed(&format!(
+        "<presence type='error' from='{ERIS}' to='{ROOM}/Troy'><x xmlns='urn:xmpp:tmp:dmuc:0'>\
+         <enter jid='{TROY}'/><refused xmlns='urn:netjoin:dmuc:0' epoch='{epoch}'/></x><error type='cancel'>\
+         <not-allowed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>"
+    ));
+    assert_eq!(bodies(&got), ["between"]);
+    assert!(of(&got, TROY).iter().any(|s| s.to_xml().contains("<status code='110'/>")));
+    assert_eq!(kinds(&got, ERIS), [""; 0], "nobody else hears of it");
+    assert_eq!(bodies(&net.says(WIZ, "after")), ["after"]);
+}
+
 /// 4.11: a stream that ends is doubted, told nobody, and forgotten when the replica answers; what happened meanwhile follows.
 #[test]
 fn s4_11_a_doubted_link_holds_and_goes_on() {

@@ -1,0 +1,124 @@
+//! Users of the site whom a room serves itself, by plain XEP-0045: they entered before the site had a replica of it, or
+//! after it was refused or withdrawn. When it registers they are listed in its census, and handed over to it: from the
+//! answer on the room speaks to them through the replica, and they notice nothing.
+//!
+//! They are known by their own presence (status 110) on its way to them. A service that invents one wins nothing by it: it
+//! may send what it likes in the names of its own rooms to anybody.
+
+use super::mirror::{Mirror, Session};
+use super::site::Cx;
+use crate::names::{Nick, Status};
+use crate::wire::{CensusSeat, Granted, SEATS_MAX, Verdict};
+use machine::{AudienceChange, Output};
+use std::collections::BTreeMap;
+use xmpp::{Element, Jid, ns};
+
+/// Sessions that rooms serve themselves, with their nicks.
+#[derive(Debug, Default)]
+pub(super) struct Direct {
+    rooms: BTreeMap<Jid, BTreeMap<Jid, Nick>>,
+    sessions: usize,
+}
+
+impl Direct {
+    /// Whether a stanza may change what is known here; `to_room` for one of a local user's.
+    pub fn wants(&self, stanza: &Element, from: &Jid, to: &Jid, to_room: bool) -> bool {
+        stanza.name() == "presence"
+            && if to_room {
+                stanza.get("type") == Some("unavailable") && self.knows(&to.bare(), from)
+            } else {
+                is_own(stanza)
+            }
+    }
+
+    /// Takes note of a presence that the room sends to a session itself.
+    pub fn sent(&mut self, stanza: &Element, from: &Jid, to: &Jid) {
+        let Some(nick) = Nick::of(from).filter(|_| is_own(stanza)) else { return };
+        match stanza.get("type") {
+            None => self.put(from.bare(), to.clone(), nick),
+            Some("unavailable") => match super::distribute::renamed_to(stanza) {
+                Some(new) => self.put(from.bare(), to.clone(), new),
+                None => drop(self.take(&from.bare(), to)),
+            },
+            Some(_) => {}
+        }
+    }
+
+    /// Whether a room serves this session itself.
+    pub fn knows(&self, room: &Jid, session: &Jid) -> bool {
+        self.rooms.get(room).is_some_and(|sessions| sessions.contains_key(session))
+    }
+
+    /// Notes that a room serves a session itself; over the bound it is served, and stays so.
+    pub fn put(&mut self, room: Jid, session: Jid, nick: Nick) {
+        if self.knows(&room, &session) || self.sessions < DIRECT_MAX {
+            let earlier = self.rooms.entry(room).or_default().insert(session, nick);
+            self.sessions += usize::from(earlier.is_none());
+        }
+    }
+
+    /// It does not any more.
+    pub fn take(&mut self, room: &Jid, session: &Jid) -> Option<Nick> {
+        let sessions = self.rooms.get_mut(room)?;
+        let nick = sessions.remove(session)?;
+        self.sessions -= 1;
+        if sessions.is_empty() {
+            self.rooms.remove(room);
+        }
+        Some(nick)
+    }
+
+    /// Those of a room as its census lists them; what they last said the primary knows itself.
+    pub fn census(&self, room: &Jid) -> impl Iterator<Item = CensusSeat> {
+        let sessions = self.rooms.get(room).into_iter().flatten().take(SEATS_MAX);
+        sessions.map(|(jid, nick)| CensusSeat { nick: nick.clone(), jid: jid.clone(), payload: Vec::new() })
+    }
+}
+
+impl Mirror {
+    /// The primary has answered: whom it served itself until now is here, and has been sent everything up to this event.
+    pub(super) fn hand_over(&mut self, granted: &Granted, cx: &mut Cx<'_>) {
+        for seat in granted.seats.iter().filter(|seat| !matches!(seat.verdict, Verdict::Removed(_))) {
+            if self.sessions.contains_key(&seat.jid) || cx.site.direct.take(&self.room, &seat.jid).is_none() {
+                continue;
+            }
+            let (class, entry) = (self.class_of(None), self.entries);
+            self.entries += 1;
+            let session = Session { nick: seat.nick.clone(), class, entry, payload: Vec::new() };
+            self.sessions.insert(seat.jid.clone(), session);
+            self.link.handed.insert(seat.jid.clone(), granted.seq);
+        }
+    }
+
+    /// The snapshot is whole: whoever was handed over hears from here on what all others hear.
+    pub(super) fn take_over(&mut self, cx: &mut Cx<'_>) {
+        for member in std::mem::take(&mut self.link.handed).into_keys() {
+            let Some(session) = self.sessions.get(&member) else { continue };
+            let seat = self.seats.get(&session.nick);
+            let (class, payload) = (self.class_of(seat), seat.map(|seat| seat.payload.clone()).unwrap_or_default());
+            if let Some(session) = self.sessions.get_mut(&member) {
+                (session.class, session.payload) = (class, payload);
+            }
+            let change = AudienceChange::In(class);
+            cx.out.push(Output::Audience { audience: self.audience, member, change });
+        }
+    }
+
+    /// The link ends and those who are here are not told: the room serves them itself from now on.
+    pub(super) fn make_direct(&mut self, cx: &mut Cx<'_>) {
+        for (jid, session) in std::mem::take(&mut self.sessions) {
+            cx.site.direct.put(self.room.clone(), jid, session.nick);
+        }
+        self.link.handed.clear();
+    }
+}
+
+/// Whether an occupant is told of himself, XEP-0045 7.2.2.
+fn is_own(stanza: &Element) -> bool {
+    let own = Status::SELF.0.to_string();
+    let says = |c: &Element| c.name() == "status" && c.get("code") == Some(own.as_str());
+    stanza.get_child("x", ns::MUC_USER).is_some_and(|x| x.children().any(says))
+}
+
+/// Most such sessions that are remembered; more stay with their rooms.
+const DIRECT_MAX: usize = 10_000;
