@@ -24,6 +24,7 @@ impl Links {
         if link.silent.remove(&session.jid) {
             return;
         }
+        link.unlisted.remove(&session.jid);
         let wanted = Wanted {
             maxchars: history.max_chars.map(|n| n as u64),
             maxstanzas: history.max_stanzas.map(|n| n as u64),

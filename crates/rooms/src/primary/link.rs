@@ -83,6 +83,16 @@ pub(super) struct Link {
     /// Sessions that were direct until this registration or an ENTER of it, and when that was, Unix milliseconds. Whoever has
     /// spoken through the replica since is known to be there.
     pub handed: BTreeMap<Jid, i64>,
+    /// Nicks of the census that are others here.
+    pub renamed: BTreeMap<Nick, Nick>,
+    /// Sessions that its census did not name: what they said before they left may still be on its way.
+    pub unlisted: BTreeSet<Jid>,
+    /// When its report is taken to be over, monotonic milliseconds; none when it is.
+    pub report_ms: Option<u64>,
+    /// The earliest time, Unix milliseconds, at which its island may have accepted something.
+    pub island_from_ms: i64,
+    /// When it was last heard, Unix milliseconds.
+    pub heard_ms: i64,
     /// When something was last sent to it, monotonic milliseconds.
     pub sent_ms: u64,
     /// When it was last given the roster or a digest of it, monotonic milliseconds.

@@ -1,6 +1,7 @@
 //! Marks: what of each outbox has had its outcome, and so the whole memory against duplicates; `docs/wire.md`.
 
 use super::link::{LINKS_MAX, Links};
+use crate::names::Nick;
 use crate::room::{Cx, Room};
 use crate::wire::{Ack, OUTBOXES_MAX, UpMark};
 use machine::{Change, Token};
@@ -16,6 +17,21 @@ pub(crate) struct Up {
     pub n: u64,
     /// The user who sent the stanza.
     pub from: Jid,
+    /// What is told of it that was accepted on an island.
+    pub island: Option<Island>,
+}
+
+/// What a site says of something that it accepted while it was cut off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Island {
+    /// When it was said, Unix milliseconds, within what can be.
+    pub said_ms: i64,
+    /// The last event of the room that the island had.
+    pub base: u64,
+    /// Of a leave: the nick of who kicked the leaver there.
+    pub kicker: Option<Nick>,
+    /// What was said about that.
+    pub reason: Option<String>,
 }
 
 impl Up {

@@ -13,6 +13,7 @@
 //! | `digest` | now and then, what the roster of each replica must come to |
 //! | `keepalive` | 4.10: pings between the service and a replica |
 //! | `split`, `removals` | 4.11: a link that is lost, and whoever comes back by it |
+//! | `netjoin` | what an island reports, judged against the room as it is |
 //! | `end` | withdrawal |
 //! | `summary` | what an operator is shown |
 //!
@@ -28,6 +29,7 @@ mod jids;
 mod keepalive;
 mod link;
 mod marks;
+mod netjoin;
 mod receive;
 mod removals;
 mod replicate;

@@ -81,6 +81,9 @@ impl Room {
             };
         }
         self.sign_of_life(replica, cx);
+        if let Some(Ok(wire::Up::Reported(reported))) = stanza.get_child("x", ns::DMUC).map(wire::Up::parse) {
+            self.reported(replica, &reported, cx);
+        }
         // `stale` is about something of an epoch that is over; its replica registers anew by itself when it must.
     }
 
@@ -131,7 +134,10 @@ impl Room {
         match self.links.marks.judge(&replica, &mark.outbox, mark.n) {
             Judged::Duplicate => self.acknowledge_again(&replica, &mark.outbox),
             Judged::Gap(from) => self.ask_again(&replica, &mark.outbox, from, cx),
-            Judged::Next => self.hand_on(stanza, Up { replica, outbox: mark.outbox, n: mark.n, from: user }, cx),
+            Judged::Next => {
+                let island = self.island_of(&replica, &mark, cx.now);
+                self.hand_on(stanza, Up { replica, outbox: mark.outbox, n: mark.n, from: user, island }, cx);
+            }
         }
     }
 
@@ -141,6 +147,7 @@ impl Room {
             link.handed.remove(&up.from);
         }
         self.links.handling = Some((up.replica.clone(), wire::Ack { outbox: up.outbox.clone(), n: up.n }));
+        self.seat_for_the_log(&stanza, &up, cx);
         cx.up = Some(up);
         cx.mark_kept = false;
         self.handle_stanza(stanza, cx);
@@ -173,7 +180,8 @@ impl Room {
     fn said_once_more(&mut self, stanza: Element, user: Jid, replica: Jid, mark: UpMark, cx: &mut Cx<'_>) {
         if mark.n > self.links.marks.get(&replica, &mark.outbox) {
             self.links.marks.raise(&replica, &mark.outbox, mark.n);
-            self.hand_on(stanza, Up { replica, outbox: mark.outbox, n: mark.n, from: user }, cx);
+            let island = self.island_of(&replica, &mark, cx.now);
+            self.hand_on(stanza, Up { replica, outbox: mark.outbox, n: mark.n, from: user, island }, cx);
         }
     }
 
@@ -245,6 +253,7 @@ impl Room {
     pub(super) fn sign_of_life(&mut self, replica: &Jid, cx: &mut Cx<'_>) {
         // One that is split has missed what was told since; it must register again.
         let Some(link) = self.links.links.get_mut(replica).filter(|link| !link.is_split()) else { return };
+        link.heard_ms = cx.now.unix_ms;
         if link.suspect_ms.take().is_some() {
             self.release(replica, cx);
         }

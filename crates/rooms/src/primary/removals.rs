@@ -53,6 +53,14 @@ impl Removals {
         self.removals.get(jid)
     }
 
+    /// Whether a split has cost a session of this user the seat of that nick.
+    pub fn split_seat(&self, bare: &Jid, nick: &Nick) -> bool {
+        let is_it = |(jid, removal): (&Jid, &Removal)| {
+            removal.nick == *nick && matches!(removal.why, Why::Split(_)) && jid.bare() == *bare
+        };
+        self.removals.iter().any(is_it)
+    }
+
     /// It has been told, or is back.
     pub fn forget(&mut self, jid: &Jid) {
         self.removals.remove(jid);

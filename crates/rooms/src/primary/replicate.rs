@@ -6,7 +6,7 @@ use super::link::{LINKS_MAX, Link, Phase};
 use crate::names::{Nick, Role, Status};
 use crate::room::{Cx, Life, Room, Via, fresh_name};
 use crate::wire::{
-    self, Damaged, Granted, HistorySent, Mark, Replicate, Retry, RosterSent, Seat, UpMark, VERSION, Verdict,
+    self, Damaged, Destroyed, Granted, HistorySent, Mark, Replicate, Retry, RosterSent, Seat, UpMark, VERSION, Verdict,
 };
 use machine::Output;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -51,6 +51,8 @@ pub(super) enum RegisterError {
     Served,
     /// Pending requests or links are at their bound.
     Full,
+    /// The life of the room that it was a replica of is over.
+    Gone(Destroyed),
 }
 
 impl RegisterError {
@@ -61,6 +63,9 @@ impl RegisterError {
             RegisterError::NobodyAdmitted => Condition::Forbidden.into(),
             RegisterError::NoRoom => Condition::ItemNotFound.into(),
             RegisterError::Served => Condition::Conflict.into(),
+            RegisterError::Gone(destroyed) => {
+                StanzaError { extra: Some(destroyed.element()), ..Condition::Gone.into() }
+            }
             RegisterError::Full => StanzaError {
                 extra: Some(Retry { after: RETRY_SECONDS }.element()),
                 ..Condition::ResourceConstraint.into()
@@ -83,7 +88,11 @@ impl Room {
             Ok(request) => request,
             Err(error) => {
                 self.answer_iq(replica, iq.get("id"), Err(&error), cx);
-                return self.let_in_plainly(replica, iq, cx);
+                // To the room as it is now the replica comes anew, and so do those who wait for it.
+                return match error {
+                    RegisterError::Gone(_) => {}
+                    _ => self.let_in_plainly(replica, iq, cx),
+                };
             }
         };
         let names = request.outbox_names();
@@ -98,6 +107,8 @@ impl Room {
         self.links.pending.insert(replica.clone(), request);
         if returns {
             self.grant(replica, cx);
+        } else {
+            self.answer_without_link(replica, cx);
         }
         self.take_up_early(replica, &names, cx);
     }
@@ -127,6 +138,7 @@ impl Room {
         if self.is_closed_to(replica) {
             return Err(RegisterError::Closed);
         }
+        self.judge_life(&asked)?;
         let mut domains = BTreeSet::from([replica.domain().to_owned()]);
         domains.extend(asked.domains.iter().filter(|d| self.is_listed_for(replica, d)).map(Jid::to_string));
         let others = self
@@ -228,19 +240,52 @@ impl Room {
         if request.asked.resume.is_none() {
             self.take_back_unheard(replica, &request, cx);
         }
-        let before = self.links.links.remove(replica).map(|link| link.seats).unwrap_or_default();
+        let old = self.links.links.remove(replica);
+        let island_from_ms = self.island_from(old.as_ref(), cx.now.unix_ms);
+        let before = old.map(|link| link.seats).unwrap_or_default();
         let census = request.asked.census.as_ref().map(|(_, seats)| seats.as_slice()).unwrap_or_default();
         let mut seats: Vec<Seat> = census.iter().map(|seat| self.verdict(replica, &request, seat)).collect();
         let missed = self.missed_since(request.asked.resume.as_ref());
         let epoch = fresh_name(&mut self.rng);
         let marks = self.granted_marks(replica, &request);
         self.insert_link(replica, &request, &epoch, &marks, before.clone(), cx);
+        self.await_report(replica, &request, island_from_ms, cx.now);
         self.hand_over(replica, &seats, cx);
         self.reenter_all(replica, census, &mut seats, cx);
+        self.note_renamed(replica, census, &seats);
+        let history = if missed == super::snapshot::Missed::Recent { HistorySent::Recent } else { HistorySent::Missed };
+        let granted = Granted { epoch, history, marks, seats, ..self.terms(&request) };
+        self.answer_iq(replica, request.id.as_deref(), Ok(granted.element()), cx);
+        self.send_snapshot(replica, missed, cx);
+        self.follow_census(replica, &request, &granted, &before, cx);
+    }
+
+    /// Answers a pending request with verdicts and marks alone.
+    pub(super) fn grant_verdicts(&mut self, replica: &Jid, cx: &mut Cx<'_>) {
+        let Some(request) = self.links.pending.remove(replica) else { return };
+        let census = request.asked.census.as_ref().map(|(_, seats)| seats.as_slice()).unwrap_or_default();
+        let seats: Vec<Seat> = census.iter().map(|seat| self.verdict(replica, &request, seat)).collect();
         let granted = Granted {
+            epoch: fresh_name(&mut self.rng),
+            roster: RosterSent::None,
+            history: HistorySent::None,
+            marks: self.granted_marks(replica, &request),
+            seats,
+            ..self.terms(&request)
+        };
+        self.answer_iq(replica, request.id.as_deref(), Ok(granted.element()), cx);
+        for seat in census {
+            self.forget_absent(&seat.jid, cx);
+        }
+        self.forget_lost(replica, cx);
+    }
+
+    /// What every answer says.
+    fn terms(&self, request: &Request) -> Granted {
+        Granted {
             // The lower of the two, and there is none below it.
             version: VERSION,
-            epoch,
+            epoch: String::new(),
             incarnation: self.order.incarnation.clone(),
             term: self.order.term.clone(),
             seq: self.order.seq,
@@ -248,22 +293,27 @@ impl Room {
             maxstanzas: request.asked.maxstanzas.min(PAGE_STANZAS_MAX),
             maxbytes: request.asked.maxbytes.min(PAGE_BYTES_MAX),
             roster: RosterSent::Full,
-            history: if missed == super::snapshot::Missed::Recent { HistorySent::Recent } else { HistorySent::Missed },
-            marks,
-            seats,
-        };
-        self.answer_iq(replica, request.id.as_deref(), Ok(granted.element()), cx);
-        self.send_snapshot(replica, missed, cx);
-        self.follow_census(replica, &request, &granted, &before, cx);
+            history: HistorySent::Recent,
+            marks: Vec::new(),
+            seats: Vec::new(),
+        }
     }
 
     /// All others hear of it; to the site itself it is part of the snapshot, as if nothing had been.
     fn reenter_all(&mut self, replica: &Jid, census: &[wire::CensusSeat], seats: &mut [Seat], cx: &mut Cx<'_>) {
         for (seat, found) in census.iter().zip(seats) {
-            if found.verdict == Verdict::Reenter && !self.reenter(replica, seat, cx) {
-                // Another of the same census has taken the nick.
-                let removed = wire::Removed { status: Status::FAILURE, actor: None, reason: None };
-                found.verdict = Verdict::Removed(removed);
+            if found.verdict != Verdict::Reenter {
+                continue;
+            }
+            // Another of the same census may have taken the nick since it was judged.
+            let nick = self.nick_again(&seat.jid, &seat.nick);
+            let entered = nick.as_ref().is_ok_and(|nick| self.reenter(replica, seat, nick, cx));
+            match nick {
+                Ok(nick) if entered => found.nick = nick,
+                _ => {
+                    let removed = wire::Removed { status: Status::FAILURE, actor: None, reason: None };
+                    found.verdict = Verdict::Removed(removed);
+                }
             }
         }
         let seq = self.order.seq;
@@ -310,6 +360,11 @@ impl Room {
             entitled: false,
             silent: BTreeSet::new(),
             handed: BTreeMap::new(),
+            renamed: BTreeMap::new(),
+            unlisted: BTreeSet::new(),
+            report_ms: None,
+            island_from_ms: cx.now.unix_ms,
+            heard_ms: cx.now.unix_ms,
             sent_ms: cx.now.mono_ms,
             digest_ms: cx.now.mono_ms,
             page_stanzas: request.asked.maxstanzas.min(PAGE_STANZAS_MAX) as usize,
@@ -328,7 +383,10 @@ impl Room {
         if let Some(nick) = self.sessions.get(&seat.jid) {
             return give(nick, Verdict::Kept);
         }
-        give(&seat.nick, self.verdict_on_absent(replica, seat).unwrap_or(lost(Status::FAILURE)))
+        match self.verdict_on_absent(replica, seat) {
+            Some((nick, verdict)) => give(&nick, verdict),
+            None => give(&seat.nick, lost(Status::FAILURE)),
+        }
     }
 
     /// Keeps the seats of the census that are here; direct sessions among them come through the replica from now on.
@@ -387,10 +445,12 @@ impl Room {
             }
         }
         let there: BTreeSet<&Jid> = granted.seats.iter().map(|seat| &seat.jid).collect();
-        for jid in before.iter().filter(|jid| !there.contains(jid)) {
-            self.remove_session(jid, &[Status::FAILURE], None, cx);
+        let Some(link) = self.links.links.get_mut(replica) else { return };
+        // They leave where their own leave stands in the log, or when the report is over.
+        link.unlisted = before.iter().filter(|jid| !there.contains(jid)).cloned().collect();
+        if link.report_ms.is_none() {
+            self.report_over(replica, cx);
         }
-        self.forget_lost(replica, cx);
     }
 
     /// Somebody was not admitted: when it was through a replica that is still pending, that is none.

@@ -3,7 +3,7 @@
 
 use super::link::{Link, Links, Phase};
 use super::removals::Why;
-use crate::names::Status;
+use crate::names::{Nick, Status};
 use crate::room::{Cx, JoinError, Room, Via};
 use crate::wire::{CensusSeat, Removed, Verdict};
 use machine::Output;
@@ -43,25 +43,37 @@ impl Room {
         }
     }
 
-    /// What became of a session of the census that is not in the room; `None` when nothing is known of it.
-    pub(super) fn verdict_on_absent(&self, replica: &Jid, seat: &CensusSeat) -> Option<Verdict> {
+    /// What became of a session of the census that is not in the room, and the nick it would have; `None` when nothing is
+    /// known of it.
+    pub(super) fn verdict_on_absent(&self, replica: &Jid, seat: &CensusSeat) -> Option<(Nick, Verdict)> {
         let was_here = self.lost.iter().any(|lost| lost.jid == seat.jid && lost.via == Via::Replica(replica.clone()));
         let by_split = match self.links.removals.get(&seat.jid) {
             Some(removal) if removal.nick == seat.nick || was_here => match &removal.why {
                 Why::Split(_) => true,
-                Why::Done(removed) => return Some(Verdict::Removed(removed.clone())),
+                Why::Done(removed) => return Some((seat.nick.clone(), Verdict::Removed(removed.clone()))),
             },
-            _ => was_here,
+            _ => was_here || self.has_seat_for(seat),
         };
-        by_split.then(|| match self.admit_again(&seat.jid, &seat.nick) {
-            Ok(()) => Verdict::Reenter,
-            Err(error) => Verdict::Removed(Removed { status: status_of(error), actor: None, reason: None }),
+        by_split.then(|| match self.nick_again(&seat.jid, &seat.nick) {
+            Ok(nick) => (nick, Verdict::Reenter),
+            Err(error) => {
+                let removed = Removed { status: status_of(error), actor: None, reason: None };
+                (seat.nick.clone(), Verdict::Removed(removed))
+            }
         })
+    }
+
+    /// Whether this is a new session of somebody whose seat is here, or was until a split: no entry of somebody new.
+    fn has_seat_for(&self, seat: &CensusSeat) -> bool {
+        let bare = seat.jid.bare();
+        self.occupants.get(&seat.nick).is_some_and(|occupant| occupant.bare == bare)
+            || self.links.removals.split_seat(&bare, &seat.nick)
+            || self.lost.iter().any(|lost| lost.nick == seat.nick && lost.jid.bare() == bare)
     }
 
     /// Enters a session again whose seat a split alone has cost; its replica and user carry on as if nothing had been.
     /// `false` when it may not.
-    pub(super) fn reenter(&mut self, replica: &Jid, seat: &CensusSeat, cx: &mut Cx<'_>) -> bool {
+    pub(super) fn reenter(&mut self, replica: &Jid, seat: &CensusSeat, nick: &Nick, cx: &mut Cx<'_>) -> bool {
         let payload = match self.links.removals.get(&seat.jid).map(|removal| &removal.why) {
             _ if !seat.payload.is_empty() => crate::room::payload_of(&presence_of(seat)),
             Some(Why::Split(payload)) => payload.clone(),
@@ -70,7 +82,7 @@ impl Room {
         if let Some(link) = self.links.links.get_mut(replica) {
             link.silent.insert(seat.jid.clone());
         }
-        let entered = self.enter_again(seat.nick.clone(), &seat.jid, payload, cx);
+        let entered = self.enter_again(nick.clone(), &seat.jid, payload, cx);
         self.links.removals.forget(&seat.jid);
         if let Some(link) = self.links.links.get_mut(replica) {
             link.silent.remove(&seat.jid);
@@ -106,7 +118,7 @@ impl Room {
         let early = self.links.early.iter().map(|held| held.expires_ms);
         let links = self.links.links.iter().filter_map(|(replica, link)| match link.split_ms() {
             Some(since) => Some(since.saturating_add(retention_ms)),
-            None => self.splits_at(replica, link),
+            None => self.splits_at(replica, link).into_iter().chain(link.report_ms).min(),
         });
         requests.chain(early).chain(links).chain(self.links.removals.next_expiry(retention_ms)).min()
     }
@@ -136,6 +148,7 @@ impl Room {
             match link.split_ms() {
                 Some(since) if since.saturating_add(retention_ms) <= now => self.lapse(&replica, cx),
                 None if self.splits_at(&replica, link).is_some_and(|at| at <= now) => self.split(&replica, cx),
+                None if link.report_ms.is_some_and(|at| at <= now) => self.report_over(&replica, cx),
                 _ => {}
             }
         }

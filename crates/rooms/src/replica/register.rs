@@ -12,7 +12,7 @@ use super::site::{Asked, Cx};
 use super::snapshot::Staging;
 use super::{intent, keepalive};
 use crate::names::{Nick, Status};
-use crate::wire::{self, CensusSeat, Granted, Replicate, Resume, Retry, Verdict, Withdraw};
+use crate::wire::{self, CensusSeat, Destroyed, Granted, Replicate, Resume, Retry, RosterSent, Verdict, Withdraw};
 use machine::{AudienceChange, Change, Now, Output};
 use std::collections::BTreeMap;
 use xmpp::{Element, Jid, ns};
@@ -116,6 +116,8 @@ impl Mirror {
             return self.registration_refused(stanza, cx);
         }
         match stanza.get_child("granted", ns::NETJOIN).map(Granted::parse) {
+            // Verdicts alone: nobody of the census is in the room, and there is no link.
+            Some(Ok(granted)) if granted.roster == RosterSent::None => self.start_over(cx),
             Some(Ok(granted)) => self.granted(granted, cx),
             Some(Err(damaged)) => {
                 cx.log(format!("link {}: {damaged}", self.room));
@@ -190,6 +192,11 @@ impl Mirror {
     }
 
     fn registration_refused(&mut self, stanza: &Element, cx: &mut Cx<'_>) {
+        let error = stanza.get_child("error", ns::CLIENT);
+        if error.and_then(Destroyed::find).is_some_and(|destroyed| destroyed.is_ok()) {
+            // That life of the room is over, and theirs in it.
+            return self.start_over(cx);
+        }
         let nobody = self.sessions.is_empty() && self.gone.is_empty() && self.older.is_empty();
         if keepalive::is_unreachable(stanza) {
             return if nobody { self.end(Sign::Nobody, cx) } else { self.lost(cx) };

@@ -111,6 +111,10 @@ impl Mirror {
                 if let Some(session) = self.sessions.get_mut(&seat.jid) {
                     session.nick = seat.nick.clone();
                 }
+                if let Some(session) = self.gone.get_mut(&seat.jid).filter(|session| session.nick != seat.nick) {
+                    session.nick = seat.nick.clone();
+                    self.hidden.insert(seat.nick.clone());
+                }
                 continue;
             };
             self.gone.remove(&seat.jid);

@@ -36,7 +36,10 @@ impl Room {
             return self.refuse(iq, StanzaError::new(Condition::ResourceConstraint, "Too many queries at a time."), cx);
         }
         match parse(query, &self.jid) {
-            Ok(wanted) => self.read(from, iq, query, wanted, cx),
+            Ok(wanted) => {
+                let wanted = ArchiveQuery { site: Some(from.domain().to_owned()), ..wanted };
+                self.read(from, iq, query, wanted, cx);
+            }
             Err(condition) => self.refuse(iq, condition, cx),
         }
     }
@@ -71,7 +74,8 @@ impl Room {
 
     /// The rows as messages, then the result that ends the page (4.2, 4.3).
     fn answer_page(&mut self, reading: &Reading, page: ArchivePage, cx: &mut Cx<'_>) {
-        let ids = (page.rows.first().map(|row| row.id.clone()), page.rows.last().map(|row| row.id.clone()));
+        let ids =
+            (page.rows.first().map(|row| row.id.clone()), page.rows.last().map(|row| last_id(row, &reading.asker)));
         let mut rows = page.rows;
         if reading.flip {
             rows.reverse();
@@ -106,6 +110,12 @@ impl Room {
         affiliation != Affiliation::Outcast
             && (self.sessions.contains_key(from) || !closed || affiliation >= Affiliation::Member)
     }
+}
+
+/// The id behind which the next page begins: of a row that the asker's site has born, that very row (`docs/wire.md`).
+fn last_id(row: &Row, asker: &Jid) -> String {
+    let born_there = row.born.as_ref().is_some_and(|born| born.site == asker.domain());
+    if born_there { format!("{}~", row.id) } else { row.id.clone() }
 }
 
 /// Reads a query's form and page; what is not known is refused (4.1.5), never silently left out.

@@ -27,7 +27,11 @@ impl Room {
         }
         let password =
             stanza.get_child("x", ns::MUC).and_then(|x| x.get_child("password", ns::MUC)).map(Element::content);
-        match self.admit(from, &nick, password.as_deref()) {
+        let admitted = match self.joins_seat(from, &nick, cx) {
+            true => self.admit_again(from, &nick),
+            false => self.admit(from, &nick, password.as_deref()),
+        };
+        match admitted {
             Ok(()) => self.put_in(Entry::of(from, nick, stanza, false), cx),
             Err(error) => self.turn_away(from, stanza, error, cx),
         }

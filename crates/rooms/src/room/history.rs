@@ -33,8 +33,13 @@ impl Room {
 }
 
 impl Past {
-    /// As sent to an entrant: with a delay by the room.
+    /// As sent to an entrant: with a delay by the room, where it does not bear one already that says when it was said on an
+    /// island.
     pub fn delayed(&self, room: &Jid) -> Shared {
+        let by_room = |c: &Element| c.is("delay", ns::DELAY) && c.get("from") == Some(room.as_str());
+        if self.stanza.element().children().any(by_room) {
+            return self.stanza.clone();
+        }
         let delay = stanza::delay(Some(room.as_str()), self.stamp_ms);
         Shared::new(self.stanza.element().clone().child(delay))
     }

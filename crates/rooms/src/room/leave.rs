@@ -40,7 +40,8 @@ impl Removal {
 impl Room {
     /// 7.14: a client leaves; from one that is not in the room it is ignored (16.3).
     pub fn leave(&mut self, from: &Jid, stanza: &Element, cx: &mut Cx<'_>) {
-        let removal = Removal { payload: super::enter::payload_of(stanza), ..Removal::default() };
+        let kicked = self.kick_on_island(from, cx).unwrap_or_default();
+        let removal = Removal { payload: super::enter::payload_of(stanza), ..kicked };
         self.take_session_out(from, &removal, cx);
     }
 

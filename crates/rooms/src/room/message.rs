@@ -2,7 +2,8 @@
 
 use super::{Cx, Event, Life, Occupant, Part, Past, Room, Shown};
 use crate::names::Role;
-use machine::{Change, Gate, Row};
+use crate::primary::Up;
+use machine::{Born, Change, Gate, Row};
 use xmpp::stanza::{self, Condition, StanzaError};
 use xmpp::{Element, Jid, Shared, ns};
 
@@ -34,7 +35,7 @@ impl Room {
         let Some(occupant) = self.sessions.get(from).and_then(|nick| self.occupants.get(nick)) else { return };
         let past = self.as_said(occupant, stanza, cx);
         let keeps = worth_keeping(stanza);
-        let durable = if keeps && self.config.logging { vec![self.row(&past)] } else { Vec::new() };
+        let durable = if keeps && self.config.logging { vec![self.row(&past, cx.up.as_ref())] } else { Vec::new() };
         let otherwise = self.refusal_output(stanza, &Condition::InternalServerError.into(), cx).into_iter().collect();
         let part = self.part_said(&past);
         if keeps {
@@ -52,6 +53,9 @@ impl Room {
         said.unset("to");
         said.push(Element::new("occupant-id", ns::OCCUPANT_ID).attr("id", &occupant.occupant_id));
         said.push(Element::new("stanza-id", ns::SID).attr("by", self.jid.as_str()).attr("id", &id));
+        if let Some(island) = cx.up.as_ref().and_then(|up| up.island.as_ref()) {
+            said.push(stanza::delay(Some(self.jid.as_str()), island.said_ms));
+        }
         let stamp_ms = cx.now.unix_ms.max(self.order.stamp_ms);
         Past { seq, id, stamp_ms, stanza: Shared::new(said) }
     }
@@ -65,8 +69,9 @@ impl Room {
     }
 
     /// The archive's row for it.
-    pub fn row(&self, past: &Past) -> Change {
+    pub fn row(&self, past: &Past, up: Option<&Up>) -> Change {
         let said = past.stanza.element();
+        let born = up.and_then(|up| Some(Born { base: up.island.as_ref()?.base, site: up.from.domain().to_owned() }));
         Change::Append(Row {
             archive: self.jid.to_string(),
             seq: past.seq,
@@ -74,7 +79,7 @@ impl Room {
             stamp_ms: past.stamp_ms,
             with: said.get("from").unwrap_or_default().to_owned(),
             stanza: said.to_xml(),
-            born: None,
+            born,
         })
     }
 }

@@ -82,6 +82,7 @@ pub(crate) use leave::Removal;
 pub(crate) use message::worth_keeping;
 pub(crate) use pending::{Apply, Pending, Waiting};
 pub(crate) use presence::outsider;
+pub(crate) use privileges::{Standing, judge_role};
 pub(crate) use subject::is_subject;
 pub(crate) use tell::{Event, HistoryWanted, Part, Shown, add_statuses, without_jids};
 

@@ -105,8 +105,11 @@ impl Room {
         let Some(nick) = Nick::of(to) else {
             return self.turn_away(from, stanza, super::admit::JoinError::NoNickname, cx);
         };
+        let nick = self.nick_meant(from, nick, cx);
         match self.sessions.get(from) {
             None if joins => self.enter(from, nick, stanza, cx),
+            // Whoever showed it on an island and is not here has left since, or has been told why he is not.
+            None if cx.up.as_ref().is_some_and(|up| up.island.is_some()) => {}
             None => self.tell_outsider(from, &nick, cx),
             Some(present) if *present == nick && joins => self.enter_once_more(from, stanza, cx),
             Some(present) if *present == nick => self.update_presence(from, stanza, cx),

@@ -4,7 +4,7 @@
 
 use crate::room::tests::kit::{Got, Kit};
 use crate::service::{Create, PrimaryConfig};
-use crate::wire::{At, CensusSeat, Granted, Outbox, Replicate, Resume, UpMark, VERSION};
+use crate::wire::{At, CensusSeat, Granted, Outbox, Replicate, Reported, Resume, UpMark, VERSION};
 use xmpp::{Element, Jid, ns};
 
 pub(crate) const ROOM: &str = "wallops@channel.avalon.irc";
@@ -209,6 +209,20 @@ impl Net {
     /// A user of a site leaves.
     pub fn leaves(&mut self, user: &str, nick: &str) -> Vec<Got> {
         self.relay(&format!("<presence type='unavailable' from='{user}' to='{ROOM}/{nick}'/>"))
+    }
+
+    /// Something a site accepted while it was cut off, as it comes up behind the registration.
+    pub fn reports(&mut self, stanza: &str, island: UpMark) -> Vec<Got> {
+        let marked = Element::parse(&self.marked(stanza)).expect("a test's stanza");
+        let mark = UpMark::find(&marked).expect("it has a mark").expect("that can be read");
+        let mark = UpMark { outbox: mark.outbox, n: mark.n, epoch: mark.epoch, ..island };
+        self.feed(&Element::parse(stanza).expect("a test's stanza").child(mark.x()).to_xml())
+    }
+
+    /// A site's report is over.
+    pub fn reported(&mut self, replica: &str) -> Vec<Got> {
+        let x = Reported { epoch: self.epoch(replica) }.x();
+        self.feed(&format!("<message from='{replica}' to='{ROOM}'>{x}</message>"))
     }
 
     /// A moderator kicks somebody.

@@ -139,7 +139,10 @@ fn a_census_is_judged_seat_by_seat() {
     let granted = granted(&got);
     let Verdict::Removed(removed) = &granted.seats[0].verdict else { panic!("{granted:?}") };
     assert_eq!((removed.status.0, removed.reason.as_deref()), (307, Some("Avaunt!")));
-    // Efchen is not in the census, so she is not in the room: she is told, and that is the end of the link.
+    // Efchen is not in the census, so she is not in the room: when the report is over she is told, and that is the end of
+    // the link.
+    assert_eq!(kinds(&got, VESA).last(), Some(&"synced"));
+    let got = net.reported(VESA);
     assert_eq!(kinds(&got, VESA).last(), Some(&"leave"));
     assert!(net.kit.service.rooms[&jid(ROOM)].links.replicas().iter().all(|replica| replica.as_str() != VESA));
 }

@@ -6,5 +6,6 @@ pub(crate) mod kit;
 mod links;
 mod listings;
 mod marks;
+mod netjoin;
 mod netsplit;
 mod speaking;

@@ -167,7 +167,7 @@ fn s4_11_who_comes_by_another_way_enters_again() {
 }
 
 /// Lets time pass in steps of a second, in which all but vesa answer pings.
-fn wait(net: &mut Net, ms: u64) -> Vec<Got> {
+pub(super) fn wait(net: &mut Net, ms: u64) -> Vec<Got> {
     let mut all = Vec::new();
     for _ in 0..ms / 1_000 {
         let got = net.pass_ms(1_000);
@@ -192,7 +192,7 @@ pub(super) fn split(net: &mut Net) -> Vec<Got> {
 }
 
 /// Who the direct copy of eris is told has left, in order.
-fn left(got: &[Got]) -> Vec<String> {
+pub(super) fn left(got: &[Got]) -> Vec<String> {
     let gone = of(got, ERIS).into_iter().filter(|s| s.name() == "presence" && s.get("type") == Some("unavailable"));
     gone.filter_map(|s| Some(s.get("from")?.rsplit_once('/')?.1.to_owned())).collect()
 }

@@ -1,0 +1,198 @@
+//! Netjoin: what an island reports is judged against the room as it is now; `docs/wire.md`, *Netjoin*.
+//!
+//! Its log comes up by the outbox, in order. A seat lasts until its own reported leave, so that what was said before it
+//! counts; whom the census did not name is taken out when the report is over.
+
+use super::link::Link;
+use super::marks::{Island, Up};
+use super::removals::Why;
+use super::replicate::{RegisterError, Request};
+use crate::names::{Nick, Role, Status};
+use crate::room::{Cx, JoinError, Life, Removal, Room, Standing, Via, judge_role};
+use crate::wire::{CensusSeat, Destroyed, Replicate, Reported, Seat, UpMark, Verdict};
+use machine::Now;
+use xmpp::{Element, Jid};
+
+impl Room {
+    /// A request that comes from a loss and resumes another life of the room is about one that is over.
+    pub(super) fn judge_life(&self, asked: &Replicate) -> Result<(), RegisterError> {
+        let comes_back = asked.census.as_ref().is_some_and(|(_, seats)| !seats.is_empty());
+        let resume = asked.resume.as_ref().filter(|_| comes_back);
+        let lives = matches!(self.life, Life::Locked | Life::Open);
+        match resume.filter(|resume| lives && resume.incarnation != self.order.incarnation) {
+            Some(resume) => {
+                let incarnation = resume.incarnation.clone();
+                Err(RegisterError::Gone(Destroyed { incarnation, venue: None, reason: None }))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Nobody of the census has a seat or can have one again: verdicts and marks are all there is to say, and there is no
+    /// link. A join that waits for this request, or a domain that is being asked, is waited for.
+    pub(super) fn answer_without_link(&mut self, replica: &Jid, cx: &mut Cx<'_>) {
+        let Some(request) = self.links.pending.get(replica) else { return };
+        let names = request.outbox_names();
+        let waits = self.links.early.iter().any(|held| names.contains(&held.mark.outbox));
+        let census = request.asked.census.as_ref().map_or(0, |(_, seats)| seats.len());
+        if census > 0 && !waits && request.asking.is_empty() && matches!(self.life, Life::Locked | Life::Open) {
+            self.grant_verdicts(replica, cx);
+        }
+    }
+
+    /// From when on the island of a replica that registers may have accepted something: since its last link was last heard;
+    /// or where a report was cut short, as that one; or, where nothing is known of one, within what is remembered.
+    pub(super) fn island_from(&self, old: Option<&Link>, now_ms: i64) -> i64 {
+        let remembered = self.retention_ms().saturating_mul(2);
+        match old {
+            Some(link) if link.report_ms.is_some() => link.island_from_ms,
+            Some(link) => link.heard_ms,
+            None => now_ms.saturating_sub_unsigned(remembered),
+        }
+    }
+
+    /// After a loss the report of the island is waited for.
+    pub(super) fn await_report(&mut self, replica: &Jid, request: &Request, island_from_ms: i64, now: Now) {
+        let Some(link) = self.links.links.get_mut(replica) else { return };
+        link.island_from_ms = island_from_ms;
+        link.report_ms = request.asked.census.as_ref().map(|_| now.mono_ms + REPORT_MS);
+    }
+
+    /// Notes which seats of a census have another nick here.
+    pub(super) fn note_renamed(&mut self, replica: &Jid, census: &[CensusSeat], seats: &[Seat]) {
+        let Some(link) = self.links.links.get_mut(replica) else { return };
+        let differs = |(asked, found): &(&CensusSeat, &Seat)| {
+            asked.nick != found.nick && !matches!(found.verdict, Verdict::Removed(_))
+        };
+        link.renamed = census
+            .iter()
+            .zip(seats)
+            .filter(differs)
+            .map(|(asked, found)| (asked.nick.clone(), found.nick.clone()))
+            .collect();
+    }
+
+    /// The nick under which somebody may enter again whose seat was lost for a technical reason alone: his own, or where
+    /// another has it now, one like it.
+    pub(super) fn nick_again(&self, user: &Jid, nick: &Nick) -> Result<Nick, JoinError> {
+        let mut tried = nick.clone();
+        for _ in 0..NICKS_MAX {
+            match self.admit_again(user, &tried) {
+                Err(JoinError::NicknameConflict) => {}
+                judged => return judged.map(|()| tried),
+            }
+            tried = format!("{tried}_").parse().map_err(|_| JoinError::NicknameConflict)?;
+        }
+        Err(JoinError::NicknameConflict)
+    }
+
+    /// What an island says of something relayed: not before it was one, not after now, and of no event that is to come.
+    pub(super) fn island_of(&self, replica: &Jid, mark: &UpMark, now: Now) -> Option<Island> {
+        let link = self.links.links.get(replica);
+        let from_ms = link.map_or_else(|| self.island_from(None, now.unix_ms), |link| link.island_from_ms);
+        Some(Island {
+            said_ms: mark.said?.max(from_ms).min(now.unix_ms),
+            base: mark.base?.min(self.order.seq),
+            kicker: mark.kicker.clone(),
+            reason: mark.reason.clone().filter(|text| text.len() <= REASON_BYTES_MAX),
+        })
+    }
+
+    /// Something said on the island by somebody who has left it since: where a split alone has cost him his seat, he has it
+    /// again until his leave, or the end of the report.
+    pub(super) fn seat_for_the_log(&mut self, stanza: &Element, up: &Up, cx: &mut Cx<'_>) {
+        if up.island.is_none() || stanza.name() != "message" || self.sessions.contains_key(&up.from) {
+            return;
+        }
+        let by_split = self.links.removals.get(&up.from).filter(|removal| matches!(removal.why, Why::Split(_)));
+        let through = Via::Replica(up.replica.clone());
+        let lost = self.lost.iter().find(|lost| lost.jid == up.from && lost.via == through);
+        let Some(nick) = by_split.map(|removal| removal.nick.clone()).or(lost.map(|lost| lost.nick.clone())) else {
+            return;
+        };
+        let seat = CensusSeat { nick, jid: up.from.clone(), payload: Vec::new() };
+        let nick = self.nick_again(&seat.jid, &seat.nick);
+        if nick.is_ok_and(|nick| self.reenter(&up.replica, &seat, &nick, cx))
+            && let Some(link) = self.links.links.get_mut(&up.replica)
+        {
+            link.unlisted.insert(seat.jid);
+        }
+    }
+
+    /// The nick by which a presence that an island accepted is meant: nobody changes his there, and one that has another
+    /// seat of the same user in its place is that one.
+    pub fn nick_meant(&self, user: &Jid, nick: Nick, cx: &Cx<'_>) -> Nick {
+        let Some(up) = cx.up.as_ref().filter(|up| up.island.is_some()) else { return nick };
+        if let Some(own) = self.sessions.get(user) {
+            return own.clone();
+        }
+        let renamed = self.links.links.get(&up.replica).and_then(|link| link.renamed.get(&nick));
+        let is_his = |nick: &&Nick| self.occupants.get(nick).is_some_and(|o| o.bare == user.bare());
+        renamed.filter(is_his).cloned().unwrap_or(nick)
+    }
+
+    /// Whether a join that an island accepted is a further session of a seat that is here, which needs no password.
+    pub fn joins_seat(&self, user: &Jid, nick: &Nick, cx: &Cx<'_>) -> bool {
+        let is_his = self.occupants.get(nick).is_some_and(|occupant| occupant.bare == user.bare());
+        is_his && cx.up.as_ref().is_some_and(|up| up.island.is_some())
+    }
+
+    /// A kick on the island is the leave of its victim; it is told as a kick when who did it, somebody of the same site, may
+    /// kick the victim as the room is now.
+    pub fn kick_on_island(&self, victim: &Jid, cx: &Cx<'_>) -> Option<Removal> {
+        let up = cx.up.as_ref()?;
+        let island = up.island.as_ref()?;
+        let kicker = island.kicker.as_ref()?;
+        let renamed = self.links.links.get(&up.replica).and_then(|link| link.renamed.get(kicker));
+        let actor = self.occupants.get(renamed.unwrap_or(kicker))?;
+        let through = Via::Replica(up.replica.clone());
+        if !actor.sessions.iter().any(|session| session.via == through) {
+            return None;
+        }
+        let target = self.standing_of(victim);
+        judge_role(Standing { role: actor.role, affiliation: actor.affiliation }, target, Role::None).ok()?;
+        Some(Removal {
+            actor: Some(actor.nick.to_string()),
+            reason: island.reason.clone(),
+            ..Removal::with([Status::KICKED])
+        })
+    }
+
+    /// The replica has sent all that its outbox held at the answer.
+    pub(super) fn reported(&mut self, replica: &Jid, reported: &Reported, cx: &mut Cx<'_>) {
+        match self.links.links.get(replica) {
+            Some(link) if link.epoch == reported.epoch => self.report_over(replica, cx),
+            _ => self.tell_stale(replica, &reported.epoch, cx),
+        }
+    }
+
+    /// Nothing more comes from before the link was lost: whom the census did not name is not there.
+    pub(super) fn report_over(&mut self, replica: &Jid, cx: &mut Cx<'_>) {
+        let Some(link) = self.links.links.get_mut(replica) else { return };
+        link.report_ms = None;
+        let unlisted = std::mem::take(&mut link.unlisted);
+        let domains = link.domains.clone();
+        for jid in &unlisted {
+            self.remove_session(jid, &[Status::FAILURE], None, cx);
+        }
+        let of_site: Vec<Jid> = self
+            .links
+            .removals
+            .splits()
+            .map(|(jid, _)| jid)
+            .filter(|j| domains.contains(j.domain()))
+            .cloned()
+            .collect();
+        for jid in &of_site {
+            self.forget_absent(jid, cx);
+        }
+        self.forget_lost(replica, cx);
+    }
+}
+
+/// How long a report is waited for.
+pub(super) const REPORT_MS: u64 = 60_000;
+/// How many nicks are tried for somebody whose own is taken.
+const NICKS_MAX: usize = 4;
+/// Longest reason of a kick on an island, bytes: as of any other kick.
+const REASON_BYTES_MAX: usize = 1_000;

@@ -1,0 +1,281 @@
+//! `docs/wire.md`, *Netjoin*, as the primary does it: verdicts, and the log of an island judged against the room as it is.
+
+use super::kit::*;
+use super::links::granted;
+use super::netsplit::{left, split, wait};
+use crate::room::tests::kit::{Got, errors};
+use crate::wire::{Destroyed, HistorySent, RosterSent, UpMark, Verdict};
+use machine::Born;
+use xmpp::{Element, ns};
+
+const BOTH: [(&str, &str); 2] = [(BIG_CHEESE, "BigCheese"), (EFCHEN, "Efchen")];
+
+/// Said on the island: told at the end of the one order, with the time at which it was said, and kept with its base.
+#[test]
+fn what_an_island_said_goes_to_the_end_with_its_own_time() {
+    let mut net = Net::whole();
+    split(&mut net);
+    let base = net.seq();
+    let said_ms = net.kit.now.unix_ms;
+    net.says(WIZ, "on the mainland");
+    wait(&mut net, 5_000);
+    back(&mut net, base, &BOTH);
+    let got = net.reports(&message(BIG_CHEESE, "on the island"), island(said_ms, base));
+    let told = of(&got, ERIS)[0];
+    assert_eq!(delay_of(told), Some(xmpp::stanza::format_ms(said_ms)));
+    assert_eq!(marks(&got, ERIS)[0].seq, Some(net.seq()));
+    let row = net.kit.rows.last().expect("it is archived");
+    assert_eq!(row.born, Some(Born { base, site: "vesa.yeggmaex.irc".into() }));
+    assert_eq!(row.stamp_ms, net.kit.now.unix_ms, "the archive has the time of now");
+    schema::assert_valid(&net.crossed);
+}
+
+/// Stamps are held to what can be: not before the link was last heard, not after now; a base is none that is to come.
+#[test]
+fn stamps_of_an_island_are_clamped() {
+    let mut net = Net::whole();
+    let heard_ms = net.kit.now.unix_ms;
+    split(&mut net);
+    back(&mut net, 0, &BOTH);
+    let got = net.reports(&message(BIG_CHEESE, "long ago"), island(0, 0));
+    assert_eq!(delay_of(of(&got, ERIS)[0]), Some(xmpp::stanza::format_ms(heard_ms)));
+    let got = net.reports(&message(BIG_CHEESE, "in times to come"), island(heard_ms + 86_400_000, u64::MAX));
+    assert_eq!(delay_of(of(&got, ERIS)[0]), Some(xmpp::stanza::format_ms(net.kit.now.unix_ms)));
+    let born = net.kit.rows.last().and_then(|row| row.born.clone()).expect("it is of an island");
+    assert_eq!(born.base, net.seq() - 1);
+}
+
+/// An entrant gets it with one delay by the room, and that says when it was said.
+#[test]
+fn history_says_when_it_was_said_on_the_island() {
+    let mut net = Net::whole();
+    split(&mut net);
+    let said_ms = net.kit.now.unix_ms;
+    wait(&mut net, 5_000);
+    back(&mut net, 0, &BOTH);
+    net.reports(&message(BIG_CHEESE, "on the island"), island(said_ms, 0));
+    let join = "<presence from='eve@elsewhere.example/x' to='wallops@channel.avalon.irc/Eve'>\
+                <x xmlns='http://jabber.org/protocol/muc'/></presence>";
+    let got = net.feed(join);
+    let past =
+        of(&got, "eve@elsewhere.example/x").into_iter().find(|s| s.has_child("body", ns::CLIENT)).expect("history");
+    let delays: Vec<&Element> = past.children().filter(|c| c.is("delay", ns::DELAY)).collect();
+    assert_eq!(delays.len(), 1, "{past}");
+    assert_eq!(delays[0].get("stamp"), Some(xmpp::stanza::format_ms(said_ms).as_str()));
+}
+
+/// A seat lasts until its own reported leave: what was said before it counts.
+#[test]
+fn who_left_on_the_island_has_said_what_he_said() {
+    let mut net = Net::whole();
+    split(&mut net);
+    let said_ms = net.kit.now.unix_ms;
+    let got = back(&mut net, 0, &[(EFCHEN, "Efchen")]);
+    assert_eq!(left(&got), [""; 0], "his leave is still to come");
+    let got = net.reports(&message(BIG_CHEESE, "last words"), island(said_ms, 0));
+    assert_eq!(kinds(&got, ERIS), ["event"]);
+    let leave = format!("<presence type='unavailable' from='{BIG_CHEESE}' to='{ROOM}/BigCheese'/>");
+    assert_eq!(left(&net.reports(&leave, island(said_ms, 0))), ["BigCheese"]);
+    assert_eq!(left(&net.reported(VESA)), [""; 0]);
+}
+
+/// Whom the census did not name and whose leave does not come goes with 333 when the report is over, or has had its time.
+#[test]
+fn who_is_not_in_the_census_goes_when_the_report_is_over() {
+    let mut net = Net::whole();
+    split(&mut net);
+    assert_eq!(left(&back(&mut net, 0, &[(EFCHEN, "Efchen")])), [""; 0]);
+    assert_eq!(left(&net.reported(VESA)), ["BigCheese"]);
+
+    let mut silent = Net::whole();
+    split(&mut silent);
+    back(&mut silent, 0, &[(EFCHEN, "Efchen")]);
+    assert_eq!(left(&wait(&mut silent, 59_000)), [""; 0]);
+    assert_eq!(left(&wait(&mut silent, 2_000)), ["BigCheese"]);
+}
+
+/// The same when a split alone had cost him the seat by then: he has it again for as long as he is quoted.
+#[test]
+fn who_left_on_the_island_is_quoted_after_retention_too() {
+    let mut net = Net::whole();
+    split(&mut net);
+    let said_ms = net.kit.now.unix_ms;
+    wait(&mut net, 3_601_000);
+    back(&mut net, 0, &[(EFCHEN, "Efchen")]);
+    let got = net.reports(&message(BIG_CHEESE, "last words"), island(said_ms, 0));
+    assert!(lines(&got, ERIS).iter().any(|line| line.contains("last words")), "{got:?}");
+    assert_eq!(delay_of(of(&got, ERIS).last().expect("it is told")), Some(xmpp::stanza::format_ms(said_ms)));
+    assert_eq!(left(&net.reported(VESA)), ["BigCheese"]);
+}
+
+/// Only a removal other than by retention voids what somebody said.
+#[test]
+fn what_somebody_said_who_was_kicked_meanwhile_is_refused() {
+    let mut net = Net::whole();
+    split(&mut net);
+    net.kicks(WUMPUS, "BigCheese", "Avaunt!");
+    back(&mut net, 0, &BOTH);
+    let got = net.reports(&message(BIG_CHEESE, "but I was here"), island(net.kit.now.unix_ms, 0));
+    assert_eq!(errors(&got), [(BIG_CHEESE.into(), "not-acceptable".into())]);
+    let error = of(&got, BIG_CHEESE)[0];
+    assert!(error.to_xml().contains("<up xmlns='urn:netjoin:dmuc:0' outbox='v1' n='3'/>"), "{error}");
+}
+
+/// A kick on the island is told as one when who did it may kick the victim as the room is now.
+#[test]
+fn a_kick_on_the_island_is_judged_by_the_room_as_it_is() {
+    let mut net = Net::whole();
+    net.affiliate("msa@vesa.yeggmaex.irc", "admin");
+    net.leaves(EFCHEN, "Efchen");
+    net.joins(EFCHEN, "Efchen");
+    split(&mut net);
+    back(&mut net, 0, &BOTH);
+    let got = net.reports(&leave(BIG_CHEESE), kicked_by("Efchen"));
+    let gone = of(&got, ERIS)[0].to_xml();
+    assert!(
+        gone.contains("<status code='307'/>") && gone.contains("<actor nick='Efchen'/><reason>Hush!</reason>"),
+        "{gone}"
+    );
+    // It is not undone by a census that has him.
+    let got = back(&mut net, 0, &BOTH);
+    assert!(matches!(&granted(&got).seats[0].verdict, Verdict::Removed(removed) if removed.status.0 == 307));
+}
+
+/// Who may not kick, or is of another site, has not kicked: the victim has left.
+#[test]
+fn a_kick_by_nobody_who_may_is_a_leave() {
+    for kicker in ["Efchen", "WiZ", "nobody"] {
+        let mut net = Net::whole();
+        split(&mut net);
+        back(&mut net, 0, &BOTH);
+        let got = net.reports(&leave(BIG_CHEESE), kicked_by(kicker));
+        assert_eq!(left(&got), ["BigCheese"]);
+        assert!(!of(&got, ERIS)[0].to_xml().contains("307"), "by {kicker}");
+    }
+}
+
+/// A nick taken after retention stays with who has it; the islander is given another, and is meant by his old one until his
+/// log is over.
+#[test]
+fn a_nick_that_was_taken_after_retention_is_given_another() {
+    let mut net = Net::whole();
+    split(&mut net);
+    wait(&mut net, 3_601_000);
+    net.joins(TROY, "Troy");
+    net.feed(
+        "<presence from='eve@elsewhere.example/x' to='wallops@channel.avalon.irc/BigCheese'>\
+              <x xmlns='http://jabber.org/protocol/muc'/></presence>",
+    );
+    let got = back(&mut net, 0, &BOTH);
+    let seat = granted(&got).seats[0].clone();
+    assert_eq!((seat.nick.as_str(), seat.verdict), ("BigCheese_", Verdict::Reenter));
+    let entered = of(&got, ERIS).into_iter().filter_map(|s| s.get("from")).any(|from| from.ends_with("/BigCheese_"));
+    assert!(entered, "to all others he enters under it");
+    let update = format!("<presence from='{BIG_CHEESE}' to='{ROOM}/BigCheese'><show>dnd</show></presence>");
+    let got = net.reports(&update, island(0, 0));
+    assert_eq!(of(&got, ERIS)[0].get("from"), Some("wallops@channel.avalon.irc/BigCheese_"));
+    assert_eq!(errors(&got), []);
+}
+
+/// A seat of which a new session is in the census is that seat: no entry, no password.
+#[test]
+fn a_new_session_of_a_seat_is_no_entry() {
+    let mut net = Net::whole();
+    split(&mut net);
+    net.kit.service.rooms.get_mut(&jid(ROOM)).expect("it is there").config.password = Some("cauldronburn".into());
+    let anew = "rubenro@vesa.yeggmaex.irc/anew";
+    let got = back(&mut net, 0, &[(anew, "BigCheese"), (EFCHEN, "Efchen")]);
+    assert_eq!(granted(&got).seats[0].verdict, Verdict::Reenter);
+    let third = "rubenro@vesa.yeggmaex.irc/third";
+    let join = format!(
+        "<presence from='{third}' to='{ROOM}/BigCheese'><x xmlns='http://jabber.org/protocol/muc'/></presence>"
+    );
+    let got = net.reports(&join, island(0, 0));
+    assert_eq!((errors(&got), kinds(&got, VESA)), (vec![], vec!["enter"]));
+    // Of somebody else with that nick it is an entry like any other.
+    let stranger = join.replace(third, "mallory@vesa.yeggmaex.irc/x");
+    assert_eq!(
+        errors(&net.reports(&stranger, island(0, 0))),
+        [("mallory@vesa.yeggmaex.irc/x".into(), "not-authorized".into())]
+    );
+}
+
+/// Nobody of the census has a seat or can have one again: verdicts, and no link.
+#[test]
+fn where_nobody_may_come_back_there_is_no_link() {
+    let mut net = Net::whole();
+    split(&mut net);
+    net.kicks(WUMPUS, "BigCheese", "Avaunt!");
+    net.kicks(WUMPUS, "Efchen", "You too!");
+    let got = back(&mut net, 0, &BOTH);
+    let granted = granted(&got);
+    assert_eq!((granted.roster, granted.history), (RosterSent::None, HistorySent::None));
+    let statuses = granted.seats.iter().map(|seat| match &seat.verdict {
+        Verdict::Removed(removed) => (removed.status.0, removed.reason.as_deref()),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(statuses.collect::<Vec<_>>(), [(307, Some("Avaunt!")), (307, Some("You too!"))]);
+    assert_eq!(kinds(&got, VESA), [""; 0]);
+    assert_eq!(kinds(&net.says(WIZ, "among ourselves"), VESA), [""; 0]);
+    schema::assert_valid(&net.crossed);
+}
+
+/// Another life of the room: nothing of the former is merged into it.
+#[test]
+fn a_room_made_anew_is_another_room() {
+    let mut net = Net::whole();
+    split(&mut net);
+    let mut request = net.request_again(VESA, 0, &BOTH);
+    request.resume.as_mut().expect("it was here before").incarnation = "before".into();
+    let got = net.ask(VESA, &request);
+    let error = of(&got, VESA)[0].get_child("error", ns::CLIENT).expect("an error");
+    let destroyed = Destroyed { incarnation: "before".into(), venue: None, reason: None };
+    assert_eq!(Destroyed::find(error), Some(Ok(destroyed)));
+    schema::assert_valid(&net.crossed);
+}
+
+/// The same bound as for what is read: a page that ends at a row born at the asker's site is continued behind that very row.
+#[test]
+fn a_page_that_ends_at_a_row_born_here_goes_on_behind_it() {
+    let mut net = Net::whole();
+    split(&mut net);
+    let base = net.seq();
+    back(&mut net, base, &BOTH);
+    net.reports(&message(BIG_CHEESE, "on the island"), island(net.kit.now.unix_ms, base));
+    let id = net.kit.rows.last().expect("a row").id.clone();
+    let last = |net: &mut Net, who: &str| {
+        let got =
+            net.feed(&format!("<iq type='set' id='m1' from='{who}' to='{ROOM}'><query xmlns='urn:xmpp:mam:2'/></iq>"));
+        let fin = of(&got, who).into_iter().find_map(|s| s.get_child("fin", ns::MAM)).expect("a page");
+        fin.get_child("set", ns::RSM).and_then(|set| set.get_child("last", ns::RSM)).expect("the last id").content()
+    };
+    assert_eq!(last(&mut net, BIG_CHEESE), format!("{id}~"));
+    assert_eq!(last(&mut net, WIZ), id);
+}
+
+fn back(net: &mut Net, seq: u64, census: &[(&str, &str)]) -> Vec<Got> {
+    let request = net.request_again(VESA, seq, census);
+    net.ask(VESA, &request)
+}
+
+fn island(said_ms: i64, base: u64) -> UpMark {
+    UpMark { said: Some(said_ms), base: Some(base), ..UpMark::default() }
+}
+
+fn kicked_by(nick: &str) -> UpMark {
+    UpMark { kicker: Some(nick.parse().expect("a nick")), reason: Some("Hush!".into()), ..island(0, 0) }
+}
+
+fn message(from: &str, body: &str) -> String {
+    format!("<message from='{from}' to='{ROOM}' type='groupchat'><body>{body}</body></message>")
+}
+
+fn leave(who: &str) -> String {
+    format!("<presence type='unavailable' from='{who}' to='{ROOM}/BigCheese'/>")
+}
+
+/// When the room says that it was said.
+fn delay_of(stanza: &Element) -> Option<String> {
+    let by_room = |c: &&Element| c.is("delay", ns::DELAY) && c.get("from") == Some(ROOM);
+    stanza.children().find(by_room)?.get("stamp").map(str::to_owned)
+}
