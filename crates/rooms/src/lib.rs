@@ -18,5 +18,5 @@ pub mod wire;
 
 pub use names::{Affiliation, Nick, Role, Status};
 pub use primary::{OccupantSummary, ReplicaSummary};
-pub use replica::{LinkSummary, Replica, ReplicaConfig};
+pub use replica::{LinkSummary, Replica, ReplicaConfig, SplitConfig};
 pub use service::{Create, Primary, PrimaryConfig, RoomSummary};

@@ -6,9 +6,9 @@ use super::mirror::Mirror;
 use super::roster::{Seat, item_of};
 use super::site::Cx;
 use crate::names::{Nick, Status};
-use crate::room::{add_statuses, is_subject, without_jids, worth_keeping};
+use crate::room::{Past, add_statuses, is_subject, without_jids, worth_keeping};
 use crate::wire::{At, RoomConfig};
-use machine::{AudienceChange, Class, Output};
+use machine::{AudienceChange, Change, Class, Output};
 use xmpp::{Element, Jid, Shared, ns};
 
 impl Mirror {
@@ -54,6 +54,9 @@ impl Mirror {
         let Some(nick) = from.as_ref().and_then(Nick::of) else {
             return self.destroyed(&stanza, cx);
         };
+        if at.part.is_none() && self.is_echo(&nick, &stanza) {
+            return;
+        }
         let own_statuses = at.own.clone().unwrap_or_else(|| vec![Status::SELF]);
         let hidden = at.own_only || self.hidden.contains(&nick);
         let (seen_as, ends) = if stanza.get("type") == Some("unavailable") {
@@ -80,7 +83,7 @@ impl Mirror {
     }
 
     /// Shows an occupant's presence to the others, and to the occupant's own sessions with codes of their own.
-    fn show(&mut self, stanza: &Element, of: &Nick, own_statuses: &[Status], hidden: bool, cx: &mut Cx<'_>) {
+    pub(super) fn show(&mut self, stanza: &Element, of: &Nick, own_statuses: &[Status], hidden: bool, cx: &mut Cx<'_>) {
         let own = self.sessions_of(of);
         if !hidden {
             self.broadcast(stanza, own.clone(), cx);
@@ -123,12 +126,13 @@ impl Mirror {
 
     /// A message for all: something said, the subject, or what the room says of its configuration.
     fn said(&mut self, stanza: Element, seq: u64, said_ms: i64, config: Option<&RoomConfig>, cx: &mut Cx<'_>) {
-        self.broadcast(&stanza, Vec::new(), cx);
+        let past = self.past_of(stanza, seq, said_ms);
+        let shown = self.has_come(&past.id);
+        self.broadcast(past.stanza.element(), shown.seen_by, cx);
         if let Some(config) = config {
             return self.configured(config.clone(), cx);
         }
-        let past = self.past_of(stanza, seq, said_ms);
-        self.remember(past, cx);
+        self.remember(past, shown.row, cx);
     }
 
     /// The room is configured anew.
@@ -137,15 +141,15 @@ impl Mirror {
         self.reclass(cx);
     }
 
-    /// Keeps a message that is worth it.
-    pub(super) fn remember(&mut self, past: crate::room::Past, cx: &mut Cx<'_>) {
+    /// Keeps a message that is worth it, in the place of the provisional `row` where there is one.
+    pub(super) fn remember(&mut self, past: Past, row: Option<Change>, cx: &mut Cx<'_>) {
         let message = past.stanza.element();
         if is_subject(message) {
-            self.archive_rows(std::slice::from_ref(&past), cx);
+            self.archive_rows(std::slice::from_ref(&past), row, cx);
             self.past.came_to(past.seq, &past.id);
             self.past.subject = Some(past);
         } else if worth_keeping(message) {
-            self.archive_rows(std::slice::from_ref(&past), cx);
+            self.archive_rows(std::slice::from_ref(&past), row, cx);
             self.past.push(past);
         }
     }

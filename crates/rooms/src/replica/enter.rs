@@ -1,10 +1,11 @@
 //! ENTER, XEP-0282 4.5: a local session is put in, and sent what XEP-0045 7.2.2 to 7.2.16 says, in that order.
 
+use super::island::split_text;
 use super::mirror::{Mirror, Session};
 use super::roster::Seat;
 use super::site::Cx;
 use crate::names::Nick;
-use crate::room::HistoryWanted;
+use crate::room::{HistoryWanted, Past};
 use crate::wire::{Refused, Wanted};
 use machine::{AudienceChange, Class, Output};
 use xmpp::stanza::{Condition, StanzaError};
@@ -15,6 +16,9 @@ impl Mirror {
     /// that the user has sent directed presence").
     pub(super) fn enter(&mut self, jid: &Jid, own: Element, occupant: &Jid, wanted: Wanted, cx: &mut Cx<'_>) {
         let Some(nick) = Nick::of(occupant) else { return };
+        if self.is_entered_here(jid) {
+            return;
+        }
         if !cx.site.is_local(jid) || !self.joins.contains_key(jid) {
             return self.refuse_enter(jid, occupant, cx);
         }
@@ -26,7 +30,7 @@ impl Mirror {
         self.link.kept.remove(jid);
         self.link.handed.remove(jid);
         cx.site.direct.take(&self.room, jid);
-        self.sessions.insert(jid.clone(), Session { nick: nick.clone(), class, entry, payload });
+        self.sessions.insert(jid.clone(), Session { nick: nick.clone(), class, entry, payload, awaits_enter: false });
         self.show_again(&nick, cx);
         let change = AudienceChange::In(class);
         cx.out.push(Output::Audience { audience: self.audience, member: jid.clone(), change });
@@ -45,7 +49,8 @@ impl Mirror {
         }
     }
 
-    fn welcome(&mut self, to: &Jid, me: &Nick, own: Element, wanted: &HistoryWanted, cx: &mut Cx<'_>) {
+    /// Everything a new session is sent.
+    pub(super) fn welcome(&mut self, to: &Jid, me: &Nick, own: Element, wanted: &HistoryWanted, cx: &mut Cx<'_>) {
         let class = self.class_of(self.seats.get(me));
         let seen = |nick: &Nick, seat: &Seat| nick != me && self.shows(seat) && !self.hidden.contains(nick);
         let mut others: Vec<_> = self.seats.iter().filter(|(nick, seat)| seen(nick, seat)).collect();
@@ -54,8 +59,18 @@ impl Mirror {
             cx.pass(to, seat.presence(&nick.in_room(&self.room), class));
         }
         cx.pass(to, own);
-        for past in self.past.chosen(wanted, self.config.history as usize, cx.now.unix_ms) {
-            cx.out.push(Output::Send { to: to.clone(), stanza: past.delayed(&self.room) });
+        if self.island.is_some() {
+            cx.pass(to, self.announcement(split_text(cx)));
+        }
+        let past = self.past.lately(self.config.history as usize).chain(self.shown_here());
+        let within: Vec<&Past> = past.collect();
+        let within = within.iter().copied().skip(within.len().saturating_sub(self.config.history as usize));
+        for past in wanted.choose(within, cx.now.unix_ms) {
+            let history = Output::Send { to: to.clone(), stanza: past.delayed(&self.room) };
+            match self.provisional.write_of(&past.id) {
+                Some(token) => cx.when_kept(token, history),
+                None => cx.out.push(history),
+            }
         }
         let subject = self.past.subject_stanza(&self.room);
         cx.out.push(Output::Send { to: to.clone(), stanza: subject });

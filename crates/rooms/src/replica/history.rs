@@ -2,7 +2,7 @@
 
 use super::mirror::Mirror;
 use super::site::Cx;
-use crate::room::{HistoryWanted, Past, without_jids};
+use crate::room::{Past, without_jids};
 use machine::{Change, Row};
 use std::collections::VecDeque;
 use xmpp::{Element, Jid, Shared, ns};
@@ -51,9 +51,9 @@ impl Remembered {
         self.last = Some((seq, id.to_owned()));
     }
 
-    /// What an entrant gets, as at the primary.
-    pub fn chosen(&self, wanted: &HistoryWanted, most: usize, now_ms: i64) -> Vec<&Past> {
-        wanted.choose(self.ring.range(self.ring.len().saturating_sub(most)..), now_ms)
+    /// The last of what was said, oldest first.
+    pub fn lately(&self, most: usize) -> impl Iterator<Item = &Past> {
+        self.ring.range(self.ring.len().saturating_sub(most)..)
     }
 
     /// The subject as an entrant gets it; empty and from the room itself when none was ever set.
@@ -80,13 +80,14 @@ impl Mirror {
     }
 
     /// Writes messages to the mirrored archive; nobody waits for it, since a resumption begins where it ends.
-    pub(super) fn archive_rows(&self, past: &[Past], cx: &mut Cx<'_>) {
-        if self.config.logging && !past.is_empty() {
-            cx.keep(past.iter().map(|past| self.row(past)).collect());
-        }
+    /// `instead_of` removes the provisional row of the same message.
+    pub(super) fn archive_rows(&self, past: &[Past], instead_of: Option<Change>, cx: &mut Cx<'_>) {
+        let rows = past.iter().filter(|_| self.config.logging).map(|past| self.row(past));
+        cx.keep(instead_of.into_iter().chain(rows).collect());
     }
 
-    fn row(&self, past: &Past) -> Change {
+    /// A message as it is kept, without real JIDs.
+    pub(super) fn row(&self, past: &Past) -> Change {
         let said = past.stanza.element();
         Change::Append(Row {
             archive: self.archive(),

@@ -3,7 +3,7 @@
 //! | space | owner | key | |
 //! |---|---|---|---|
 //! | `mirror` | room | `meta` | [`Meta`]: where the mirror stands |
-//! | `outbox` | room | outbox and place | [`Said`]: a message that has not had its outcome |
+//! | `outbox` | room | outbox and place | [`Said`]: what was relayed or accepted and has not had its outcome |
 //!
 //! Rows of the archive `mirror:` and the room are what was said. No real JID is on disk but those of the site's own users.
 
@@ -11,7 +11,8 @@ use super::Replica;
 use super::history::archive_of;
 use super::life::{Life, Sign};
 use super::mirror::{Mirror, Place};
-use super::outbox::{Entry, Outbox};
+use super::outbox::{Entry, Outbox, Provisionally};
+use super::provisional::ISLAND_SEQ;
 use super::site::{Cx, Due};
 use machine::{AudienceId, Change, Now, Output, Record, Row};
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,12 @@ struct Said {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     nick: Option<String>,
     stanza: String,
+    /// When it was accepted, and the last event known then, where the primary was not reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    island: Option<(i64, u64)>,
+    /// Who kicked the leaver, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kicked: Option<(String, Option<String>)>,
 }
 
 /// The key of an outbox's record; keys sort in accepted order.
@@ -43,7 +50,13 @@ pub(super) fn outbox_key(outbox: &str, place: u64) -> String {
 
 /// The record of an entry, where it has one.
 pub(super) fn outbox_put(room: &Jid, entry: &Entry) -> Option<Change> {
-    let said = Said { n: entry.n, nick: entry.nick.as_ref().map(ToString::to_string), stanza: entry.stanza.to_xml() };
+    let said = Said {
+        n: entry.n,
+        nick: entry.nick.as_ref().map(ToString::to_string),
+        stanza: entry.stanza.to_xml(),
+        island: entry.provisionally.map(|p| (p.said_ms, p.base)),
+        kicked: entry.kicked.as_ref().map(|(kicker, reason)| (kicker.to_string(), reason.clone())),
+    };
     Some(Change::Put {
         space: "outbox",
         owner: room.to_string(),
@@ -105,7 +118,12 @@ impl Replica {
                 mirror.older.push(Outbox::new(name));
             }
             if let Some(outbox) = mirror.older.last_mut() {
-                outbox.load(said.n, stanza, said.nick.and_then(|nick| nick.parse().ok()), key);
+                let nick = said.nick.and_then(|nick| nick.parse().ok());
+                let provisionally = said.island.map(|(said_ms, base)| Provisionally { said_ms, base });
+                let mut entry = Entry::new(said.n, stanza, nick, Some(key));
+                entry.provisionally = provisionally;
+                entry.kicked = said.kicked.and_then(|(kicker, reason)| Some((kicker.parse().ok()?, reason)));
+                outbox.load(entry);
             }
         }
         self.site.resting = places.keys().filter_map(|room| Some((Jid::new(room).ok()?, 0))).collect();
@@ -114,6 +132,10 @@ impl Replica {
             let Some(room) = row.archive.strip_prefix("mirror:").and_then(|room| Jid::new(room).ok()) else { continue };
             if let Some(used_ms) = self.site.resting.get_mut(&room) {
                 *used_ms = row.stamp_ms.max(*used_ms);
+            }
+            if row.seq >= ISLAND_SEQ {
+                // Said on an island: no place that was reached.
+                continue;
             }
             let Some(mirror) = self.mirrors.get_mut(&room) else { continue };
             if let Some(place) = &mut mirror.link.place

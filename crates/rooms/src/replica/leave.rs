@@ -33,6 +33,11 @@ impl Mirror {
         // A join on its way has an outcome of its own: it was sent behind this leave, or this is about a session of before a
         // restart.
         let before = self.link.kept.remove(jid) || self.joins.contains_key(jid);
+        if self.sessions.get(jid).is_some_and(|session| session.awaits_enter) {
+            // This is about the session before the one that came back here.
+            self.gone.remove(jid);
+            return;
+        }
         let told = self.gone.contains_key(jid) || before || !cx.site.is_local(jid);
         if self.put_out(jid, cx).is_some() || !told {
             cx.pass(jid, own);
@@ -46,20 +51,39 @@ impl Mirror {
 
     /// A session leaves while the primary is not reached: those here see it now, the others when the outbox is heard.
     pub(super) fn leave_cut_off(&mut self, jid: &Jid, payload: Vec<Element>, cx: &mut Cx<'_>) {
-        let Some(session) = self.take_out(jid, &Parting { payload: payload.clone(), ..Parting::default() }, cx) else {
-            return;
-        };
+        let parting = Parting { payload, ..Parting::default() };
+        if let Some(nick) = self.part_here(jid, &parting, cx) {
+            self.tell_parted(&nick, &parting, cx);
+            self.reclass(cx);
+        }
+    }
+
+    /// Takes a session out that the primary still has; gives its nick.
+    pub(super) fn part_here(&mut self, jid: &Jid, parting: &Parting, cx: &mut Cx<'_>) -> Option<Nick> {
+        let still_there = self.gone.get(jid).cloned();
+        if !self.sessions.contains_key(jid) {
+            return None;
+        }
+        let session = self.take_out(jid, parting, cx)?;
         let nick = session.nick.clone();
-        self.gone.insert(jid.clone(), session);
-        if !self.sessions_of(&nick).is_empty() {
+        // Of one that came back here the primary knows what was before, if anything.
+        if let Some(known) = if session.awaits_enter { still_there } else { Some(session) } {
+            self.gone.insert(jid.clone(), known);
+        }
+        Some(nick)
+    }
+
+    /// Those here see that an occupant is gone, when that was the last of his sessions.
+    pub(super) fn tell_parted(&mut self, nick: &Nick, parting: &Parting, cx: &mut Cx<'_>) {
+        if !self.sessions_of(nick).is_empty() || !self.hidden.insert(nick.clone()) {
             return;
         }
-        self.hidden.insert(nick.clone());
-        if let Some(seat) = self.seats.get(&nick).filter(|seat| self.shows(seat)) {
-            let stanza = seat.unavailable(&nick.in_room(&self.room), payload, Class::Jids);
+        if let Some(seat) = self.seats.get(nick).filter(|seat| self.shows(seat)) {
+            let mut stanza = seat.unavailable(&nick.in_room(&self.room), parting.payload.clone(), Class::Jids);
+            add_statuses(&mut stanza, &parting.statuses);
+            describe(&mut stanza, parting);
             self.broadcast(&stanza, Vec::new(), cx);
         }
-        self.reclass(cx);
     }
 
     /// Takes a session out and tells it so; gives what it was.

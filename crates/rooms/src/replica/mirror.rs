@@ -1,8 +1,12 @@
 //! One room as mirrored at a site, XEP-0282 4.1, and the way everything from the primary takes through it.
 
+use super::echo::Echo;
 use super::history::Remembered;
+use super::hold::Hold;
+use super::island::Island;
 use super::life::{Life, Sign};
 use super::outbox::Outbox;
+use super::provisional::Provisionals;
 use super::roster::Seats;
 use super::site::Cx;
 use super::snapshot::Staging;
@@ -36,6 +40,14 @@ pub(super) struct Mirror {
     pub outbox: Outbox,
     /// What earlier starts of this site had not got rid of, oldest first.
     pub older: Vec<Outbox>,
+    /// While the link is split.
+    pub island: Option<Island>,
+    /// What local sessions have seen, or are about to, before its outcome is known.
+    pub provisional: Provisionals,
+    /// Presence that has been shown here and is still to come back from the primary.
+    pub echoes: Vec<Echo>,
+    /// What local sessions are sent when the disk has what comes before it.
+    pub hold: Hold,
     /// Stanzas of users held while the service is being asked.
     pub held: VecDeque<Element>,
     pub resumes: u64,
@@ -75,8 +87,10 @@ pub(super) struct Link {
     /// Attempts that failed in a row.
     pub failures: u32,
     pub retry_at: Option<u64>,
-    /// Since when the primary has not been reached.
+    /// Since when the primary has not been reached; until all is as it should be.
     pub lost_at: Option<u64>,
+    /// When it was split, the last few times.
+    pub splits: VecDeque<u64>,
     /// The snapshot as far as it has come.
     pub staging: Option<Staging>,
     /// The parts of an event as far as they have come.
@@ -101,6 +115,8 @@ pub(super) struct Session {
     pub entry: u64,
     /// Of its last presence.
     pub payload: Vec<Element>,
+    /// It has come back to an island, and the primary has not said so yet.
+    pub awaits_enter: bool,
 }
 
 /// A join that has not been answered.
@@ -136,6 +152,10 @@ impl Mirror {
             hidden: BTreeSet::new(),
             outbox,
             older: Vec::new(),
+            island: None,
+            provisional: Provisionals::default(),
+            echoes: Vec::new(),
+            hold: Hold::default(),
             held: VecDeque::new(),
             resumes: 0,
             refusals: 0,
@@ -181,6 +201,7 @@ impl Mirror {
             return self.lost(cx);
         }
         self.link.d = at.d;
+        self.forget_echoes();
         if let Some(ack) = &at.ack {
             self.acknowledged(&ack.outbox, ack.n, cx);
         }
@@ -266,6 +287,10 @@ impl Mirror {
 
     /// When this room wants to be woken.
     pub fn due(&self, config: &ReplicaConfig) -> Option<u64> {
+        self.life_due(config).into_iter().chain(self.split_due(config)).min()
+    }
+
+    fn life_due(&self, config: &ReplicaConfig) -> Option<u64> {
         let after = |ms: u64| Some(self.since.mono_ms + ms);
         match self.life {
             Life::Asking => after(intent::HELD_MS),
@@ -280,6 +305,14 @@ impl Mirror {
 
     /// The time asked for has come.
     pub fn expire(&mut self, cx: &mut Cx<'_>) {
+        let now_ms = cx.now.mono_ms;
+        let is_due = |at: Option<u64>| at.is_some_and(|at| at <= now_ms);
+        if is_due(self.split_due(&cx.site.config)) {
+            self.begin_island(cx);
+        }
+        if !is_due(self.life_due(&cx.site.config)) {
+            return;
+        }
         match self.life {
             Life::Asking => self.not_announced(cx),
             Life::Registering => self.unanswered(cx),

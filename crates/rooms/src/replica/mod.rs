@@ -19,6 +19,10 @@
 //! | `history` | 4.4 | what was said, in memory and in the mirrored archive |
 //! | `direct` | 4.2 | users whom rooms serve themselves, until they are handed over |
 //! | `digest` | | whether the mirror is still what the primary has |
+//! | `island` | 4.11.1 | what a split begins and ends, and what users may do meanwhile |
+//! | `provisional`, `hold` | 4.11.1 | messages shown before the primary has them, and not before the disk has them |
+//! | `returning`, `private`, `kick` | 4.11.1 | who comes back, private messages and kicks among those who are here |
+//! | `echo` | | presence that was shown here before the primary told of it |
 //! | `keepalive` | 4.10, 4.11.1 | pings, heads, and how a loss is seen |
 //! | `keep` | | records on disk |
 //! | `summary` | | what an operator is shown |
@@ -26,17 +30,24 @@
 mod digest;
 mod direct;
 mod distribute;
+mod echo;
 mod enter;
 mod history;
+mod hold;
 mod intent;
+mod island;
 mod keep;
 mod keepalive;
+mod kick;
 mod leave;
 mod life;
 mod mirror;
 mod outbox;
+mod private;
+mod provisional;
 mod register;
 mod relay;
+mod returning;
 mod roster;
 mod site;
 mod snapshot;
@@ -70,6 +81,28 @@ pub struct ReplicaConfig {
     pub grace_seconds: u64,
     /// How long mirrored messages are kept, days.
     pub mirror_days: u32,
+    /// What users may do in a room whose primary is not reached.
+    pub split: SplitConfig,
+}
+
+/// What users of a site may do in a room whose primary is not reached: the MAYs of XEP-0282 4.11.1. Presence and leaving
+/// always work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SplitConfig {
+    /// They go on talking to each other; what they said is submitted when the primary is reached again.
+    pub local_chat: bool,
+    /// They send private messages to each other.
+    pub private_messages: bool,
+    /// Moderators among them kick others of them.
+    pub kick: bool,
+    /// Occupants at other sites are shown as away, in rooms that show real JIDs to everybody.
+    pub mark_away: bool,
+}
+
+impl Default for SplitConfig {
+    fn default() -> SplitConfig {
+        SplitConfig { local_chat: true, private_messages: true, kick: true, mark_away: true }
+    }
 }
 
 /// The replica of one site, for all rooms its users are in.
@@ -196,15 +229,21 @@ impl Replica {
     }
 
     fn cx<'a>(&'a mut self, now: Now, out: &'a mut Vec<Output>) -> Cx<'a> {
-        Cx { now, out, site: &mut self.site }
+        Cx { now, out, site: &mut self.site, waits: Vec::new() }
     }
 
     /// Lets one room work, and afterwards sees to its timers and its end.
     fn with(&mut self, room: &Jid, now: Now, out: &mut Vec<Output>, work: impl FnOnce(&mut Mirror, &mut Cx<'_>)) {
         let Some(mirror) = self.mirrors.get_mut(room) else { return };
-        let mut cx = Cx { now, out, site: &mut self.site };
+        let first = out.len();
+        let mut cx = Cx { now, out, site: &mut self.site, waits: Vec::new() };
         work(mirror, &mut cx);
         mirror.settle(&mut cx);
+        let waits = cx.waits;
+        mirror.hold.settle(out, first, &waits, |to| self.site.is_local(to));
+        if mirror.life == Life::Over {
+            mirror.hold.give_up(out);
+        }
         let due = mirror.due(&self.site.config);
         let (over, talks) = (mirror.life == Life::Over, mirror.life.talks());
         self.site.timers.set(Due::Room(room.clone()), if over { None } else { due });
@@ -237,7 +276,11 @@ impl Machine for Replica {
     fn handle(&mut self, input: Input, now: Now, out: &mut Vec<Output>) {
         match input {
             Input::Stanza(stanza) => self.stanza(stanza, now, out),
-            Input::Persisted(token) => drop(self.site.tokens.remove(&token)),
+            Input::Persisted(token) => {
+                if let Some(room) = self.site.tokens.remove(&token) {
+                    self.with(&room, now, out, |mirror, _| mirror.kept(token));
+                }
+            }
             Input::PersistFailed(token) => {
                 if let Some(room) = self.site.tokens.remove(&token) {
                     self.with(&room, now, out, |mirror, cx| mirror.not_kept(token, cx));

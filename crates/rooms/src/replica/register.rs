@@ -94,7 +94,10 @@ impl Mirror {
             jid: jid.clone(),
             payload: session.payload.clone(),
         };
-        let mut here: Vec<(&Jid, &Session)> = self.sessions.iter().chain(&self.gone).collect();
+        let known = self.sessions.iter().filter(|(_, session)| !session.awaits_enter);
+        // Of whom the primary has had the leave it has taken out, whether or not the word of that arrived.
+        let leaving = self.gone.iter().filter(|(jid, _)| self.outbox.holds_leave_of(jid));
+        let mut here: Vec<(&Jid, &Session)> = known.chain(leaving).collect();
         here.sort_by_key(|(_, session)| session.entry);
         let mut seats: Vec<CensusSeat> = here.into_iter().map(|(jid, session)| seat(jid, session)).collect();
         for (jid, nick) in self.older.iter().flat_map(Outbox::authors) {
@@ -130,7 +133,7 @@ impl Mirror {
     fn granted(&mut self, granted: Granted, cx: &mut Cx<'_>) {
         self.sign(Sign::Granted, cx);
         cx.log(format!("link {}: granted", self.room));
-        (self.link.failures, self.link.lost_at) = (0, None);
+        self.link.failures = 0;
         if !self.link.fresh {
             self.resumes += 1;
         }
@@ -149,6 +152,7 @@ impl Mirror {
         self.link.place = Some(Place { incarnation: granted.incarnation.clone(), term: granted.term.clone(), seq });
         self.link.epoch = Some(granted.epoch.clone());
         for mark in &granted.marks {
+            self.learn_key(&mark.outbox, mark.key, mark.n);
             self.reconcile(&mark.outbox, mark.n, cx);
         }
         let here = self.sessions.len();
@@ -157,6 +161,7 @@ impl Mirror {
             // They have been told all there was; should the snapshot be cut short, the rest is asked for from here.
             self.link.place.iter_mut().for_each(|place| place.seq = granted.seq);
         }
+        self.outbox.readdress(&self.room, &granted.seats);
         let kept = granted.seats.iter().filter(|seat| !matches!(seat.verdict, Verdict::Removed(_)));
         let kept = kept.map(|seat| (seat.jid.clone(), seat.nick.clone()));
         let absent: BTreeMap<Jid, Nick> =
@@ -185,7 +190,8 @@ impl Mirror {
             return;
         }
         let lost = self.joins.iter().filter(|(user, _)| !self.outbox.holds_join_of(user));
-        let stanzas: Vec<Element> = lost.map(|(_, join)| join.stanza.clone()).collect();
+        let mut stanzas: Vec<Element> = lost.map(|(_, join)| join.stanza.clone()).collect();
+        stanzas.extend(self.return_again());
         for stanza in stanzas {
             self.submit(stanza, cx);
         }
@@ -222,6 +228,8 @@ impl Mirror {
 
     /// Nobody of those who believed to be in the room is; who has asked to enter still may.
     fn start_over(&mut self, cx: &mut Cx<'_>) {
+        self.island = None;
+        self.give_up_provisional(cx);
         self.remove_all(cx);
         self.drop_older(cx);
         if self.joins.is_empty() { self.end(Sign::Nobody, cx) } else { self.register(cx) }
@@ -274,8 +282,10 @@ impl Mirror {
     /// The last local session has left, which ended the link at the primary too. All that was relayed has had its outcome.
     pub(super) fn fall_dormant(&mut self, cx: &mut Cx<'_>) {
         if self.sign(Sign::Emptied, cx) {
-            let changes = self.outbox.clear(&self.room);
-            cx.keep(changes);
+            // Whoever said it was put out before the primary heard it.
+            self.give_up_provisional(cx);
+            let unheard = self.outbox.drain(&self.room);
+            self.give_back(unheard, cx);
             self.outbox = Outbox::new(cx.site.name());
             self.seats.clear();
             self.hidden.clear();
@@ -304,6 +314,8 @@ impl Mirror {
 
     /// No replica of this room any more: whoever is here is told, whatever waits goes on.
     pub(super) fn end(&mut self, sign: Sign, cx: &mut Cx<'_>) {
+        self.island = None;
+        self.give_up_provisional(cx);
         self.remove_all(cx);
         self.drop_older(cx);
         let users: Vec<Jid> = self.joins.keys().cloned().collect();

@@ -4,14 +4,16 @@
 //! else is between the user and the room and passes. The replica judges none of it.
 
 use super::keepalive;
+use super::leave::Parting;
 use super::life::Life;
 use super::mirror::{Join, Mirror};
 use super::outbox::leave_of;
 use super::site::Cx;
+use crate::names::Status;
 use crate::room::payload_of;
 use crate::wire::UpMark;
 use std::collections::VecDeque;
-use xmpp::stanza::iq_result;
+use xmpp::stanza::{Condition, StanzaError, iq_result};
 use xmpp::{Element, Jid, ns};
 
 /// Whether this asks to enter a room, XEP-0045 7.2.1.
@@ -24,7 +26,7 @@ pub(super) fn is_join(stanza: &Element, to: &Jid) -> bool {
 }
 
 /// What a user's stanza is to the room.
-enum Sent {
+pub(super) enum Sent {
     /// Directed presence of somebody who is not in it, or who believes not to be.
     Join,
     /// Presence of an occupant.
@@ -52,6 +54,12 @@ impl Mirror {
         }
         let stanza = stanza.attr("from", from.as_str()).attr("to", to.as_str());
         match sent {
+            Sent::Join if self.is_cut_off() => self.join_here(stanza, from, to, cx),
+            Sent::Presence if self.island.is_some() => self.present_here(stanza, from, to, cx),
+            Sent::Message if self.island.is_some() => self.say_here(stanza, from, cx),
+            Sent::Other if self.is_cut_off() && self.sessions.contains_key(from) => {
+                self.ask_here(stanza, from, to, cx);
+            }
             Sent::Join => self.relay_join(stanza, from, cx),
             Sent::Presence => {
                 if let Some(session) = self.sessions.get_mut(from) {
@@ -66,12 +74,12 @@ impl Mirror {
                 let leave = leave_of(from, &session.nick.in_room(&self.room));
                 self.relay_leave(leave, from, cx);
             }
-            Sent::Other if self.answers_itself(&stanza, from, to) => cx.pass(from, iq_result(&stanza)),
+            Sent::Other if !self.relays() && self.pings_himself(&stanza, from, to) => cx.pass(from, iq_result(&stanza)),
             Sent::Other => cx.up(to, stanza),
         }
     }
 
-    fn kind_of(&self, stanza: &Element, from: &Jid, to: &Jid, direct: bool) -> Sent {
+    pub(super) fn kind_of(&self, stanza: &Element, from: &Jid, to: &Jid, direct: bool) -> Sent {
         let (inside, asks) = (self.sessions.contains_key(from), self.joins.contains_key(from));
         match (stanza.name(), stanza.get("type")) {
             ("presence", None) if to.resource().is_none() => {
@@ -108,16 +116,15 @@ impl Mirror {
     /// Leaving works whether the primary is reached or not: it is told when it is.
     fn relay_leave(&mut self, stanza: Element, from: &Jid, cx: &mut Cx<'_>) {
         let payload = payload_of(&stanza);
-        if self.submit(stanza, cx) && !self.relays() {
+        if self.submit(stanza, cx) && (!self.relays() || self.island.is_some()) {
             self.joins.remove(from);
             self.leave_cut_off(from, payload, cx);
         }
     }
 
-    /// While the primary is not reached a client that asks whether it is still in (XEP-0410) is told so from here.
-    fn answers_itself(&self, stanza: &Element, from: &Jid, to: &Jid) -> bool {
-        !self.relays()
-            && stanza.name() == "iq"
+    /// Whether a client asks if it is still in (XEP-0410); while the primary is not reached it is told so from here.
+    pub(super) fn pings_himself(&self, stanza: &Element, from: &Jid, to: &Jid) -> bool {
+        stanza.name() == "iq"
             && stanza.get("type") == Some("get")
             && stanza.has_child("ping", ns::PING)
             && self.sessions.get(from).is_some_and(|session| to.resource() == Some(session.nick.as_str()))
@@ -136,10 +143,14 @@ impl Mirror {
         }
         // Whoever is told that it failed must not hear it said later.
         if let Some(mark) = mark {
+            self.refuse_provisional(&mark, &stanza, cx);
             self.acknowledged(&mark.outbox, mark.n, cx);
         }
         let join_refused = stanza.name() == "presence";
-        if join_refused {
+        if join_refused && self.sessions.get(to).is_some_and(|session| session.awaits_enter) {
+            // He is in here by the roster of before; now he is not.
+            self.take_out(to, &Parting::with([Status::FAILURE]), cx);
+        } else if join_refused {
             let behind = self.joins.remove(to).into_iter().flat_map(|join| join.behind);
             cx.pass(to, stanza);
             behind.for_each(|stanza| cx.pass(to, stanza));
@@ -154,6 +165,11 @@ impl Mirror {
             self.lost(cx);
         }
     }
+}
+
+/// The answer to what may not be.
+pub(super) fn refused(stanza: &Element, condition: Condition) -> Element {
+    StanzaError::from(condition).reply(stanza)
 }
 
 /// Most unanswered joins per room; whoever comes on top is served by the room itself.

@@ -52,6 +52,8 @@ pub(super) struct Cx<'a> {
     pub now: Now,
     pub out: &'a mut Vec<Output>,
     pub site: &'a mut Site,
+    /// Which of the outputs are not to be seen before which write is on disk: (place in `out`, write).
+    pub waits: Vec<(usize, Token)>,
 }
 
 impl Site {
@@ -99,6 +101,12 @@ impl Cx<'_> {
     /// Sends a stanza on its way to whomever it is for.
     pub fn pass(&mut self, to: &Jid, stanza: Element) {
         self.out.push(Output::Send { to: to.clone(), stanza: Shared::new(stanza) });
+    }
+
+    /// The same as any output, once a write is on disk.
+    pub fn when_kept(&mut self, token: Token, output: Output) {
+        self.waits.push((self.out.len(), token));
+        self.out.push(output);
     }
 
     /// Sends a stanza, the replica's own or a user's, to a service or one of its rooms.

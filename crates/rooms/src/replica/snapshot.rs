@@ -72,11 +72,13 @@ impl Mirror {
         let Some(staging) = self.link.staging.take() else { return };
         let told = self.link.place.as_ref().map_or(0, |place| place.seq);
         self.sign(Sign::Synced, cx);
+        self.link.lost_at = None;
         if let Some(config) = staging.config {
             self.config = config;
         }
         self.judged(&staging.granted, cx);
         let before = std::mem::replace(&mut self.seats, staging.seats);
+        self.lay_over_echoes(&before);
         let before = self.known(&before);
         self.link.roster_wrong = false;
         self.lower_classes(cx);
@@ -84,8 +86,10 @@ impl Mirror {
         // Somebody else may have the nick by now.
         self.hidden.retain(|nick| self.seats.contains_key(nick) && gone.contains(&nick));
         self.show_difference(&before, &self.known(&self.seats), cx);
+        self.end_island(cx);
         let gap = gap || staging.granted.history == HistorySent::Recent;
         self.catch_up(gap && staging.granted.seq > told, staging.past, cx);
+        self.settle_had(gap, cx);
         if let Some(subject) = staging.subject {
             self.show_subject(subject, cx);
         }
@@ -95,6 +99,7 @@ impl Mirror {
             place.seq = place.seq.max(seq);
         }
         let mut changes = vec![self.meta_change()];
+        changes.extend(self.swept());
         let kept_ms = i64::from(cx.site.config.mirror_days) * super::keep::DAY_MS;
         changes.push(Change::TrimArchive { archive: self.archive(), before_ms: cx.now.unix_ms - kept_ms });
         cx.keep(changes);
@@ -118,6 +123,10 @@ impl Mirror {
                 continue;
             };
             self.gone.remove(&seat.jid);
+            if self.sessions.get(&seat.jid).is_some_and(|session| session.awaits_enter) {
+                // He has come back since; that has an outcome of its own.
+                continue;
+            }
             let parting = Parting {
                 statuses: vec![removed.status],
                 actor: removed.actor.clone(),
@@ -126,8 +135,9 @@ impl Mirror {
             };
             self.take_out(&seat.jid, &parting, cx);
         }
+        let known = self.sessions.iter().filter(|(_, session)| !session.awaits_enter).map(|(jid, _)| jid);
         let unnamed: Vec<Jid> =
-            self.sessions.keys().filter(|jid| !granted.seats.iter().any(|seat| seat.jid == **jid)).cloned().collect();
+            known.filter(|jid| !granted.seats.iter().any(|seat| seat.jid == **jid)).cloned().collect();
         for jid in unnamed {
             self.take_out(&jid, &Parting::with([Status::FAILURE]), cx);
         }
@@ -181,7 +191,7 @@ impl Mirror {
     fn catch_up(&mut self, gap: bool, past: Vec<Past>, cx: &mut Cx<'_>) {
         let told = self.link.place.as_ref().map_or(0, |place| place.seq);
         if self.link.fresh {
-            self.archive_rows(&past, cx);
+            self.archive_rows(&past, None, cx);
             return self.past.replace(past.into_iter().filter(|p| !is_subject(p.stanza.element())).collect());
         }
         if gap {
@@ -189,24 +199,21 @@ impl Mirror {
         }
         for missed in past.into_iter().filter(|past| past.seq > told) {
             let stanza = missed.delayed(&self.room);
+            let shown = self.has_come(&missed.id);
             if !self.sessions.is_empty() {
                 let (plain, jids) = (Some(stanza.clone()), Some(stanza.clone()));
-                cx.out.push(Output::Broadcast { audience: self.audience, plain, jids, except: Vec::new() });
+                cx.out.push(Output::Broadcast { audience: self.audience, plain, jids, except: shown.seen_by });
             }
             let handed = self.link.handed.iter().filter(|(_, behind)| missed.seq > **behind);
             cx.out.extend(handed.map(|(to, _)| Output::Send { to: to.clone(), stanza: stanza.clone() }));
-            self.remember(missed, cx);
+            self.remember(missed, shown.row, cx);
         }
     }
 
     /// Says that what was said while the link was down is not all there.
     fn tell_gap(&mut self, cx: &mut Cx<'_>) {
         let text = "This server was cut off from the room. What was said long ago may be missing here.";
-        let gap = Element::stanza("message")
-            .attr("from", self.room.as_str())
-            .attr("type", "groupchat")
-            .child(Element::new("body", ns::CLIENT).text(text));
-        self.broadcast(&gap, Vec::new(), cx);
+        self.announce(text, cx);
     }
 
     /// Takes the subject over, and shows it where it has changed otherwise than by a message that was told.

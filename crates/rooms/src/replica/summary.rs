@@ -31,14 +31,12 @@ pub struct LinkSummary {
 impl Replica {
     /// All links, by room.
     pub fn links(&self, now: Now) -> Vec<LinkSummary> {
-        let suspect_ms = self.site.config.suspect_seconds * 1000;
         let summary = |mirror: &super::Mirror| {
-            let split = mirror.link.lost_at.is_some_and(|at| now.mono_ms >= at + suspect_ms);
             let service = self.site.services.get(mirror.room.domain());
             LinkSummary {
                 room: mirror.room.clone(),
                 state: match mirror.life {
-                    Life::Suspect | Life::Registering if split => "split",
+                    Life::Suspect | Life::Registering if mirror.island.is_some() => "split",
                     Life::Suspect => "suspect",
                     Life::Asking => "asking",
                     Life::Registering => "registering",

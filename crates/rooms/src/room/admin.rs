@@ -151,4 +151,4 @@ const ITEMS_MAX: usize = 500;
 /// Most users with an affiliation in one room.
 pub(crate) const AFFILIATIONS_MAX: usize = 10_000;
 /// Longest reason, bytes.
-const REASON_BYTES_MAX: usize = 1_000;
+pub(crate) const REASON_BYTES_MAX: usize = 1_000;

@@ -1,7 +1,7 @@
 //! Messages to all, XEP-0045 7.4, and what of a message is the room's alone to say.
 
 use super::{Cx, Event, Life, Occupant, Part, Past, Room, Shown};
-use crate::names::Role;
+use crate::names::{Nick, Role};
 use crate::primary::Up;
 use machine::{Born, Change, Gate, Row};
 use xmpp::stanza::{self, Condition, StanzaError};
@@ -48,11 +48,7 @@ impl Room {
     pub fn as_said(&self, occupant: &Occupant, stanza: &Element, cx: &Cx<'_>) -> Past {
         let seq = self.order.seq + 1;
         let id = self.order.message_id(seq, cx.up.as_ref());
-        let mut said = clean(stanza, &self.jid);
-        said.set("from", occupant.nick.in_room(&self.jid).as_str());
-        said.unset("to");
-        said.push(Element::new("occupant-id", ns::OCCUPANT_ID).attr("id", &occupant.occupant_id));
-        said.push(Element::new("stanza-id", ns::SID).attr("by", self.jid.as_str()).attr("id", &id));
+        let mut said = as_broadcast(stanza, &self.jid, &occupant.nick, Some(&occupant.occupant_id), Some(&id));
         if let Some(island) = cx.up.as_ref().and_then(|up| up.island.as_ref()) {
             said.push(stanza::delay(Some(self.jid.as_str()), island.said_ms));
         }
@@ -84,6 +80,22 @@ impl Room {
     }
 }
 
+/// A user's message as all occupants are sent it, without `to`; the same at a primary and on an island.
+pub(crate) fn as_broadcast(
+    stanza: &Element,
+    room: &Jid,
+    nick: &Nick,
+    occupant_id: Option<&str>,
+    id: Option<&str>,
+) -> Element {
+    let mut said = clean(stanza, room);
+    said.set("from", nick.in_room(room).as_str());
+    said.unset("to");
+    let occupant_id = occupant_id.map(|id| Element::new("occupant-id", ns::OCCUPANT_ID).attr("id", id));
+    let id = id.map(|id| Element::new("stanza-id", ns::SID).attr("by", room.as_str()).attr("id", id));
+    said.with(occupant_id).with(id)
+}
+
 /// A user's message without anything that only the room may say: roles and codes (16.3), its own stanza-ids (XEP-0359
 /// business rule 4), occupant-ids (XEP-0421), its delays, and what belongs between primary and replica.
 pub(crate) fn clean(stanza: &Element, room: &Jid) -> Element {
@@ -108,10 +120,10 @@ pub(crate) fn worth_keeping(stanza: &Element) -> bool {
 }
 
 /// XEP-0334.
-const HINTS: &str = "urn:xmpp:hints";
+pub(crate) const HINTS: &str = "urn:xmpp:hints";
 /// XEP-0444.
 const REACTIONS: &str = "urn:xmpp:reactions:0";
 /// XEP-0424.
-const RETRACT: &str = "urn:xmpp:message-retract:1";
+pub(crate) const RETRACT: &str = "urn:xmpp:message-retract:1";
 /// Most outputs held back for the disk before messages are refused; below the gate's own bound, which presence may use.
 const GATE_HELD_MAX: usize = Gate::HELD_MAX / 2;

@@ -35,10 +35,7 @@ impl Room {
         if !allowed {
             return self.refuse(stanza, Condition::Forbidden, cx);
         }
-        let mut message = clean(stanza, &self.jid);
-        message.set("from", sender.nick.in_room(&self.jid).as_str());
-        message.push(Element::new("x", ns::MUC_USER));
-        message.push(Element::new("occupant-id", ns::OCCUPANT_ID).attr("id", &sender.occupant_id));
+        let message = as_private(stanza, &self.jid, &sender.nick, Some(&sender.occupant_id));
         if !self.send_to_seat(nick, &message, cx) {
             self.refuse(stanza, Condition::ItemNotFound, cx);
         }
@@ -47,8 +44,7 @@ impl Room {
     /// An error that answers a private message goes to whoever sent that.
     pub fn pass_error(&mut self, from: &Jid, nick: &Nick, stanza: &Element, cx: &mut Cx<'_>) {
         let Some(sender) = self.sessions.get(from) else { return };
-        let mut error = clean(stanza, &self.jid);
-        error.set("from", sender.in_room(&self.jid).as_str());
+        let error = as_private(stanza, &self.jid, sender, None);
         self.send_to_seat(nick, &error, cx);
     }
 
@@ -133,6 +129,18 @@ impl Room {
         }
         true
     }
+}
+
+/// A private message as its recipient is sent it, without `to`, or the error that answers one.
+pub(crate) fn as_private(stanza: &Element, room: &Jid, sender: &Nick, occupant_id: Option<&str>) -> Element {
+    let mut message = clean(stanza, room);
+    message.set("from", sender.in_room(room).as_str());
+    message.unset("to");
+    if stanza.get("type") == Some("error") {
+        return message;
+    }
+    message.push(Element::new("x", ns::MUC_USER));
+    message.with(occupant_id.map(|id| Element::new("occupant-id", ns::OCCUPANT_ID).attr("id", id)))
 }
 
 /// Most iqs of one room that wait for an occupant's answer.

@@ -7,6 +7,7 @@ mod handover;
 mod one_world;
 mod properties;
 mod s4_11_losses;
+mod s4_11_netsplit;
 mod s4_2_creating;
 mod s4_8_relaying;
 mod s5_distributing;

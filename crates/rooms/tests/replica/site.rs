@@ -3,7 +3,7 @@
 
 use machine::{AudienceChange, AudienceId, Change, Class, Input, Machine, Now, Output, Record, Row, Token};
 use rooms::wire::{At, Down, Granted, HistorySent, Kind, Mark, Replicate, RoomConfig, RosterSent, Verdict};
-use rooms::{Replica, ReplicaConfig, Role};
+use rooms::{Replica, ReplicaConfig, Role, SplitConfig};
 use std::collections::{BTreeMap, VecDeque};
 use xmpp::{Element, Jid, ns};
 
@@ -42,6 +42,7 @@ pub fn config(domain: &str) -> ReplicaConfig {
         suspect_seconds: 10,
         grace_seconds: 300,
         mirror_days: 30,
+        split: SplitConfig::default(),
     }
 }
 

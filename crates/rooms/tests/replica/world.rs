@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use xmpp::{Element, Jid, ns};
 
 pub const SERVICE: &str = "channel.avalon.irc";
+pub const ERIS: &str = "eris.dclxvii.irc";
 pub const SITES: [&str; 3] = ["killrc.oulubox.irc", "eris.dclxvii.irc", "vesa.yeggmaex.irc"];
 
 /// Nick and full JID, XEP-0282 3.1.
@@ -171,14 +172,21 @@ impl World {
     /// Everything under way arrives, and what follows from it, until all is quiet.
     pub fn run(&mut self) {
         for _ in 0..STEPS_MAX {
-            let Some(link) = self.links.iter().find(|(_, queue)| !queue.is_empty()).map(|(link, _)| link.clone())
-            else {
+            if !self.step() {
                 return;
-            };
-            let stanza = self.links.get_mut(&link).and_then(VecDeque::pop_front).expect("it is not empty");
-            self.carry(&link, stanza);
+            }
         }
         panic!("it never becomes quiet");
+    }
+
+    /// One stanza arrives; `false` when none is under way.
+    fn step(&mut self) -> bool {
+        let Some(link) = self.links.iter().find(|(_, queue)| !queue.is_empty()).map(|(link, _)| link.clone()) else {
+            return false;
+        };
+        let stanza = self.links.get_mut(&link).and_then(VecDeque::pop_front).expect("it is not empty");
+        self.carry(&link, stanza);
+        true
     }
 
     /// Lets time pass, all machines woken when they want to be.
@@ -186,18 +194,29 @@ impl World {
         let end = self.now.mono_ms + ms;
         for step in 0.. {
             assert!(step < STEPS_MAX, "a machine asks for the same time again and again");
-            let due = |server: &Server| match &server.engine {
-                Engine::Service(service) => service.next_timeout(),
-                Engine::Site(replica) => replica.next_timeout(),
-                Engine::Plain => None,
-            };
-            let next = self.servers.iter().filter_map(|(domain, server)| Some((due(server)?, domain.clone()))).min();
-            let Some((at, domain)) = next.filter(|(at, _)| *at <= end) else { break };
+            let Some((at, domain)) = self.next_due().filter(|(at, _)| *at <= end) else { break };
             self.set_clock(at.max(self.now.mono_ms));
             self.feed(&domain, Input::Timeout);
             self.run();
         }
         self.set_clock(end);
+    }
+
+    /// Whose time comes next.
+    fn next_due(&self) -> Option<(u64, String)> {
+        let due = |server: &Server| match &server.engine {
+            Engine::Service(service) => service.next_timeout(),
+            Engine::Site(replica) => replica.next_timeout(),
+            Engine::Plain => None,
+        };
+        self.servers.iter().filter_map(|(domain, server)| Some((due(server)?, domain.clone()))).min()
+    }
+
+    /// The machine whose time comes next is woken; what it sends is under way.
+    fn wake_next(&mut self) {
+        let (at, domain) = self.next_due().expect("somebody waits for something");
+        self.set_clock(at.max(self.now.mono_ms));
+        self.feed(&domain, Input::Timeout);
     }
 
     fn set_clock(&mut self, mono_ms: u64) {
@@ -216,6 +235,28 @@ impl World {
         self.feed(site, Input::StreamEnded(SERVICE.to_owned()));
         self.feed(SERVICE, Input::StreamEnded(site.to_owned()));
         self.run();
+    }
+
+    /// The same, behind what is under way to the service: that arrives, and what follows from it does not.
+    pub fn cut_after_delivery(&mut self, site: &str) {
+        let up = (site.to_owned(), SERVICE.to_owned());
+        while let Some(stanza) = self.links.get_mut(&up).and_then(VecDeque::pop_front) {
+            self.carry(&up, stanza);
+        }
+        self.cut(site);
+    }
+
+    /// Cuts the link of a site that is being joined, as soon as its registration is granted.
+    pub fn cut_while_joining(&mut self, site: &str) {
+        for _ in 0..STEPS_MAX {
+            if self.states(site) == ["syncing"] {
+                return self.cut(site);
+            }
+            if !self.step() {
+                self.wake_next();
+            }
+        }
+        panic!("it is never granted");
     }
 
     pub fn heal(&mut self, site: &str) {
@@ -348,7 +389,8 @@ impl World {
 
     /// The archive of the room at its primary, or its mirror at a site: bodies in order.
     pub fn archived(&self, domain: &str) -> Vec<String> {
-        let mut rows: Vec<&Row> = self.servers[domain].rows.iter().collect();
+        let rows = self.servers[domain].rows.iter().filter(|row| !row.archive.starts_with("refused:"));
+        let mut rows: Vec<&Row> = rows.collect();
         rows.sort_by_key(|row| row.seq);
         let body = |row: &Row| Element::parse(&row.stanza).ok()?.get_child("body", ns::CLIENT).map(Element::content);
         rows.into_iter().filter_map(body).collect()
@@ -358,6 +400,12 @@ impl World {
     pub fn keys(&self, domain: &str, space: &str) -> Vec<&str> {
         let records = self.servers[domain].records.keys();
         records.filter(|(of, ..)| of == space).map(|(.., key)| key.as_str()).collect()
+    }
+
+    /// What stands in one archive of a server.
+    pub fn rows_of(&self, domain: &str, archive: &str) -> Vec<String> {
+        let rows = self.servers[domain].rows.iter().filter(|row| row.archive == archive);
+        rows.map(|row| row.stanza.clone()).collect()
     }
 
     /// The states of a site's links.

@@ -215,8 +215,8 @@ section! {
 }
 
 section! {
-    /// What users here may do in a distributed room while the link to its primary is lost (XEP-0282 4.11.1). This
-    /// version takes them out of the room until the link is back, so nothing here has an effect yet.
+    /// What users here may do in a distributed room while the link to its primary is lost (XEP-0282 4.11.1).
+    /// Presence and leaving always work; whatever else needs the primary is refused until it is reached again.
     Split "replica.split" {
         /// They may go on talking to each other; what they said is joined to the room when the link is back.
         local_chat: bool = "true",
@@ -224,7 +224,7 @@ section! {
         private_messages: bool = "true",
         /// Those of them who are moderators may kick others of them.
         kick: bool = "true",
-        /// Who may enter: "none", or "members" for users of this site whom the primary has named beforehand.
+        /// Who may enter. Only "none" is possible in this version.
         enter: SplitEnter = "\"none\"",
         /// Occupants at other sites are shown as away.
         mark_away: bool = "true",

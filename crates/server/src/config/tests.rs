@@ -65,7 +65,7 @@ jid = "replica@vesa.yeggmaex.irc"
 primaries = ["*"]
 [replica.split]
 local_chat = false
-enter = "members"
+enter = "none"
 [disco]
 services = ["channel.avalon.irc"]
 [log]
@@ -76,6 +76,16 @@ format = "json"
     assert!(!config.split.local_chat && config.split.kick);
     assert_eq!(config.rooms.unwrap().replicas[0].as_str(), "eris.dclxvii.irc");
     assert_eq!(config.replica.unwrap().jid.as_str(), "replica@vesa.yeggmaex.irc");
+}
+
+#[test]
+fn entering_an_island_is_refused_rather_than_left_out() {
+    let text = "domain = \"a.lit\"\n[replica]\njid = \"replica@a.lit\"\n[replica.split]\nenter = \"members\"\n";
+    let problems = problems(text);
+    assert!(
+        problems.len() == 1 && problems[0].starts_with("netjoin.toml:5: error: replica.split.enter:"),
+        "{problems:?}"
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use super::reader::Reader;
-use super::{CertificateFiles, Config, Create, Encryption, Trust};
+use super::{CertificateFiles, Config, Create, Encryption, SplitEnter, Trust};
 use crate::certificate::{self, PairError};
 
 /// Days before its end from which a certificate is warned about.
@@ -53,6 +53,10 @@ fn domains(config: &Config, reader: &mut Reader<'_, '_>) {
 }
 
 fn replica(config: &Config, reader: &mut Reader<'_, '_>) {
+    if config.split.enter != SplitEnter::None {
+        let message = "is \"members\", and no primary names members beforehand yet; write \"none\"";
+        reader.error("replica.split.enter", message.into());
+    }
     let Some(replica) = &config.replica else { return };
     let Some(domain) = &config.domain else {
         reader.error("replica", "serves the users of `domain`, and there is none; give it, or remove [replica]".into());

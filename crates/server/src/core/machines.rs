@@ -7,7 +7,7 @@ use crate::edge::c2s::random;
 use crate::users;
 use accounts::Accounts;
 use machine::{Input, Machine, Now, Output};
-use rooms::{Create, Primary, PrimaryConfig, Replica, ReplicaConfig};
+use rooms::{Create, Primary, PrimaryConfig, Replica, ReplicaConfig, SplitConfig};
 use std::collections::HashMap;
 use store::Loaded;
 use xmpp::{Element, Jid};
@@ -136,6 +136,12 @@ fn replica_config(config: &Config, replica: &config::Replica) -> ReplicaConfig {
         suspect_seconds: replica.suspect_seconds,
         grace_seconds: replica.grace_seconds,
         mirror_days: u32::try_from(replica.mirror_days).unwrap_or(u32::MAX),
+        split: SplitConfig {
+            local_chat: config.split.local_chat,
+            private_messages: config.split.private_messages,
+            kick: config.split.kick,
+            mark_away: config.split.mark_away,
+        },
     }
 }
 

@@ -1,6 +1,8 @@
 //! Every message reflected to its author, and every message anybody was sent, is in the primary's archive exactly once.
 
 use super::Evidence;
+use super::delivered::site_of;
+use crate::users::stays::Stay;
 use std::collections::BTreeMap;
 
 pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
@@ -16,17 +18,35 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
         return Err(format!("{body:?} is in the archive {times} times"));
     }
     for stay in evidence.stays {
+        if stay.left_split {
+            // What was refused later of what it heard on its island it was not there to be told.
+            continue;
+        }
         for (id, body) in &stay.heard {
+            if stay.to_ms.is_some() && (stay.ahead.contains(id) || is_unheard(evidence, stay, body)) {
+                // Refused after it had left.
+                continue;
+            }
             match ids.get(id.as_str()) {
                 Some(1) => {}
                 times => return Err(format!("{} was sent {body:?} ({id}), in the archive {times:?} times", stay.who)),
             }
         }
-        for (_, body) in stay.said.iter().filter(|(id, _)| stay.reflected.contains(id)) {
+        for (_, body) in stay.said.iter().filter(|(id, _)| stay.reflected.contains(id) && stay.ahead.is_empty()) {
             if bodies.get(body.as_str()) != Some(&1) {
                 return Err(format!("{body:?} came back to {} and is not in the archive", stay.who));
             }
         }
     }
     Ok(())
+}
+
+/// Whether something was said at a stay's own site by somebody who was told that it failed, or has gone since: an island may
+/// have shown it, and the room not taken it.
+fn is_unheard(evidence: &Evidence<'_>, stay: &Stay, body: &str) -> bool {
+    let mut authors = evidence.stays.iter().filter(|author| site_of(&author.who) == site_of(&stay.who));
+    authors.any(|author| {
+        let said = author.said.iter().find(|(_, said)| said == body);
+        said.is_some_and(|(id, _)| author.to_ms.is_some() || author.refused.iter().any(|(other, _)| other == id))
+    })
 }

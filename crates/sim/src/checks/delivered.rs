@@ -1,27 +1,76 @@
 //! Who was there was sent every message of that time exactly once, in the order of the archive: what a stay heard is a
 //! run of the archive without holes, from as far back as its history went, and lasts to its end when the stay does.
+//!
+//! Whose site was cut off has heard what was said there ahead of the rest; each of the two in its order.
 
 use super::Evidence;
-use std::collections::BTreeMap;
+use crate::users::stays::Stay;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
     let messages: Vec<&str> = evidence.archive.iter().filter(|row| row.body.is_some()).map(|row| &*row.id).collect();
     let places: BTreeMap<&str, usize> = messages.iter().enumerate().map(|(place, id)| (*id, place)).collect();
+    let authors = authors(evidence);
     for stay in evidence.stays.iter().filter(|stay| !evidence.is_excused(stay)) {
-        let mut last: Option<usize> = None;
-        for (id, body) in &stay.heard {
-            // What is not in the archive is for another check to tell.
-            let Some(&place) = places.get(id.as_str()) else { continue };
-            if let Some(last) = last.filter(|last| last + 1 != place) {
-                let missing = messages.get(last + 1..place).unwrap_or_default().len();
-                let how = if place <= last { "again or out of order".to_owned() } else { format!("{missing} missing") };
-                return Err(format!("{} since {}: {how} at {body:?} ({id})", stay.who, stay.from_ms));
-            }
-            last = Some(place);
-        }
-        if stay.to_ms.is_none() && last.map_or(0, |last| last + 1) != messages.len() {
+        // What is not in the archive is for another check to tell.
+        let heard: Vec<Heard<'_>> = stay
+            .heard
+            .iter()
+            .filter_map(|(id, body)| Some((*places.get(id.as_str())?, id.as_str(), body.as_str())))
+            .collect();
+        let is_own = |place: usize| {
+            let body = evidence.archive.iter().filter_map(|row| row.body.as_deref()).nth(place);
+            body.and_then(|body| authors.get(body)).is_some_and(|site| *site == site_of(&stay.who))
+        };
+        let is_ahead = |heard: &&Heard<'_>| stay.ahead.iter().any(|id| id == heard.1);
+        let (ahead, rest): (Vec<Heard<'_>>, Vec<Heard<'_>>) = heard.iter().partition(is_ahead);
+        in_order(stay, &ahead)?;
+        in_order(stay, &rest)?;
+        complete(stay, &heard, |place| stay.left_split || (stay.came_split && is_own(place)))?;
+        let last = heard.iter().map(|(place, ..)| place + 1).max();
+        if stay.to_ms.is_none() && last.unwrap_or(0) != messages.len() {
             return Err(format!("{} since {}: has not heard the end", stay.who, stay.from_ms));
         }
     }
     Ok(())
+}
+
+/// A message that was heard: its place in the archive, id, body.
+type Heard<'a> = (usize, &'a str, &'a str);
+
+fn in_order(stay: &Stay, heard: &[Heard<'_>]) -> Result<(), String> {
+    for pair in heard.windows(2) {
+        if let [(before, ..), (place, id, body)] = pair
+            && place <= before
+        {
+            let who = format!("{} since {}", stay.who, stay.from_ms);
+            return Err(format!("{who}: again or out of order at {body:?} ({id})"));
+        }
+    }
+    Ok(())
+}
+
+fn complete(stay: &Stay, heard: &[Heard<'_>], may_miss: impl Fn(usize) -> bool) -> Result<(), String> {
+    let places: BTreeSet<usize> = heard.iter().map(|(place, ..)| *place).collect();
+    let (Some(first), Some(last)) = (places.first(), places.last()) else { return Ok(()) };
+    let missing: Vec<usize> = (*first..*last).filter(|place| !places.contains(place) && !may_miss(*place)).collect();
+    match missing.first() {
+        None => Ok(()),
+        Some(hole) => {
+            let behind = heard.iter().filter(|(place, ..)| place > hole).min();
+            let who = format!("{} since {}", stay.who, stay.from_ms);
+            Err(format!("{who}: {} missing before {behind:?}", missing.len()))
+        }
+    }
+}
+
+/// At which site each message was said, by its body, which no other has.
+fn authors<'a>(evidence: &Evidence<'a>) -> BTreeMap<&'a str, &'a str> {
+    let said = |stay: &'a Stay| stay.said.iter().map(|(_, body)| (body.as_str(), site_of(&stay.who)));
+    evidence.stays.iter().flat_map(said).collect()
+}
+
+/// The site of a client.
+pub(super) fn site_of(who: &str) -> &str {
+    who.split('/').next().and_then(|bare| bare.split('@').nth(1)).unwrap_or_default()
 }

@@ -17,8 +17,8 @@ pub struct Archived {
 /// Pages through the whole archive; what does not work is told.
 pub fn read(user: &User, world: &mut World) -> Result<Vec<Archived>, String> {
     let mut archive: Vec<Archived> = Vec::new();
+    let mut after: Option<String> = None;
     for page in 0..PAGES_MAX {
-        let after = archive.last().map(|last| last.id.clone());
         let asked = world.tape.tellings.len();
         user.send(world, query(user, page, after.as_deref()));
         world.quiet();
@@ -29,6 +29,9 @@ pub fn read(user: &User, world: &mut World) -> Result<Vec<Archived>, String> {
                 archive.push(archived(result)?);
             } else if let Some(fin) = stanza.get_child("fin", ns::MAM) {
                 complete = Some(fin.get("complete") == Some("true"));
+                // Where a page ended is for the room to say: after what an island said an id alone means more (XEP-0059 2.2).
+                after =
+                    fin.get_child("set", ns::RSM).and_then(|set| set.get_child("last", ns::RSM)).map(Element::content);
             }
         }
         match complete {

@@ -23,6 +23,12 @@ pub struct Stay {
     pub reflected: Vec<String>,
     /// Ids of what it said that was refused: (id, condition).
     pub refused: Vec<(String, String)>,
+    /// Ids of what it heard while it was told that the room was not reached: of its own site, ahead of the others.
+    pub ahead: Vec<String>,
+    /// Whether it came while the room was not reached, and so to the end of what its own site had said.
+    pub came_split: bool,
+    /// Whether it was not told, to its end, that the room was reached again.
+    pub left_split: bool,
 }
 
 /// All stays of all clients in a room.
@@ -51,7 +57,7 @@ pub fn stays(tape: &Tape, room: &Jid) -> Vec<Stay> {
                 }
                 _ => {
                     if let Some(stay) = stay {
-                        received(stay, stanza, room);
+                        received(stay, stanza, room, at_ms);
                     }
                 }
             },
@@ -71,6 +77,9 @@ impl Stay {
             said: Vec::new(),
             reflected: Vec::new(),
             refused: Vec::new(),
+            ahead: Vec::new(),
+            came_split: false,
+            left_split: false,
         }
     }
 }
@@ -97,8 +106,23 @@ fn sent(stay: &mut Stay, stanza: &Element, room: &Jid, at_ms: u64) {
     }
 }
 
-fn received(stay: &mut Stay, stanza: &Element, room: &Jid) {
+fn received(stay: &mut Stay, stanza: &Element, room: &Jid, at_ms: u64) {
     if stanza.name() != "message" || !stanza.get("from").is_some_and(|from| from.starts_with(room.as_str())) {
+        return;
+    }
+    if let Some(retract) = stanza.get_child("retract", RETRACT) {
+        return retracted(stay, retract.get("id").unwrap_or_default());
+    }
+    if stanza.get("from") == Some(room.as_str())
+        && stanza.get("type") == Some("groupchat")
+        && let Some(body) = body_of(stanza)
+    {
+        // The room itself speaks.
+        if body.contains("not reached any more") {
+            (stay.came_split, stay.left_split) = (stay.came_split || at_ms == stay.from_ms, true);
+        } else if body.contains("reached again") {
+            stay.left_split = false;
+        }
         return;
     }
     let own = stanza.get("id").filter(|id| stay.said.iter().any(|(said, _)| said == id)).map(str::to_owned);
@@ -107,11 +131,24 @@ fn received(stay: &mut Stay, stanza: &Element, room: &Jid) {
         (Some("groupchat"), own) => {
             let Some(body) = body_of(stanza) else { return };
             stay.reflected.extend(own.filter(|id| stay.said.contains(&(id.clone(), body.clone()))));
-            stay.heard.push((stanza_id(stanza, room).unwrap_or_default(), body));
+            let stanza_id = stanza_id(stanza, room).unwrap_or_default();
+            stay.ahead.extend(stay.left_split.then(|| stanza_id.clone()));
+            stay.heard.push((stanza_id, body));
         }
         _ => {}
     }
 }
+
+/// The room has taken back what its site had shown (XEP-0425).
+fn retracted(stay: &mut Stay, id: &str) {
+    let Some(at) = stay.heard.iter().position(|(heard, _)| heard == id) else { return };
+    let (_, body) = stay.heard.remove(at);
+    let said = stay.said.iter().find(|(_, said)| *said == body).map(|(id, _)| id.clone());
+    stay.reflected.retain(|id| Some(id) != said.as_ref());
+}
+
+/// XEP-0424.
+const RETRACT: &str = "urn:xmpp:message-retract:1";
 
 /// The id the room gave a message, XEP-0359.
 pub fn stanza_id(stanza: &Element, room: &Jid) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use accounts::{Accounts, AccountsConfig};
 use machine::{ArchivePage, AudienceId, Class, Input, Machine, QueryId, Record, Token};
-use rooms::{Create, Primary, PrimaryConfig, Replica, ReplicaConfig};
+use rooms::{Create, Primary, PrimaryConfig, Replica, ReplicaConfig, SplitConfig};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use store::disk::SimDisk;
 use xmpp::Jid;
@@ -195,6 +195,7 @@ impl Server {
                 suspect_seconds: config.suspect_seconds,
                 grace_seconds: config.grace_seconds,
                 mirror_days: 30,
+                split: SplitConfig::default(),
             };
             let rows = loaded.recent.iter().filter(|row| row.archive.starts_with(MIRROR)).cloned().collect();
             Replica::new(replica, seed, of(&["mirror", "outbox"]), rows)

@@ -1,0 +1,209 @@
+//! The island, XEP-0282 4.11.1 with `docs/wire.md`, Netsplit: what a split begins and ends at a site, what its users may do
+//! meanwhile, and how the rest is refused.
+//!
+//! A lost link is *suspect* first: what is said is held and nobody is told. When that has lasted long enough it is split.
+//! Roles and affiliations stay what they were mirrored as; whatever would change them waits for the primary.
+
+use super::ReplicaConfig;
+use super::echo::Echo;
+use super::life::Life;
+use super::mirror::Mirror;
+use super::outbox::{Provisionally, author};
+use super::relay::{Sent, refused};
+use super::site::Cx;
+use crate::names::{Nick, Status};
+use crate::room::{HINTS, payload_of};
+use machine::{Change, Class, Now};
+use std::collections::BTreeMap;
+use xmpp::stanza::{Condition, StanzaError, answerable, iq_result};
+use xmpp::{Element, Jid, ns};
+
+/// A split link as its site sees it.
+#[derive(Debug, Default)]
+pub(super) struct Island {
+    /// Whose which nick was when it began: bare addresses of local users.
+    pub seats: BTreeMap<Nick, Jid>,
+}
+
+impl Mirror {
+    /// When the link counts as split; each split within the last hour has doubled the time.
+    pub(super) fn split_due(&self, config: &ReplicaConfig) -> Option<u64> {
+        if self.island.is_some() || !matches!(self.life, Life::Suspect | Life::Registering | Life::Syncing) {
+            return None;
+        }
+        let lost_at = self.link.lost_at?;
+        let lately = self.link.splits.iter().filter(|at| **at + SPLITS_COUNT_MS > lost_at).count();
+        Some(lost_at + ((config.suspect_seconds * 1000) << lately.min(SPLITS_COUNTED)))
+    }
+
+    /// Whether what users say can only stay here.
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.island.is_some() && !self.life.talks()
+    }
+
+    /// The link is split.
+    pub(super) fn begin_island(&mut self, cx: &mut Cx<'_>) {
+        cx.log(format!("link {}: split; {} local sessions", self.room, self.sessions.len()));
+        self.link.splits.push_back(cx.now.mono_ms);
+        if self.link.splits.len() > SPLITS_COUNTED {
+            self.link.splits.pop_front();
+        }
+        let seat = |(jid, session): (&Jid, &super::mirror::Session)| (session.nick.clone(), jid.bare());
+        let seats = self.sessions.iter().chain(&self.gone).map(seat).collect();
+        self.island = Some(Island { seats });
+        self.announce(split_text(cx), cx);
+        self.show_again_what_was_shown(cx);
+        self.settle_outstanding(cx);
+    }
+
+    /// All is as it should be again. What has been shown and has had no outcome was seen by all who are here now.
+    pub(super) fn end_island(&mut self, cx: &mut Cx<'_>) {
+        if self.island.take().is_some() {
+            cx.log(format!("link {}: joined", self.room));
+            self.announce(JOINED, cx);
+            self.provisional.seen_by_all_before(self.entries);
+        }
+    }
+
+    /// Tells those who are here something in the room's name that no archive keeps. It names no site: where real JIDs are
+    /// hidden nobody is to learn of any.
+    pub(super) fn announce(&self, text: &str, cx: &mut Cx<'_>) {
+        self.broadcast(&self.announcement(text), Vec::new(), cx);
+    }
+
+    pub(super) fn announcement(&self, text: &str) -> Element {
+        let message = Element::stanza("message").attr("from", self.room.as_str()).attr("type", "groupchat");
+        let no_store = Element::new("no-permanent-store", HINTS);
+        message.child(Element::new("body", ns::CLIENT).text(text)).child(no_store)
+    }
+
+    /// How something accepted now is marked.
+    pub(super) fn provisionally(&self, now: Now) -> Provisionally {
+        Provisionally { said_ms: now.unix_ms, base: self.link.place.as_ref().map_or(0, |place| place.seq) }
+    }
+
+    /// What was relayed, or waited to be, when the island began: what it says is so here from now on, or is refused.
+    fn settle_outstanding(&mut self, cx: &mut Cx<'_>) {
+        let provisionally = self.provisionally(cx.now);
+        let mut records: Vec<Change> = Vec::new();
+        for (entry, put) in self.outbox.settle_numbers(provisionally, &self.room) {
+            let address = |name| entry.stanza.get(name).and_then(|text| Jid::new(text).ok());
+            let (Some(from), Some(to)) = (address("from"), address("to")) else { continue };
+            if let Some(nick) = entry.nick.as_ref().filter(|_| entry.stanza.name() == "message") {
+                if entry.was_sent() || self.may_speak(nick) {
+                    // Also of somebody who has left since.
+                    self.show_relayed(&entry, put, cx);
+                } else {
+                    records.extend(self.outbox.void(entry.n, &self.room));
+                    cx.pass(&from, refused(&entry.stanza, Condition::Forbidden));
+                }
+                continue;
+            }
+            match self.kind_of(&entry.stanza, &from, &to, false) {
+                Sent::Message => {
+                    records.extend(self.outbox.void(entry.n, &self.room));
+                    self.refuse_here(&entry.stanza, cx);
+                }
+                Sent::Join => records.extend(self.outbox.void(entry.n, &self.room)),
+                Sent::Presence => {
+                    if self.is_own_address(&from, &to) {
+                        records.push(put);
+                        self.show_present(&entry.stanza, &from, entry.n, cx);
+                    } else {
+                        records.extend(self.outbox.void(entry.n, &self.room));
+                        self.refuse_here(&entry.stanza, cx);
+                    }
+                }
+                Sent::Leave => {
+                    records.push(put);
+                    self.leave_cut_off(&from, payload_of(&entry.stanza), cx);
+                }
+                Sent::Ghost | Sent::Other => records.push(put),
+            }
+        }
+        cx.keep(records);
+        for (user, join) in std::mem::take(&mut self.joins) {
+            if let Some(to) = join.stanza.get("to").and_then(|to| Jid::new(to).ok()) {
+                self.join_here(join.stanza, &user, &to, cx);
+            }
+            join.behind.into_iter().for_each(|stanza| cx.pass(&user, stanza));
+        }
+    }
+
+    /// Presence of an occupant: shown here, and kept for the primary. A change of the nick is the primary's to allow.
+    pub(super) fn present_here(&mut self, stanza: Element, from: &Jid, to: &Jid, cx: &mut Cx<'_>) {
+        if !self.is_own_address(from, to) {
+            return self.refuse_here(&stanza, cx);
+        }
+        if let Some((n, _)) = self.submit_with(stanza.clone(), Vec::new(), cx) {
+            self.show_present(&stanza, from, n, cx);
+        }
+    }
+
+    /// Whether a stanza to `to` changes no nick.
+    fn is_own_address(&self, user: &Jid, to: &Jid) -> bool {
+        let nick = self.sessions.get(user).map(|session| session.nick.as_str());
+        nick.is_some() && to.resource().is_none_or(|to| Some(to) == nick)
+    }
+
+    fn show_present(&mut self, stanza: &Element, from: &Jid, n: u64, cx: &mut Cx<'_>) {
+        let Some(session) = self.sessions.get_mut(from) else { return };
+        session.payload = payload_of(stanza);
+        let (nick, payload) = (session.nick.clone(), session.payload.clone());
+        let Some(seat) = self.seats.get_mut(&nick) else { return };
+        seat.payload = payload;
+        let seat = seat.clone();
+        let (shown, hidden) = (seat.presence(&nick.in_room(&self.room), Class::Jids), !self.shows(&seat));
+        self.show(&shown, &nick, &[Status::SELF], hidden, cx);
+        self.echoes.push(Echo { n, nick, leaves: false });
+    }
+
+    /// What else an occupant asks for while the primary is not reached.
+    pub(super) fn ask_here(&mut self, stanza: Element, from: &Jid, to: &Jid, cx: &mut Cx<'_>) {
+        if self.pings_himself(&stanza, from, to) {
+            return cx.pass(from, iq_result(&stanza));
+        }
+        match (stanza.name(), Nick::of(to)) {
+            ("iq", None) if stanza.has_child("query", ns::MUC_ADMIN) => self.kick_here(&stanza, from, cx),
+            ("message", Some(nick)) if stanza.get("type") != Some("groupchat") => {
+                self.whisper_here(&stanza, from, &nick, cx);
+            }
+            _ => self.refuse_here(&stanza, cx),
+        }
+    }
+
+    /// What only the primary could do is refused, and says why.
+    pub(super) fn refuse_here(&self, stanza: &Element, cx: &mut Cx<'_>) {
+        if let Some(from) = author(stanza).filter(|_| answerable(stanza)) {
+            cx.pass(&from, StanzaError::new(Condition::RemoteServerTimeout, WHY).reply(stanza));
+        }
+    }
+
+    /// The same for somebody who asks to enter; his password is not sent back (XEP-0045 7.2.6).
+    pub(super) fn refuse_entry(&self, join: &Element, cx: &mut Cx<'_>) {
+        let mut bare = join.clone();
+        bare.retain(|_| false);
+        self.refuse_here(&bare.child(Element::new("x", ns::MUC)), cx);
+    }
+}
+
+/// What those are told who are on an island.
+pub(super) fn split_text(cx: &Cx<'_>) -> &'static str {
+    if cx.site.config.split.local_chat { SPLIT } else { SPLIT_SILENT }
+}
+
+/// What those are told who are there when a link is split.
+const SPLIT: &str = "The server of this room is not reached any more. Those in the room who are on this server can go on \
+                     talking to each other; the others hear it when the room is reached again.";
+/// The same where they cannot talk.
+const SPLIT_SILENT: &str =
+    "The server of this room is not reached any more. What you say here has to wait until it is.";
+/// What they are told when all is as it should be again.
+const JOINED: &str = "The server of this room is reached again.";
+/// What people are told whose request has to wait for the primary.
+const WHY: &str = "The server of this room is not reached at present. Until it is, those who are in the room on this \
+                   server can talk to each other; everything else has to wait.";
+/// How long a split makes the next one slower to be told.
+const SPLITS_COUNT_MS: u64 = 3_600_000;
+/// How many do: 2 to the power of it is the most that the wait is multiplied by.
+const SPLITS_COUNTED: usize = 3;

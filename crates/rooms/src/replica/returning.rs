@@ -1,0 +1,98 @@
+//! A session that comes back to an island: whoever had a nick here when the link was lost has it still, with whatever
+//! client. That is no entry: no password is asked, and his role is the mirrored one at most.
+//!
+//! His join is kept for the primary; the ENTER that answers it shows nothing.
+
+use super::echo::Echo;
+use super::mirror::{Mirror, Session};
+use super::site::Cx;
+use crate::names::{Nick, Status};
+use crate::room::{HistoryWanted, add_statuses, payload_of};
+use machine::{AudienceChange, Class, Output};
+use xmpp::{Element, Jid, ns};
+
+impl Mirror {
+    /// Somebody asks to enter while the primary is not reached.
+    pub(super) fn join_here(&mut self, join: Element, from: &Jid, to: &Jid, cx: &mut Cx<'_>) {
+        let own = self.sessions.get(from).map(|session| session.nick.clone());
+        let (inside, asked) = (own.is_some(), Nick::of(to));
+        // A client that is in and has lost sight of the room is shown it again, under the name it has.
+        let Some(nick) = own.or_else(|| asked.clone().filter(|nick| self.may_return(from, nick))) else {
+            return self.refuse_entry(&join, cx);
+        };
+        if !inside {
+            let class = self.class_of(self.seats.get(&nick));
+            let (entry, payload) = (self.entries, payload_of(&join));
+            let session = Session { nick: nick.clone(), class, entry, payload, awaits_enter: true };
+            self.sessions.insert(from.clone(), session);
+            let Some((n, _)) = self.submit_with(join.clone(), Vec::new(), cx) else {
+                self.sessions.remove(from);
+                return;
+            };
+            self.entries += 1;
+            self.show_return(&nick, &payload_of(&join), n, cx);
+            let change = AudienceChange::In(class);
+            cx.out.push(Output::Audience { audience: self.audience, member: from.clone(), change });
+        }
+        let own = self.own_presence(&nick, &join, asked.is_some_and(|asked| asked != nick));
+        self.welcome(from, &nick, own, &HistoryWanted::of(&join), cx);
+    }
+
+    /// Whether this is the nick's holder.
+    fn may_return(&self, user: &Jid, nick: &Nick) -> bool {
+        let holds = self.island.as_ref().and_then(|island| island.seats.get(nick)) == Some(&user.bare());
+        holds && self.seats.contains_key(nick)
+    }
+
+    /// Those here who were told that he had left learn that he is in again.
+    fn show_return(&mut self, nick: &Nick, payload: &[Element], n: u64, cx: &mut Cx<'_>) {
+        if !self.hidden.remove(nick) {
+            return;
+        }
+        let Some(seat) = self.seats.get_mut(nick) else { return };
+        seat.payload = payload.to_vec();
+        let seat = seat.clone();
+        if self.shows(&seat) {
+            self.broadcast(&seat.presence(&nick.in_room(&self.room), Class::Jids), self.sessions_of(nick), cx);
+        }
+        self.echoes.push(Echo { n, nick: nick.clone(), leaves: true });
+        self.echoes.push(Echo { n, nick: nick.clone(), leaves: false });
+    }
+
+    /// What an entrant gets of himself, XEP-0045 7.2.2.
+    fn own_presence(&self, nick: &Nick, join: &Element, assigned: bool) -> Element {
+        let (seat, from) = (self.seats.get(nick), nick.in_room(&self.room));
+        let mut own = seat.map_or_else(|| Element::stanza("presence"), |s| s.presence(&from, self.class_of(seat)));
+        if let Some(id) = join.get("id") {
+            own.set("id", id);
+        }
+        let open = self.config.whois_anyone.then_some(Status::NON_ANONYMOUS);
+        let logged = self.config.logging.then_some(Status::LOGGED);
+        let assigned = assigned.then_some(Status::NICK_ASSIGNED);
+        let statuses: Vec<Status> = [Some(Status::SELF), open, logged, assigned].into_iter().flatten().collect();
+        add_statuses(&mut own, &statuses);
+        own
+    }
+
+    /// ENTER for a session that is in already; whether it is one.
+    pub(super) fn is_entered_here(&mut self, jid: &Jid) -> bool {
+        let Some(session) = self.sessions.get_mut(jid).filter(|session| session.awaits_enter) else { return false };
+        session.awaits_enter = false;
+        self.gone.remove(jid);
+        self.link.kept.remove(jid);
+        true
+    }
+
+    /// Joins of those who are in already and that the primary has had, with an ENTER that was lost.
+    pub(super) fn return_again(&self) -> Vec<Element> {
+        let lost = |(jid, session): &(&Jid, &Session)| session.awaits_enter && !self.outbox.holds_join_of(jid);
+        let join = |(jid, session): (&Jid, &Session)| {
+            Element::stanza("presence")
+                .attr("from", jid.as_str())
+                .attr("to", session.nick.in_room(&self.room).as_str())
+                .with(session.payload.iter().cloned())
+                .child(Element::new("x", ns::MUC))
+        };
+        self.sessions.iter().filter(lost).map(join).collect()
+    }
+}

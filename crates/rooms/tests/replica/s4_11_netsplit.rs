@@ -1,0 +1,338 @@
+//! XEP-0282 4.11.1: an island. What its users may do while the primary is not reached, and what comes of it when it is again.
+
+use crate::site::{ROOM, join, says};
+use crate::world::{ERIS, SERVICE, World, of};
+use xmpp::{Element, ns};
+
+/// Longer than a link is suspect.
+const SPLIT_MS: u64 = 15_000;
+
+/// The whole cast in the room, and eris cut off for good.
+fn cut() -> World {
+    let mut world = World::with_cast(true);
+    world.cut(ERIS);
+    world.pass_ms(SPLIT_MS);
+    world.inbox.clear();
+    world
+}
+
+/// What was said, by people or the room.
+fn bodies(got: &[Element]) -> Vec<String> {
+    got.iter().filter_map(|stanza| Some(stanza.get_child("body", ns::CLIENT)?.content())).collect()
+}
+
+fn ids(got: &[Element]) -> Vec<String> {
+    let id = |stanza: &Element| Some(stanza.get_child("stanza-id", ns::SID)?.get("id")?.to_owned());
+    got.iter().filter_map(id).collect()
+}
+
+fn condition(stanza: &Element) -> &str {
+    let error = stanza.get_child("error", ns::CLIENT).expect("an error");
+    error.children().next().expect("a condition").name()
+}
+
+/// They go on talking to each other, and what they said is in the room once when the link is back, for everybody.
+#[test]
+fn s4_11_1_local_conversation() {
+    let mut world = cut();
+    world.says("WiZ", "hi");
+    world.says("Wumpus", "meanwhile");
+    world.says("Troy", "hi yourself");
+    let (wiz, troy) = (world.take(of("WiZ")), world.take(of("Troy")));
+    assert_eq!(
+        (bodies(&wiz), bodies(&troy)),
+        (vec!["hi".into(), "hi yourself".into()], vec!["hi".into(), "hi yourself".into()])
+    );
+    assert_eq!(world.archived(SERVICE), ["meanwhile"]);
+    assert_eq!(world.archived(ERIS), ["hi", "hi yourself"]);
+
+    world.heal(ERIS);
+    world.pass_ms(120_000);
+    assert_eq!(world.states(ERIS), ["live"]);
+    assert_eq!(world.archived(SERVICE), ["meanwhile", "hi", "hi yourself"]);
+    assert_eq!(world.archived(ERIS), ["meanwhile", "hi", "hi yourself"], "what was provisional has its place");
+    let said = |got: Vec<Element>| -> Vec<String> {
+        got.into_iter().filter(|s| s.get("from") != Some(ROOM)).filter_map(|s| bodies(&[s]).pop()).collect()
+    };
+    assert_eq!(said(world.take(of("WiZ"))), ["meanwhile"], "he has seen the rest");
+    let wumpus = world.take(of("Wumpus"));
+    assert_eq!(ids(&wumpus)[1..], ids(&wiz), "with the ids that the island gave");
+    assert_eq!(said(wumpus), ["meanwhile", "hi", "hi yourself"]);
+}
+
+/// Nobody is told anything while a link is only suspect, and what was said then is shown when it is split.
+#[test]
+fn s4_11_1_what_had_been_relayed_is_shown_when_it_is_split() {
+    let mut world = World::with_cast(true);
+    world.inbox.clear();
+    world.cut(ERIS);
+    world.says("WiZ", "anybody there?");
+    assert_eq!(bodies(&world.take(of("Troy"))), [""; 0]);
+    world.pass_ms(SPLIT_MS);
+    assert_eq!(bodies(&world.take(of("Troy"))).pop().as_deref(), Some("anybody there?"));
+    world.heal(ERIS);
+    world.pass_ms(120_000);
+    assert!(!bodies(&world.take(of("Troy"))).contains(&"anybody there?".to_owned()));
+    assert_eq!(world.archived(SERVICE), ["anybody there?"]);
+}
+
+/// What the primary had and whose answer alone was lost is shown once, with the id that the primary gave it.
+#[test]
+fn s4_11_1_what_the_primary_had_is_not_shown_twice() {
+    let mut world = World::with_cast(true);
+    world.inbox.clear();
+    world.user_sends(&says(of("WiZ"), "heard"));
+    world.cut_after_delivery(ERIS);
+    world.pass_ms(SPLIT_MS);
+    let (wumpus, troy) = (world.take(of("Wumpus")), world.take(of("Troy")));
+    assert_eq!(ids(&wumpus), ids(&troy));
+    world.heal(ERIS);
+    world.pass_ms(120_000);
+    assert_eq!(ids(&world.take(of("Troy"))), [""; 0]);
+    assert_eq!((world.archived(SERVICE), world.archived(ERIS)), (vec!["heard".into()], vec!["heard".into()]));
+}
+
+/// "react to people … setting a status": presence is shown, and told when the link is back, once.
+#[test]
+fn s4_11_1_presence() {
+    let mut world = cut();
+    world.user(&format!("<presence from='{}' to='{ROOM}/WiZ'><show>dnd</show></presence>", of("WiZ")));
+    let shown = |got: Vec<Element>| -> Vec<(String, String)> {
+        let show = |s: &Element| s.get_child("show", ns::CLIENT).map(Element::content).unwrap_or_default();
+        let presence = got.iter().filter(|s| s.name() == "presence");
+        presence
+            .map(|s| (s.get("from").expect("it has one").rsplit('/').next().expect("a nick").into(), show(s)))
+            .collect()
+    };
+    let dnd = vec![("WiZ".to_owned(), "dnd".to_owned())];
+    assert_eq!((shown(world.take(of("Troy"))), shown(world.take(of("WiZ")))), (dnd.clone(), dnd.clone()));
+    world.heal(ERIS);
+    world.pass_ms(120_000);
+    assert_eq!(shown(world.take(of("Troy"))), []);
+    assert_eq!(shown(world.take(of("WiZ"))), []);
+    assert_eq!(shown(world.take(of("Wumpus"))).pop(), dnd.into_iter().next());
+}
+
+/// Whatever only the primary could do has to wait, and people are told why.
+#[test]
+fn s4_11_1_the_rest_is_refused() {
+    let mut world = cut();
+    let (wiz, admin) = (of("WiZ"), ns::MUC_ADMIN);
+    let asked = [
+        format!("<message from='{wiz}' to='{ROOM}' type='groupchat'><subject>war</subject></message>"),
+        format!("<presence from='{wiz}' to='{ROOM}/TheWiZ'/>"),
+        format!(
+            "<iq from='{wiz}' to='{ROOM}' type='set' id='ban'><query xmlns='{admin}'>\
+             <item affiliation='outcast' jid='troy@eris.dclxvii.irc'/></query></iq>"
+        ),
+        format!("<message from='{wiz}' to='{ROOM}/Wumpus' type='chat'><body>psst</body></message>"),
+        format!("<message from='{wiz}' to='{ROOM}'><x xmlns='{}'><invite to='a@b.c'/></x></message>", ns::MUC_USER),
+        format!("<presence from='new@eris.dclxvii.irc/x' to='{ROOM}/New'><x xmlns='{}'/></presence>", ns::MUC),
+    ];
+    for stanza in asked {
+        world.user(&stanza);
+        let from = Element::parse(&stanza).expect("a test's stanza").get("from").expect("it has one").to_owned();
+        let got = world.take(&from);
+        assert_eq!(got.len(), 1, "{stanza}: {got:?}");
+        assert_eq!(condition(&got[0]), "remote-server-timeout");
+        assert!(got[0].to_xml().contains("not reached"), "{}", got[0]);
+        assert_eq!(world.take(of("Troy")), []);
+    }
+}
+
+/// A typing notification is seen, and nothing of it is left.
+#[test]
+fn s4_11_1_typing_is_shown_and_not_submitted() {
+    let mut world = cut();
+    world.user(&format!(
+        "<message from='{}' to='{ROOM}' type='groupchat'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>",
+        of("WiZ")
+    ));
+    assert_eq!(world.take(of("Troy")).len(), 1);
+    world.take(of("Wumpus"));
+    world.heal(ERIS);
+    world.pass_ms(120_000);
+    assert!(!world.take(of("Wumpus")).iter().any(|s| s.to_xml().contains("composing")));
+}
+
+/// A second split before the join is over loses nothing and shows nothing twice.
+#[test]
+fn s4_11_split_again_in_the_middle_of_a_join() {
+    let mut world = cut();
+    world.says("WiZ", "first");
+    world.heal(ERIS);
+    world.cut_while_joining(ERIS);
+    world.pass_ms(4 * SPLIT_MS);
+    world.says("Troy", "second");
+    world.heal(ERIS);
+    world.pass_ms(240_000);
+    assert_eq!(world.states(ERIS), ["live"]);
+    let ours = |world: &mut World, nick: &str| -> Vec<String> {
+        bodies(&world.take(of(nick))).into_iter().filter(|b| b == "first" || b == "second").collect()
+    };
+    for nick in ["WiZ", "Troy", "Wumpus"] {
+        assert_eq!(ours(&mut world, nick), ["first", "second"], "{nick}");
+    }
+    assert_eq!(
+        (world.archived(SERVICE), world.archived(ERIS)),
+        (vec!["first".into(), "second".into()], vec!["first".into(), "second".into()])
+    );
+}
+
+/// The site dies in the middle of a split: what was said on the island is heard when it is back, once.
+#[test]
+fn s4_11_a_site_dies_on_its_island() {
+    let mut world = cut();
+    world.says("WiZ", "one");
+    world.user(&format!("<presence from='{}' to='{ROOM}/WiZ'><show>dnd</show></presence>", of("WiZ")));
+    world.says("WiZ", "two");
+    let seen = ids(&world.take(of("Troy")));
+    world.restart(ERIS);
+    world.pass_ms(SPLIT_MS);
+    world.heal(ERIS);
+    world.pass_ms(240_000);
+    assert_eq!(
+        (world.archived(SERVICE), world.archived(ERIS)),
+        (vec!["one".into(), "two".into()], vec!["one".into(), "two".into()])
+    );
+    assert_eq!(ids(&world.take(of("Wumpus"))), seen, "under the ids that were shown");
+}
+
+/// Who had a nick here when the link was lost has it still, with whatever client; that is no entry, and told to nobody but
+/// who had seen him leave.
+#[test]
+fn s4_11_1_a_session_comes_back() {
+    let mut world = cut();
+    let (wiz, moon) = (of("WiZ"), "squit@eris.dclxvii.irc/moon");
+    world.says("Troy", "before");
+    world.user(&format!("<presence from='{wiz}' type='unavailable' to='{ROOM}/WiZ'/>"));
+    world.inbox.clear();
+    world.user(&join(moon, "WiZ"));
+    let got = world.take(moon);
+    let own = got.iter().position(|s| s.to_xml().contains("code='110'")).expect("his own presence");
+    let roster: Vec<&str> = got[..own].iter().filter_map(|s| s.get("from")?.rsplit('/').next()).collect();
+    assert_eq!(roster, ["Wumpus", "Valdis", "Phaedrus", "Troy", "BigCheese", "Efchen"]);
+    assert_eq!(bodies(&got)[1], "before", "history, with what is provisional, behind the word that it is split");
+    assert!(got.iter().any(|s| s.has_child("subject", ns::CLIENT)));
+    assert_eq!(presence_of(&world.take(of("Troy")), "WiZ"), ["available"]);
+    world.user(&says(moon, "back again"));
+    assert_eq!(bodies(&world.take(of("Troy"))), ["back again"]);
+    // Somebody else, and he himself under another name, have to wait.
+    for (user, nick) in [("eve@eris.dclxvii.irc/x", "WiZ"), ("squit@eris.dclxvii.irc/mars", "Merlin")] {
+        world.user(&join(user, nick));
+        assert_eq!(condition(&world.take(user)[0]), "remote-server-timeout");
+    }
+    world.inbox.clear();
+    world.heal(ERIS);
+    world.pass_ms(120_000);
+    assert_eq!(world.states(ERIS), ["live"]);
+    for who in [moon, of("Troy")] {
+        assert_eq!(presence_of(&world.take(who), "WiZ"), [""; 0], "nothing is told to {who}");
+    }
+    assert_eq!(world.archived(SERVICE), ["before", "back again"]);
+    world.user(&says(moon, "and on"));
+    assert_eq!(bodies(&world.take(of("Wumpus"))).pop().as_deref(), Some("and on"));
+}
+
+/// Private messages go between those who are here.
+#[test]
+fn s4_11_1_private_messages() {
+    let mut world = cut();
+    let (wiz, troy) = (of("WiZ"), of("Troy"));
+    world.user(&format!("<message from='{wiz}' to='{ROOM}/Troy' type='chat' id='p'><body>psst</body></message>"));
+    let got = world.take(troy);
+    assert_eq!((got.len(), got[0].get("from"), got[0].get("type")), (1, Some(&*format!("{ROOM}/WiZ")), Some("chat")));
+    assert!(got[0].has_child("x", ns::MUC_USER) && got[0].has_child("occupant-id", ns::OCCUPANT_ID));
+    world.user(&format!("<message from='{wiz}' to='{ROOM}/Nobody' type='chat' id='p'><body>psst</body></message>"));
+    assert_eq!(condition(&world.take(wiz)[0]), "item-not-found");
+}
+
+/// A moderator kicks somebody who is here; nobody else can, and nobody who is elsewhere is kicked.
+#[test]
+fn s4_11_1_kick() {
+    let mut world = World::with_cast(true);
+    let kick = |from: &str, nick: &str| {
+        format!(
+            "<iq from='{from}' to='{ROOM}' type='set' id='kick'><query xmlns='{}'>\
+             <item role='none' nick='{nick}'><reason>enough</reason></item></query></iq>",
+            ns::MUC_ADMIN
+        )
+    };
+    let promote = format!(
+        "<iq from='{}' to='{ROOM}' type='set' id='mod'><query xmlns='{}'><item role='moderator' nick='WiZ'/></query></iq>",
+        of("Wumpus"),
+        ns::MUC_ADMIN
+    );
+    world.user(&promote);
+    world.cut(ERIS);
+    world.pass_ms(SPLIT_MS);
+    world.inbox.clear();
+    let (wiz, troy) = (of("WiZ"), of("Troy"));
+    world.user(&kick(troy, "WiZ"));
+    assert_eq!(condition(&world.take(troy)[0]), "forbidden");
+    world.user(&kick(wiz, "BigCheese"));
+    assert_eq!(condition(&world.take(wiz)[0]), "remote-server-timeout");
+    world.user(&kick(wiz, "Troy"));
+    let told = world.take(troy).pop().expect("he is told").to_xml();
+    for part in ["unavailable", "code='307'", "code='110'", "nick='WiZ'", "enough"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let got = world.take(wiz);
+    assert_eq!((got[0].get("type"), presence_of(&got, "Troy")), (Some("result"), vec!["unavailable".to_owned()]));
+    // He does not come back before the primary is asked.
+    world.user(&join(troy, "Troy"));
+    assert_eq!(condition(&world.take(troy)[0]), "remote-server-timeout");
+    world.inbox.clear();
+    world.heal(ERIS);
+    world.pass_ms(120_000);
+    assert_eq!(presence_of(&world.take(of("Wumpus")), "Troy").pop().as_deref(), Some("unavailable"));
+    assert_eq!(presence_of(&world.take(wiz), "Troy"), [""; 0]);
+}
+
+/// Who was banned meanwhile is told, and what he said on the island is taken back from those who saw it.
+#[test]
+fn s4_11_what_is_refused_is_retracted() {
+    let mut world = cut();
+    world.says("Troy", "mischief");
+    let id = ids(&world.take(of("WiZ"))).pop().expect("an id");
+    world.user(&format!(
+        "<iq from='{}' to='{ROOM}' type='set' id='ban'><query xmlns='{}'>\
+         <item affiliation='outcast' jid='troy@eris.dclxvii.irc'/></query></iq>",
+        of("Wumpus"),
+        ns::MUC_ADMIN
+    ));
+    world.inbox.clear();
+    world.heal(ERIS);
+    world.pass_ms(120_000);
+    let (wiz, troy) = (world.take(of("WiZ")), world.take(of("Troy")));
+    let retracted = wiz.iter().filter_map(|s| s.get_child("retract", "urn:xmpp:message-retract:1")?.get("id"));
+    assert_eq!(retracted.collect::<Vec<_>>(), [id]);
+    assert!(troy.iter().any(|s| s.to_xml().contains("code='301'")), "{troy:?}");
+    assert_eq!(world.archived(SERVICE), [""; 0]);
+    assert_eq!(world.rows_of(ERIS, &format!("mirror:{ROOM}")), [""; 0]);
+    let refused = world.rows_of(ERIS, &format!("refused:{ROOM}"));
+    assert!(refused.len() == 1 && refused[0].contains("mischief") && refused[0].contains("<error"), "{refused:?}");
+}
+
+/// Those who are there are told once when it is split and once when it is joined, and no site is named.
+#[test]
+fn s4_11_people_are_told() {
+    let mut world = World::with_cast(true);
+    world.inbox.clear();
+    world.cut(ERIS);
+    world.pass_ms(SPLIT_MS);
+    world.heal(ERIS);
+    world.pass_ms(120_000);
+    let got = world.take(of("WiZ"));
+    let told = bodies(&got);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].contains("not reached any more") && told[1].contains("reached again"));
+    assert!(got.iter().all(|s| s.get("from") == Some(ROOM) && !s.to_xml().contains("oulubox")));
+}
+
+/// What somebody was shown of an occupant: `available` or `unavailable` each time.
+fn presence_of(got: &[Element], nick: &str) -> Vec<String> {
+    let from = format!("{ROOM}/{nick}");
+    let of_him = got.iter().filter(|s| s.name() == "presence" && s.get("from") == Some(&from));
+    of_him.map(|s| s.get("type").unwrap_or("available").to_owned()).collect()
+}
