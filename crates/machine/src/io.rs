@@ -90,6 +90,8 @@ pub enum Output {
         /// What to read.
         query: ArchiveQuery,
     },
+    /// Nothing comes back from this domain: streams to it are ended, and made anew when there is something to send.
+    Renew(String),
     /// For the operator's log: names the room or the link, never a body.
     Log(String),
 }

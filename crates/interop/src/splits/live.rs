@@ -173,14 +173,13 @@ impl Live {
         })
     }
 
-    /// Logs out; gives all that befell.
-    pub async fn end(mut self) -> Result<Vec<Befell>> {
-        let events = self.events();
+    /// Logs out.
+    pub async fn end(mut self) -> Result<()> {
         if self.order("end", None).await.is_err() || tokio::time::timeout(PATIENCE, self.process.wait()).await.is_err()
         {
             self.process.kill().await?;
         }
-        Ok(events)
+        Ok(())
     }
 
     async fn order(&mut self, what: &str, id: Option<&str>) -> Result<()> {

@@ -179,7 +179,9 @@ impl Story {
             let is_new = self.over.iter().any(|id| by(id, &person.nick)) || late == 0;
             if !is_new {
                 let all = |events: &[Befell]| sure.iter().all(|id| heard(events, id) || refused(events, id));
-                person.until("all that was said is heard", all).await?;
+                let waited = person.until("all that was said is heard", all).await;
+                let lacks = |id: &&&String| !heard(&person.events(), id) && !refused(&person.events(), id);
+                waited.with_context(|| format!("never heard: {:?}", sure.iter().filter(lacks).collect::<Vec<_>>()))?;
             }
         }
         Ok(())
@@ -216,12 +218,15 @@ impl Story {
             person.until("nobody is away any more", joined).await?;
         }
         let mut transcripts = Vec::new();
-        for mut person in std::mem::take(&mut self.people) {
+        for person in &mut self.people {
             let archive = person.archive().await?;
             let whole = !self.over.iter().any(|id| by(id, &person.nick));
             let (nick, domain) = (person.nick.clone(), person.domain.clone());
             let mainland = domain == PRIMARY;
-            transcripts.push(Transcript { nick, domain, whole, mainland, events: person.end().await?, archive });
+            transcripts.push(Transcript { nick, domain, whole, mainland, events: person.events(), archive });
+        }
+        for person in std::mem::take(&mut self.people) {
+            person.end().await?;
         }
         let sites = PEOPLE.iter().map(|(nick, domain)| (nick.to_string(), domain.to_string())).collect();
         let mut wrong = judge(&transcripts, &sites);

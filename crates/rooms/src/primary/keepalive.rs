@@ -103,6 +103,10 @@ impl Primary {
         if peer.pinged.as_ref().is_some_and(|(_, at)| now.mono_ms >= at + interval_ms) {
             peer.pinged = None;
             peer.lost += 1;
+            if peer.lost >= PINGS_LOST_MAX {
+                // A stream may stand that carries nothing any more.
+                out.push(Output::Renew(replica.domain().to_owned()));
+            }
         }
         let (is_lost, waits) = (peer.lost >= PINGS_LOST_MAX, peer.pinged.is_some());
         let is_silent = now.mono_ms >= peer.sent_ms.max(standing.sent_ms) + interval_ms;

@@ -65,7 +65,7 @@ impl Hold {
                 continue;
             }
             let goes = match &output {
-                Output::Persist { .. } | Output::Query { .. } | Output::Log(_) => true,
+                Output::Persist { .. } | Output::Query { .. } | Output::Renew(_) | Output::Log(_) => true,
                 Output::Send { to, .. } => !local(to),
                 _ => false,
             };

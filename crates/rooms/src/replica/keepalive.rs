@@ -97,6 +97,8 @@ impl Replica {
             }
             if service.lost >= PINGS_LOST_MAX {
                 (service.pinged_ms, service.lost) = (None, 0);
+                // A stream may stand that carries nothing any more.
+                out.push(Output::Renew(domain.to_owned()));
                 self.with_all_of(domain, now, out, Mirror::lost);
             } else {
                 service.pinged_ms = Some(now.mono_ms);

@@ -238,6 +238,7 @@ impl Mirror {
     /// No answer, or none that can be read.
     pub(super) fn unanswered(&mut self, cx: &mut Cx<'_>) {
         if !self.link.fresh {
+            cx.out.push(Output::Renew(self.room.domain().to_owned()));
             return self.lost(cx);
         }
         let withdraw = Withdraw { epoch: None }.element();

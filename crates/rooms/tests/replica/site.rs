@@ -131,7 +131,7 @@ impl Site {
                 }
             }
             Output::Persist { token, changes } => inputs.push_back(self.commit(token, changes)),
-            Output::Log(_) => {}
+            Output::Log(_) | Output::Renew(_) => {}
             Output::Fan { .. } | Output::Query { .. } => panic!("a replica has no replicas, and reads no archive"),
         }
     }

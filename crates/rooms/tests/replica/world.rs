@@ -79,6 +79,8 @@ pub struct World {
     replicas: bool,
     /// What operators were told.
     pub logs: Vec<String>,
+    /// Who wanted streams made anew, and to whom.
+    pub renewed: Vec<(String, String)>,
 }
 
 impl World {
@@ -95,6 +97,7 @@ impl World {
             lost_grants: 0,
             replicas,
             logs: Vec::new(),
+            renewed: Vec::new(),
         };
         for domain in SITES.into_iter().chain([SERVICE]) {
             world.start(domain, BTreeMap::new(), Vec::new(), 0);
@@ -349,6 +352,7 @@ impl World {
             }
             Output::Persist { token, changes } => inputs.push_back(server.commit(token, changes)),
             Output::Query { id, query } => inputs.push_back(Input::Rows(id, Some(server.page(&query)))),
+            Output::Renew(other) => self.renewed.push((domain.to_owned(), other)),
             Output::Log(text) => self.logs.push(format!("{domain}: {text}")),
         }
     }

@@ -45,6 +45,7 @@ impl Core {
             }
             Output::Persist { token, changes } => self.store.persist(Who::number_of(origin), token, changes),
             Output::Query { id, query } => self.store.query(Who::number_of(origin), id, query),
+            Output::Renew(domain) => self.order_all(|| Order::Renew(domain.clone())).await,
             Output::Log(text) => tracing::info!(machine = ?origin, "{text}"),
         }
     }

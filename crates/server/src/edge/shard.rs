@@ -69,6 +69,8 @@ pub enum Order {
     ToServer(Pair, s2s::Item),
     /// End all streams to and from a domain.
     Cut(String),
+    /// End the streams to a domain from which nothing comes back.
+    Renew(String),
     /// End all streams, then the shard.
     Stop,
 }
@@ -165,6 +167,7 @@ impl Shard {
             }
             Order::ToServer(pair, item) => s2s::send(self, pair, item),
             Order::Cut(domain) => s2s::cut(self, &domain),
+            Order::Renew(domain) => s2s::renew(self, &domain),
             Order::Broadcast(_) | Order::Stop => {}
         }
     }

@@ -80,6 +80,8 @@ impl World {
                 self.servers[server].disk_work.push_back((which, DiskWork::Read(id, page)));
                 self.sync(server);
             }
+            // What is swallowed here is swallowed by the weather, whichever stream it goes by.
+            Output::Renew(_) => {}
             Output::Log(text) => self.tape.log(self.now.mono_ms, server, text),
         }
     }

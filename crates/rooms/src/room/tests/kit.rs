@@ -149,6 +149,7 @@ impl Kit {
             Output::Persist { token, changes } if self.disk == Disk::Hangs => self.held.push_back((token, changes)),
             Output::Persist { token, changes } => inputs.push_back(self.commit(token, changes)),
             Output::Query { id, query } => inputs.push_back(Input::Rows(id, Some(self.page(&query)))),
+            Output::Renew(_) => {}
             Output::Log(text) => self.logs.push(text),
         }
     }

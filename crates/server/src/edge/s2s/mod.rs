@@ -40,6 +40,13 @@ pub struct Streams {
     incoming: Vec<(Place, String)>,
 }
 
+/// Ends the streams to a domain, from which nothing comes back; they are made anew when there is something to send.
+pub fn renew(shard: &Rc<Shard>, domain: &str) {
+    for (_, link) in shard.streams.borrow().outgoing.iter().filter(|(pair, _)| pair.to == domain) {
+        link.cut();
+    }
+}
+
 /// Ends all streams to and from a domain, as a broken link would.
 pub fn cut(shard: &Rc<Shard>, domain: &str) {
     let streams = shard.streams.borrow();
