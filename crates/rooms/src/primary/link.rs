@@ -13,6 +13,7 @@
 //! What is told while a link is syncing or suspect is numbered and held; a link that holds too much is split at once. To a
 //! split one nothing is told and nothing is held: its replica asks for it when it registers again.
 
+use super::away::Overlay;
 use super::marks::Marks;
 use super::removals::Removals;
 use super::replicate::{HeldUp, Request};
@@ -34,6 +35,7 @@ pub(crate) struct Links {
     pub(super) refused: VecDeque<(String, String, u64)>,
     pub(super) marks: Marks,
     pub(super) removals: Removals,
+    pub(super) overlay: Overlay,
     /// Marks that are being written without anybody waiting, oldest first.
     pub(super) lazy: VecDeque<(Token, Jid, Ack)>,
     /// When links were split lately, by replica, monotonic milliseconds, oldest first.

@@ -13,6 +13,7 @@
 //! | `digest` | now and then, what the roster of each replica must come to |
 //! | `keepalive` | 4.10: pings between the service and a replica |
 //! | `split`, `removals` | 4.11: a link that is lost, and whoever comes back by it |
+//! | `away` | 4.11: occupants behind a link that is lost, as others see them |
 //! | `netjoin` | what an island reports, judged against the room as it is |
 //! | `end` | withdrawal |
 //! | `summary` | what an operator is shown |
@@ -21,6 +22,7 @@
 //! [`Links::enter`] and [`Links::leave`] for ENTER and LEAVE; `Room::via_for` when somebody is admitted, `Room::turned_away`
 //! when somebody is not; `Room::settle_mark` behind every stanza that was relayed.
 
+mod away;
 mod digest;
 mod end;
 mod enter;

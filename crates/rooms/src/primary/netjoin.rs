@@ -187,6 +187,7 @@ impl Room {
             self.forget_absent(jid, cx);
         }
         self.forget_lost(replica, cx);
+        self.begin_lifting(replica, cx);
     }
 }
 

@@ -242,6 +242,9 @@ impl Room {
         }
         let old = self.links.links.remove(replica);
         let island_from_ms = self.island_from(old.as_ref(), cx.now.unix_ms);
+        if old.as_ref().is_some_and(Link::is_split) {
+            self.announce_back(replica, cx);
+        }
         let before = old.map(|link| link.seats).unwrap_or_default();
         let census = request.asked.census.as_ref().map(|(_, seats)| seats.as_slice()).unwrap_or_default();
         let mut seats: Vec<Seat> = census.iter().map(|seat| self.verdict(replica, &request, seat)).collect();

@@ -125,6 +125,7 @@ impl Room {
         for presence in roster {
             self.send_down(replica, Kind::Roster, None, presence, Down::Roster.x(), cx);
         }
+        self.send_overlay(replica, cx);
         if entitled {
             let seats = self.seat_jids();
             for seats in seats.chunks(JIDS_MAX) {
@@ -187,7 +188,15 @@ impl Room {
         self.links.end_if_empty(replica);
     }
 
-    fn send_down(&mut self, replica: &Jid, kind: Kind, seq: Option<u64>, stanza: Element, x: Element, cx: &mut Cx<'_>) {
+    pub(super) fn send_down(
+        &mut self,
+        replica: &Jid,
+        kind: Kind,
+        seq: Option<u64>,
+        stanza: Element,
+        x: Element,
+        cx: &mut Cx<'_>,
+    ) {
         if let Some(output) = self.down(replica, kind, seq, stanza, x) {
             self.gate.pass(output, cx.out);
         }

@@ -25,6 +25,9 @@ impl Room {
         link.silent.clear();
         self.links.note_split(replica, cx.now.mono_ms);
         self.links.end_if_empty(replica);
+        if self.links.links.contains_key(replica) {
+            self.mark_away(replica, cx);
+        }
     }
 
     /// A split site has not come back in time: all others hear that its seats are gone.
@@ -120,7 +123,12 @@ impl Room {
             Some(since) => Some(since.saturating_add(retention_ms)),
             None => self.splits_at(replica, link).into_iter().chain(link.report_ms).min(),
         });
-        requests.chain(early).chain(links).chain(self.links.removals.next_expiry(retention_ms)).min()
+        requests
+            .chain(early)
+            .chain(links)
+            .chain(self.links.removals.next_expiry(retention_ms))
+            .chain(self.links.overlay.next_ms())
+            .min()
     }
 
     /// When a link is split if nothing is heard, monotonic milliseconds: at once when it holds too much, else so long after it
@@ -152,6 +160,7 @@ impl Room {
                 _ => {}
             }
         }
+        self.lift_some(cx);
         for jid in self.links.removals.expire(now, retention_ms) {
             self.forget_absent(&jid, cx);
         }

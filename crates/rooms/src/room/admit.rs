@@ -89,6 +89,11 @@ impl Room {
                 true => Ok(()),
             };
         }
+        // A seat of before a restart is its holder's until his replica has said whether he is still there.
+        let is_waited_for = |lost: &super::Lost| lost.via != super::Via::Direct && lost.nick == *nick;
+        if self.lost.iter().any(|lost| is_waited_for(lost) && lost.jid.bare() != user.bare()) {
+            return Err(JoinError::NicknameConflict);
+        }
         let present = self.occupants.len();
         let limit = match self.config.max_users {
             0 => OCCUPANTS_MAX,

@@ -63,6 +63,7 @@ impl Room {
         if was_direct {
             self.links.note_handed(from, cx.now.unix_ms);
         }
+        self.lift_one(&nick, cx);
         let Some(occupant) = self.occupants.get_mut(&nick) else { return };
         let Some(session) = occupant.sessions.iter_mut().find(|s| s.jid == *from) else { return };
         let payload = payload_of(stanza);
@@ -100,6 +101,7 @@ impl Room {
         if let Some(occupant) = self.occupants.get_mut(&entry.nick) {
             // The presence that others know stays the shown one.
             occupant.sessions.insert(0, session);
+            self.lift_one(&entry.nick, cx);
         } else {
             self.add_occupant(&entry, session);
             self.tell_entry(&entry.nick, cx);

@@ -34,7 +34,9 @@ impl Room {
             }
         }
         self.lost = behind;
-        self.kept_until_ms = self.kept_until_ms.min(since + RETURN_MS);
+        // While seats behind replicas are waited for, the room is nobody else's.
+        let kept_ms = if self.lost.is_empty() { RETURN_MS } else { self.retention_ms().max(RETURN_MS) };
+        self.kept_until_ms = self.kept_until_ms.min(since.saturating_add(kept_ms));
     }
 
     /// When those in `lost` have been waited for long enough, monotonic milliseconds; 0 before the first look at them.

@@ -55,6 +55,7 @@ pub(crate) struct HistoryWanted {
 impl Room {
     /// Tells all: direct sessions, and each live replica once. Gives the number of the event.
     pub fn tell(&mut self, event: Event, cx: &mut Cx<'_>) -> u64 {
+        self.lift_for_event(&event.parts, cx);
         let seq = self.next_seq(cx);
         let mut outputs = Vec::new();
         let parts = event.parts.len();
@@ -146,8 +147,9 @@ impl Room {
     }
 
     fn tell_direct(&self, part: &Part, outputs: &mut Vec<Output>) {
-        let jids = Shared::new(part.stanza.clone());
-        let plain = match without_jids(&part.stanza) {
+        let stanza = self.overlaid(&part.stanza).unwrap_or_else(|| part.stanza.clone());
+        let jids = Shared::new(stanza.clone());
+        let plain = match without_jids(&stanza) {
             Some(stanza) => Shared::new(stanza),
             None => jids.clone(),
         };
@@ -175,7 +177,7 @@ impl Room {
         let class = self.class_of(me);
         let mut outputs = vec![self.audience_change(to, AudienceChange::In(class))];
         for occupant in self.in_order_of_entry().filter(|o| o.nick != me.nick && self.shows(o)) {
-            outputs.push(Output::Send { to: to.clone(), stanza: self.roster_presence(occupant, class) });
+            outputs.push(Output::Send { to: to.clone(), stanza: self.shown_presence_to(occupant, class) });
         }
         outputs.push(Output::Send { to: to.clone(), stanza: Shared::new(own) });
         self.gate.pass_all(outputs, cx.out);

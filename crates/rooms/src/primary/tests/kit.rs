@@ -91,6 +91,16 @@ impl Net {
         net
     }
 
+    /// The same in a room that shows real addresses to all, with a direct occupant: Eve.
+    pub fn open() -> Net {
+        let mut net = Net::whole();
+        net.kit.service.rooms.get_mut(&jid(ROOM)).expect("the room is there").config.whois = crate::room::Whois::Anyone;
+        net.feed(&format!(
+            "<presence from='eve@elsewhere.example/x' to='{ROOM}/Eve'><x xmlns='http://jabber.org/protocol/muc'/></presence>"
+        ));
+        net
+    }
+
     /// Makes a user what the owner's list would make him.
     pub fn affiliate(&mut self, bare: &str, affiliation: &str) {
         let room = self.kit.service.rooms.get_mut(&jid(ROOM)).expect("the room is there");
@@ -231,6 +241,16 @@ impl Net {
             "<iq from='{who}' id='kick1' to='{ROOM}' type='set'><query xmlns='http://jabber.org/protocol/muc#admin'>\
              <item nick='{nick}' role='none'><reason>{reason}</reason></item></query></iq>"
         ))
+    }
+
+    /// Which life of the room this is.
+    pub fn incarnation(&self) -> String {
+        self.kit.service.rooms[&jid(ROOM)].order.incarnation.clone()
+    }
+
+    /// What the room has had of an outbox.
+    pub fn marked_of(&self, replica: &str, outbox: &str) -> u64 {
+        self.kit.service.rooms[&jid(ROOM)].links.marks.get(&jid(replica), outbox)
     }
 
     /// The number of the room's last event.

@@ -9,3 +9,4 @@ mod marks;
 mod netjoin;
 mod netsplit;
 mod speaking;
+mod takeover;

@@ -3,7 +3,7 @@
 use super::kit::*;
 use super::links::{end_stream, granted, pong};
 use crate::room::tests::kit::{Got, errors};
-use crate::wire::{HistorySent, Verdict};
+use crate::wire::{Down, HistorySent, Verdict};
 
 /// Nobody is told that somebody is gone, nothing goes to the site, and what it missed follows when it is back.
 #[test]
@@ -164,6 +164,113 @@ fn s4_11_who_comes_by_another_way_enters_again() {
     assert_eq!(lines(&net.says(WIZ, "welcome back"), EFCHEN).len(), 1);
     assert!(lines(&net.feed(&message), EFCHEN).iter().any(|line| line.contains("<body>x</body>")));
     schema::assert_valid(&net.crossed);
+}
+
+/// Occupants behind the split link are shown away to direct ones, and live replicas are told once whom it is about.
+#[test]
+fn s4_11_who_cannot_be_reached_is_shown_away() {
+    let mut net = Net::open();
+    let got = split(&mut net);
+    assert_eq!(
+        away(&got, ERIS),
+        [(Some("vesa.yeggmaex.irc".to_owned()), false, vec!["BigCheese".into(), "Efchen".into()])]
+    );
+    assert_eq!(away(&got, VESA), []);
+    let shown: Vec<String> = lines(&got, EVE).into_iter().filter(|l| l.contains("<presence")).collect();
+    assert_eq!(shown.len(), 2, "{shown:?}");
+    assert!(
+        shown.iter().all(|l| l.contains("<show>away</show><status>vesa.yeggmaex.irc is cut off</status>")),
+        "{shown:?}"
+    );
+    for who in [ERIS, EVE] {
+        let told = of(&got, who).into_iter().filter(|s| s.get("type") == Some("groupchat"));
+        assert_eq!(told.filter(|s| s.to_xml().contains("vesa.yeggmaex.irc is cut off: who")).count(), 1, "{who}");
+    }
+    assert!(net.kit.rows.is_empty(), "no archive keeps it");
+
+    // An entrant sees it so; a replica that resumes has it behind its roster.
+    let got = net.feed(&enters("mallory@elsewhere.example/x", "Mallory"));
+    let roster = lines(&got, "mallory@elsewhere.example/x");
+    assert_eq!(roster.iter().filter(|l| l.contains("<show>away</show>")).count(), 2, "{roster:?}");
+    let request = net.request_again(ERIS, net.seq(), &[(WIZ, "WiZ"), (TROY, "Troy")]);
+    let got = net.ask(ERIS, &request);
+    let kinds = kinds(&got, ERIS);
+    assert_eq!(kinds.iter().rposition(|k| *k == "roster").map(|at| kinds[at + 1]), Some("away"), "{kinds:?}");
+    schema::assert_valid(&net.crossed);
+}
+
+/// It is lifted when the report is over, and all others are told once that the site is back.
+#[test]
+fn s4_11_the_overlay_is_lifted_when_the_report_is_over() {
+    let mut net = Net::open();
+    split(&mut net);
+    let request = net.request_again(VESA, 0, &[(BIG_CHEESE, "BigCheese"), (EFCHEN, "Efchen")]);
+    let got = net.ask(VESA, &request);
+    assert_eq!((away(&got, ERIS), presences(&got, EVE)), (vec![], vec![]), "not yet");
+    assert_eq!(lines(&got, EVE).iter().filter(|l| l.contains("vesa.yeggmaex.irc is back.")).count(), 1);
+    assert!(!lines(&got, VESA).iter().any(|l| l.contains("is back.")), "who is back tells his own");
+    // Who shows himself meanwhile is shown as he is.
+    let got = net.relay(&format!("<presence from='{EFCHEN}' to='{ROOM}/Efchen'><show>xa</show></presence>"));
+    assert_eq!(away(&got, ERIS), [(Some("vesa.yeggmaex.irc".to_owned()), true, vec!["Efchen".into()])]);
+    assert_eq!(presences(&got, EVE), ["Efchen xa"]);
+    let got = net.reported(VESA);
+    assert_eq!(away(&got, ERIS), [(Some("vesa.yeggmaex.irc".to_owned()), true, vec!["BigCheese".into()])]);
+    assert_eq!(presences(&got, EVE), ["BigCheese "]);
+    schema::assert_valid(&net.crossed);
+}
+
+/// Where real addresses are hidden nobody is shown away, and no site is named.
+#[test]
+fn s4_11_a_room_that_hides_addresses_names_no_site() {
+    let mut net = Net::whole();
+    net.feed(&enters(EVE, "Eve"));
+    let got = split(&mut net);
+    for who in [ERIS, KILLRC, EVE] {
+        assert_eq!((away(&got, who), presences(&got, who)), (vec![], vec![]));
+        assert!(!lines(&got, who).iter().filter(|l| l.contains("<message")).any(|l| l.contains("vesa")), "{who}");
+    }
+    assert_eq!(lines(&got, EVE).iter().filter(|l| l.contains("Another site is cut off")).count(), 1);
+}
+
+/// A session that comes directly is reached: its seat is shown as it is.
+#[test]
+fn s4_11_who_comes_directly_is_not_away_any_more() {
+    let mut net = Net::open();
+    split(&mut net);
+    let got = net.feed(&enters(EFCHEN, "Efchen"));
+    assert_eq!(away(&got, ERIS), [(Some("vesa.yeggmaex.irc".to_owned()), true, vec!["Efchen".into()])]);
+    assert_eq!(presences(&got, EVE), ["Efchen "]);
+    // A real change of one who is still out of reach is told with the overlay, and to replicas without it.
+    let got = net.feed(&format!(
+        "<iq from='{WUMPUS}' id='v1' to='{ROOM}' type='set'><query xmlns='http://jabber.org/protocol/muc#admin'>\
+         <item nick='BigCheese' role='visitor'/></query></iq>"
+    ));
+    assert_eq!(presences(&got, EVE), ["BigCheese away"]);
+    assert!(!lines(&got, ERIS).iter().any(|l| l.contains("away")));
+}
+
+const EVE: &str = "eve@elsewhere.example/x";
+
+fn enters(who: &str, nick: &str) -> String {
+    format!("<presence from='{who}' to='{ROOM}/{nick}'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
+}
+
+/// Whom a replica is told to show away, or no longer: site, lifted, nicks.
+fn away(got: &[Got], to: &str) -> Vec<(Option<String>, bool, Vec<String>)> {
+    let read = |s: &xmpp::Element| match Down::find(s)?.ok()?.0 {
+        Down::Away(away) => Some((away.site, away.lifted, away.nicks.iter().map(ToString::to_string).collect())),
+        _ => None,
+    };
+    of(got, to).into_iter().filter_map(read).collect()
+}
+
+/// The presences of others that somebody got: nick and show.
+fn presences(got: &[Got], to: &str) -> Vec<String> {
+    let read = |s: &xmpp::Element| {
+        let show = s.get_child("show", xmpp::ns::CLIENT).map(xmpp::Element::content).unwrap_or_default();
+        Some(format!("{} {show}", s.get("from")?.rsplit_once('/')?.1))
+    };
+    of(got, to).into_iter().filter(|s| s.name() == "presence").filter_map(read).collect()
 }
 
 /// Lets time pass in steps of a second, in which all but vesa answer pings.
