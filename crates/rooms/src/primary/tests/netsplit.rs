@@ -209,6 +209,7 @@ fn s4_11_the_overlay_is_lifted_when_the_report_is_over() {
     assert_eq!((away(&got, ERIS), presences(&got, EVE)), (vec![], vec![]), "not yet");
     assert_eq!(lines(&got, EVE).iter().filter(|l| l.contains("vesa.yeggmaex.irc is back.")).count(), 1);
     assert!(!lines(&got, VESA).iter().any(|l| l.contains("is back.")), "who is back tells his own");
+    assert!(!kinds(&got, VESA).contains(&"away"), "his own are there");
     // Who shows himself meanwhile is shown as he is.
     let got = net.relay(&format!("<presence from='{EFCHEN}' to='{ROOM}/Efchen'><show>xa</show></presence>"));
     assert_eq!(away(&got, ERIS), [(Some("vesa.yeggmaex.irc".to_owned()), true, vec!["Efchen".into()])]);
