@@ -501,12 +501,6 @@ fn service_config() -> PrimaryConfig {
     }
 }
 
-/// What occupants said, among what somebody got: not what the room said of sites that are cut off.
-pub fn said(got: &[Element]) -> Vec<String> {
-    let by_occupant = |s: &&Element| s.get("from").is_some_and(|from| from.contains('/'));
-    got.iter().filter(by_occupant).filter_map(|s| Some(s.get_child("body", ns::CLIENT)?.content())).collect()
-}
-
 fn address(stanza: &Element, name: &str) -> Jid {
     stanza.get(name).and_then(|text| Jid::new(text).ok()).expect("every stanza here has both addresses")
 }
