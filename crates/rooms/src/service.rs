@@ -78,7 +78,7 @@ pub struct Primary {
     unread: Vec<String>,
     /// XEP-0282: what is known of the replicas of all rooms.
     pub(crate) keepalive: Keepalive,
-    rng: ChaCha12Rng,
+    pub(crate) rng: ChaCha12Rng,
 }
 
 impl Primary {

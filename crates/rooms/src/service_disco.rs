@@ -1,9 +1,10 @@
-//! What the service says of itself: XEP-0045 6.2 (features) and 6.3 (its rooms, page by page), ping (XEP-0199).
+//! What the service says of itself: XEP-0045 6.2 (features) and 6.3 (its rooms, page by page), ping (XEP-0199), unused room names (XEP-0307).
 
 use crate::paging::page;
 use crate::room::{Life, Room};
 use crate::service::{Primary, reply};
 use machine::Output;
+use rand_chacha::rand_core::Rng;
 use xmpp::stanza::{Condition, iq_result};
 use xmpp::{Element, Jid, Shared, ns};
 
@@ -19,12 +20,13 @@ impl Primary {
         }
     }
 
-    fn answer_get(&self, stanza: &Element, out: &mut Vec<Output>) {
+    fn answer_get(&mut self, stanza: &Element, out: &mut Vec<Output>) {
         let Some(payload) = stanza.children().next() else { return reply(stanza, &Condition::BadRequest.into(), out) };
         let answer = match (payload.name(), payload.ns(), payload.get("node")) {
             ("query", ns::DISCO_INFO, None) => Ok(Some(self.info())),
             ("query", ns::DISCO_ITEMS, None) => self.items(payload).map(Some),
             ("query", ns::DISCO_INFO | ns::DISCO_ITEMS, Some(_)) => Err(Condition::ItemNotFound),
+            ("unique", ns::MUC_UNIQUE, _) => Ok(Some(Element::new("unique", ns::MUC_UNIQUE).text(self.unused_name()))),
             ("ping", ns::PING, _) => Ok(None),
             _ => Err(Condition::ServiceUnavailable),
         };
@@ -36,6 +38,13 @@ impl Primary {
             (Err(condition), _) => reply(stanza, &condition.into(), out),
             (Ok(_), None) => {}
         }
+    }
+
+    /// XEP-0307: a name that no room has.
+    fn unused_name(&mut self) -> String {
+        let mut bytes = [0; 10];
+        self.rng.fill_bytes(&mut bytes);
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     fn info(&self) -> Element {
@@ -67,8 +76,21 @@ pub(crate) fn feature(var: &str) -> Element {
 /// XEP-0045 7.4: messages keep their id.
 pub(crate) const STABLE_ID: &str = "http://jabber.org/protocol/muc#stable_id";
 
-const FEATURES: [&str; 9] =
-    [ns::DISCO_INFO, ns::DISCO_ITEMS, ns::MUC, STABLE_ID, ns::RSM, ns::PING, ns::OCCUPANT_ID, ns::SID, ns::MAM];
+const FEATURES: [&str; 13] = [
+    ns::DISCO_INFO,
+    ns::DISCO_ITEMS,
+    ns::MUC,
+    ns::MUC_UNIQUE,
+    ns::MUC_REGISTER,
+    ns::MUC_ROOMCONFIG,
+    ns::MUC_ROOMINFO,
+    STABLE_ID,
+    ns::RSM,
+    ns::PING,
+    ns::OCCUPANT_ID,
+    ns::SID,
+    ns::MAM,
+];
 
 /// Most rooms listed in one answer; more are paged (XEP-0059).
 const ITEMS_PAGE_MAX: usize = 200;

@@ -44,11 +44,15 @@ pub const MUC_USER: &str = "http://jabber.org/protocol/muc#user";
 pub const MUC_ADMIN: &str = "http://jabber.org/protocol/muc#admin";
 /// Ownership of a room, XEP-0045 10.
 pub const MUC_OWNER: &str = "http://jabber.org/protocol/muc#owner";
-/// FORM_TYPE of the room configuration, XEP-0045 15.5.
+/// FORM_TYPE of registration with a room and its approval, XEP-0045 16.5.1.
+pub const MUC_REGISTER: &str = "http://jabber.org/protocol/muc#register";
+/// Asking a service for a room name that nobody has, XEP-0307.
+pub const MUC_UNIQUE: &str = "http://jabber.org/protocol/muc#unique";
+/// FORM_TYPE of the room configuration, XEP-0045 16.5.3.
 pub const MUC_ROOMCONFIG: &str = "http://jabber.org/protocol/muc#roomconfig";
-/// FORM_TYPE of extended room information, XEP-0045 15.5.
+/// FORM_TYPE of extended room information, XEP-0045 16.5.4.
 pub const MUC_ROOMINFO: &str = "http://jabber.org/protocol/muc#roominfo";
-/// FORM_TYPE of voice requests, XEP-0045 7.13.
+/// FORM_TYPE of voice requests, XEP-0045 7.13 and 16.5.2.
 pub const MUC_REQUEST: &str = "http://jabber.org/protocol/muc#request";
 /// Direct invitations, XEP-0249.
 pub const CONFERENCE: &str = "jabber:x:conference";

@@ -16,7 +16,7 @@ impl Room {
         let done = match iq.get("type") {
             Some("get") => self.list(from, query).map(|list| self.answer(from, iq_result(iq).child(list), cx)),
             _ => self.parse_affairs(from, query).map(|affairs| {
-                let changes = self.changes_of(&affairs);
+                let changes = self.changes_of(&affairs.affairs);
                 if changes.is_empty() {
                     // Roles are of this visit only; nothing is to be kept.
                     self.carry_out(&affairs, iq, cx);
@@ -128,12 +128,13 @@ impl Room {
         if len > AFFILIATIONS_MAX.max(self.affiliations.len()) { Err(Condition::ResourceConstraint) } else { Ok(()) }
     }
 
-    fn changes_of(&self, affairs: &Affairs) -> Vec<Change> {
+    /// What is kept of changes.
+    pub fn changes_of(&self, affairs: &[Affair]) -> Vec<Change> {
         let change = |affair: &Affair| match affair {
             Affair::Role { .. } => None,
             Affair::Affiliation { jid, kept, .. } => Some(self.affiliation_change(jid, kept.as_ref())),
         };
-        affairs.affairs.iter().filter_map(change).collect()
+        affairs.iter().filter_map(change).collect()
     }
 
     /// What somebody is here and now; 8 and 9 go by the bare address, so any of his clients may ask.

@@ -82,6 +82,9 @@ impl Room {
 
     /// The rules about nicks and numbers, 7.2.8 and 7.2.9.
     fn admit_seat(&self, user: &Jid, nick: &Nick, affiliation: Affiliation) -> Result<(), JoinError> {
+        if self.is_anothers(nick, user) {
+            return Err(JoinError::NicknameConflict);
+        }
         if let Some(holder) = self.occupants.get(nick) {
             return match holder.bare == user.bare() {
                 false => Err(JoinError::NicknameConflict),

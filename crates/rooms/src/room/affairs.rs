@@ -85,10 +85,11 @@ impl Room {
         let before = self.affiliation_of(jid);
         let to = kept.as_ref().map_or(Affiliation::None, |kept| kept.affiliation);
         self.affiliations.set(jid.clone(), kept);
+        let applied = self.had_applied(jid);
         let seats: Vec<Nick> =
             self.occupants.values().filter(|o| concerns(jid, &o.bare)).map(|o| o.nick.clone()).collect();
         if seats.is_empty() && jid.local().is_some() {
-            self.tell_absent(jid, before, to, by, cx);
+            self.tell_absent(jid, (before, to), applied, by, cx);
         }
         for nick in &seats {
             self.apply_affiliation(nick, by, cx);
@@ -96,11 +97,21 @@ impl Room {
     }
 
     /// Who is not in the room: a new member of a members-only room is invited (9.5); one who was something to the room before
-    /// is told in a word (18.1). Strangers are not written to because somebody has put them on a list.
-    fn tell_absent(&mut self, jid: &Jid, before: Affiliation, to: Affiliation, by: By<'_>, cx: &mut Cx<'_>) {
+    /// is told in a word (18.1). Strangers are not written to because somebody has put them on a list, nor who did it himself.
+    fn tell_absent(
+        &mut self,
+        jid: &Jid,
+        (before, to): (Affiliation, Affiliation),
+        applied: bool,
+        by: By<'_>,
+        cx: &mut Cx<'_>,
+    ) {
         if self.config.members_only && before < Affiliation::Member && to >= Affiliation::Member {
             self.invite_member(jid, by, cx);
-        } else if before >= Affiliation::Member && before != to {
+        } else if (applied || before >= Affiliation::Member)
+            && before != to
+            && by.inviter.is_none_or(|by| by.bare() != *jid)
+        {
             self.tell_affiliation(jid, to, cx);
         }
     }

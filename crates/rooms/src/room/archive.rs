@@ -104,7 +104,8 @@ impl Room {
         Some(Element::stanza("message").attr("from", self.jid.as_str()).child(result))
     }
 
-    fn may_read(&self, from: &Jid) -> bool {
+    /// Whether somebody may know what is said in the room.
+    pub fn may_read(&self, from: &Jid) -> bool {
         let affiliation = self.affiliation_of(from);
         let closed = self.config.members_only || self.config.password.is_some();
         affiliation != Affiliation::Outcast

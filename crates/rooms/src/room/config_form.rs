@@ -1,12 +1,15 @@
-//! The configuration as a form, XEP-0045 15.5.3: what an owner is shown, and what he may send back.
+//! The configuration as a form, XEP-0045 16.5.3: what an owner is shown, and what he may send back. The two lists in it, admins
+//! and owners, are in `config_lists`.
 
+use super::config::Registration;
 use super::history::HISTORY_MAX;
 use super::{Config, PrivateMessages, Whois, admit::OCCUPANTS_MAX};
 use crate::names::Role;
 use xmpp::stanza::form::{Field, Form};
+use xmpp::stanza::{Condition, StanzaError};
 use xmpp::{Jid, ns};
 
-/// Why a submitted form is refused; on the wire `not-acceptable` with this sentence.
+/// Why a submitted form is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum FormError {
     /// The form is another than the one for rooms.
@@ -15,16 +18,28 @@ pub(crate) enum FormError {
     /// A value that the field cannot have.
     #[error("The field {0} cannot have this value.")]
     Value(&'static str),
-    /// A text that is longer than [`TEXT_BYTES_MAX`].
+    /// A text that is longer than [`TEXT_BYTES_MAX`], a list longer than its bound.
     #[error("The field {0} is too long.")]
     TooLong(&'static str),
     /// 10.1.3: a room protected by an empty password.
     #[error("A room protected by a password needs one.")]
     NoPassword,
+    /// 10.2: the last owner is taken from the list.
+    #[error("A room has at least one owner.")]
+    NoOwner,
+}
+
+impl FormError {
+    /// The error on the wire: 10.1.3 for options that cannot be, 10.2 for the last owner.
+    pub fn error(&self) -> StanzaError {
+        let condition = if *self == FormError::NoOwner { Condition::Conflict } else { Condition::NotAcceptable };
+        StanzaError::new(condition, self.to_string())
+    }
 }
 
 const NAME: &str = "muc#roomconfig_roomname";
 const DESCRIPTION: &str = "muc#roomconfig_roomdesc";
+const LANG: &str = "muc#roomconfig_lang";
 const PERSISTENT: &str = "muc#roomconfig_persistentroom";
 const PUBLIC: &str = "muc#roomconfig_publicroom";
 const MEMBERS_ONLY: &str = "muc#roomconfig_membersonly";
@@ -33,61 +48,110 @@ const PROTECTED: &str = "muc#roomconfig_passwordprotectedroom";
 const SECRET: &str = "muc#roomconfig_roomsecret";
 const WHOIS: &str = "muc#roomconfig_whois";
 const CHANGE_SUBJECT: &str = "muc#roomconfig_changesubject";
-const BROADCAST: &str = "muc#roomconfig_presencebroadcast";
-const ALLOW_PM: &str = "muc#roomconfig_allowpm";
 const ALLOW_INVITES: &str = "muc#roomconfig_allowinvites";
+const ALLOW_PM: &str = "muc#roomconfig_allowpm";
+const BROADCAST: &str = "muc#roomconfig_presencebroadcast";
+const MEMBER_LIST: &str = "muc#roomconfig_getmemberlist";
 const HISTORY: &str = "muc#maxhistoryfetch";
 const HISTORY_LENGTH: &str = "muc#roomconfig_historylength";
 const MAX_USERS: &str = "muc#roomconfig_maxusers";
 const LOGGING: &str = "muc#roomconfig_enablelogging";
+const PUBSUB: &str = "muc#roomconfig_pubsub";
+const CONTACTS: &str = "muc#roominfo_contactjid";
+const REGISTRATION: &str = "{urn:netjoin:dmuc:0}registration";
+const LIST_OCCUPANTS: &str = "{urn:netjoin:dmuc:0}listoccupants";
 const REPLICAS: &str = "{urn:netjoin:dmuc:0}replicas";
 
 /// Longest name, description or password, bytes.
 const TEXT_BYTES_MAX: usize = 2_000;
+/// Most contact addresses.
+const CONTACTS_MAX: usize = 20;
+/// The numbers of occupants that are offered; any other within bounds is taken as well.
+const MAX_USERS_OFFERED: [&str; 8] = ["none", "10", "20", "30", "50", "100", "500", "1000"];
 
-/// The form as shown to an owner, filled in.
-pub(crate) fn form(config: &Config, room: &Jid) -> Form {
-    let max_users = match config.max_users {
+/// The form as shown to an owner, filled in; the fields of the two lists come last.
+pub(crate) fn form(config: &Config, room: &Jid, lists: [Field; 2]) -> Form {
+    let form = Form::new("form")
+        .title(&format!("Configuration of {room}"))
+        .instructions("To take the room as it stands here, submit the form; fields that are left out stay as they are.")
+        .with_type(ns::MUC_ROOMCONFIG)
+        .field(text("text-single", NAME, "Natural-Language Room Name", &config.name))
+        .field(text("text-single", DESCRIPTION, "Short Description of Room", &config.description))
+        .field(text("text-single", LANG, "Natural Language for Room Discussions", &config.lang))
+        .field(Field::boolean(LOGGING, config.logging).label("Keep an archive of what is said?"))
+        .field(Field::boolean(CHANGE_SUBJECT, config.change_subject).label("Allow Occupants to Change Subject?"))
+        .field(Field::boolean(ALLOW_INVITES, config.allow_invites).label("Allow Members to Invite Others?"))
+        .field(allow_pm(config))
+        .field(max_users(config))
+        .field(roles(BROADCAST, "Roles for which Presence is Broadcasted", &config.presence_broadcast))
+        .field(roles(MEMBER_LIST, "Roles and Affiliations that May Retrieve Member List", &config.member_list))
+        .field(Field::boolean(PUBLIC, config.public).label("Make Room Publicly Searchable?"))
+        .field(Field::boolean(PERSISTENT, config.persistent).label("Make Room Persistent?"))
+        .field(Field::boolean(MODERATED, config.moderated).label("Make Room Moderated?"))
+        .field(Field::boolean(MEMBERS_ONLY, config.members_only).label("Make Room Members-Only?"));
+    let form = form
+        .field(registration(config))
+        .field(Field::boolean(PROTECTED, config.password.is_some()).label("Password Required to Enter?"))
+        .field(Field::fixed("If a password is required to enter this room, you must specify the password below."))
+        .field(text("text-private", SECRET, "Password", config.password.as_deref().unwrap_or_default()))
+        .field(whois(config))
+        .field(text(
+            "text-single",
+            HISTORY,
+            "Maximum Number of History Messages Returned by Room",
+            &config.history_stanzas.to_string(),
+        ))
+        .field(text("text-single", PUBSUB, "XMPP URI of Associated Publish-Subscribe Node", &config.pubsub))
+        .field(Field::new("jid-multi", CONTACTS).label("Contact Addresses").values(&config.contacts))
+        .field(Field::boolean(LIST_OCCUPANTS, config.list_occupants).label("May anybody list the occupants?"))
+        .field(Field::boolean(REPLICAS, config.replicas).label("May other sites hold replicas of this room?"));
+    let [admins, owners] = lists;
+    form.field(Field::fixed("The people who have admin status in the room, one Jabber ID per line."))
+        .field(admins)
+        .field(Field::fixed("The owners of the room, one Jabber ID per line."))
+        .field(owners)
+}
+
+fn allow_pm(config: &Config) -> Field {
+    text("list-single", ALLOW_PM, "Who Can Send Private Messages?", config.private_messages.as_str())
+        .option("Anyone", "anyone")
+        .option("Anyone with Voice", "participants")
+        .option("Moderators Only", "moderators")
+        .option("Nobody", "none")
+}
+
+fn max_users(config: &Config) -> Field {
+    let value = match config.max_users {
         0 => "none".to_owned(),
         n => n.to_string(),
     };
-    Form::new("form")
-        .title(&format!("Configuration of {room}"))
-        .with_type(ns::MUC_ROOMCONFIG)
-        .field(text("text-single", NAME, "Name of the room", &config.name))
-        .field(text("text-single", DESCRIPTION, "What it is for", &config.description))
-        .field(Field::boolean(PERSISTENT, config.persistent).label("Keep the room when the last occupant leaves"))
-        .field(Field::boolean(PUBLIC, config.public).label("Show the room in the list of rooms"))
-        .field(Field::boolean(MEMBERS_ONLY, config.members_only).label("Only members may enter"))
-        .field(Field::boolean(MODERATED, config.moderated).label("Who enters may speak only when given voice"))
-        .field(Field::boolean(PROTECTED, config.password.is_some()).label("A password is needed to enter"))
-        .field(text("text-private", SECRET, "The password", config.password.as_deref().unwrap_or_default()))
-        .field(
-            text("list-single", WHOIS, "Who may see real addresses", whois_value(config.whois))
-                .option("Moderators", "moderators")
-                .option("Anyone", "anyone"),
-        )
-        .field(Field::boolean(CHANGE_SUBJECT, config.change_subject).label("Participants may change the subject"))
-        .field(Field::boolean(ALLOW_INVITES, config.allow_invites).label("Members may invite others"))
-        .field(
-            Field::new("list-multi", BROADCAST)
-                .label("Roles whose presence all see")
-                .values(config.presence_broadcast.iter().map(|role| role.as_str()))
-                .option("Moderators", "moderator")
-                .option("Participants", "participant")
-                .option("Visitors", "visitor"),
-        )
-        .field(
-            text("list-single", ALLOW_PM, "Who may send private messages", pm_value(config.private_messages))
-                .option("Anyone", "anyone")
-                .option("Participants", "participants")
-                .option("Moderators", "moderators")
-                .option("Nobody", "none"),
-        )
-        .field(text("text-single", HISTORY, "Most messages shown on entering", &config.history_stanzas.to_string()))
-        .field(text("text-single", MAX_USERS, "Most occupants; none for no limit", &max_users))
-        .field(Field::boolean(LOGGING, config.logging).label("Keep an archive of what is said"))
-        .field(Field::boolean(REPLICAS, config.replicas).label("Other sites may hold replicas of this room"))
+    let mut field = text("list-single", MAX_USERS, "Maximum Number of Occupants", &value);
+    if !MAX_USERS_OFFERED.contains(&value.as_str()) {
+        field = field.option(&value, &value);
+    }
+    MAX_USERS_OFFERED.iter().fold(field, |field, n| field.option(if *n == "none" { "None" } else { n }, n))
+}
+
+fn roles(var: &str, label: &str, chosen: &[Role]) -> Field {
+    Field::new("list-multi", var)
+        .label(label)
+        .values(chosen.iter().rev().map(|role| role.as_str()))
+        .option("Moderator", "moderator")
+        .option("Participant", "participant")
+        .option("Visitor", "visitor")
+}
+
+fn whois(config: &Config) -> Field {
+    text("list-single", WHOIS, "Who May Discover Real JIDs?", config.whois.as_str())
+        .option("Moderators Only", "moderators")
+        .option("Anyone", "anyone")
+}
+
+fn registration(config: &Config) -> Field {
+    text("list-single", REGISTRATION, "Who May Register as a Member?", config.registration.as_str())
+        .option("Anyone; in a moderated or members-only room with an admin's approval", "open")
+        .option("Whom an admin approves", "approval")
+        .option("Nobody", "closed")
 }
 
 /// The configuration that a submitted form asks for; fields that are not there stay as they are, unknown ones are of no
@@ -97,51 +161,44 @@ pub(crate) fn read(before: &Config, form: &Form) -> Result<Config, FormError> {
         return Err(FormError::FormType);
     }
     let mut config = before.clone();
-    read_text(form, NAME, &mut config.name)?;
-    read_text(form, DESCRIPTION, &mut config.description)?;
-    read_truth(form, PERSISTENT, &mut config.persistent)?;
-    read_truth(form, PUBLIC, &mut config.public)?;
-    read_truth(form, MEMBERS_ONLY, &mut config.members_only)?;
-    read_truth(form, MODERATED, &mut config.moderated)?;
-    read_truth(form, ALLOW_INVITES, &mut config.allow_invites)?;
-    read_truth(form, CHANGE_SUBJECT, &mut config.change_subject)?;
-    read_truth(form, LOGGING, &mut config.logging)?;
-    read_truth(form, REPLICAS, &mut config.replicas)?;
+    for (var, into) in [
+        (NAME, &mut config.name),
+        (DESCRIPTION, &mut config.description),
+        (LANG, &mut config.lang),
+        (PUBSUB, &mut config.pubsub),
+    ] {
+        read_text(form, var, into)?;
+    }
+    for (var, into) in [
+        (PERSISTENT, &mut config.persistent),
+        (PUBLIC, &mut config.public),
+        (MEMBERS_ONLY, &mut config.members_only),
+        (MODERATED, &mut config.moderated),
+        (ALLOW_INVITES, &mut config.allow_invites),
+        (CHANGE_SUBJECT, &mut config.change_subject),
+        (LOGGING, &mut config.logging),
+        (LIST_OCCUPANTS, &mut config.list_occupants),
+        (REPLICAS, &mut config.replicas),
+    ] {
+        read_truth(form, var, into)?;
+    }
     read_password(form, &mut config.password)?;
-    if let Some(value) = form.get(WHOIS) {
-        config.whois = match value {
-            "anyone" => Whois::Anyone,
-            "moderators" => Whois::Moderators,
-            _ => return Err(FormError::Value(WHOIS)),
-        };
+    read_choice(form, WHOIS, Whois::parse, &mut config.whois)?;
+    read_choice(form, ALLOW_PM, PrivateMessages::parse, &mut config.private_messages)?;
+    read_choice(form, REGISTRATION, Registration::parse, &mut config.registration)?;
+    read_roles(form, BROADCAST, &mut config.presence_broadcast)?;
+    read_roles(form, MEMBER_LIST, &mut config.member_list)?;
+    for var in [HISTORY, HISTORY_LENGTH] {
+        let number = |text: &str| text.trim().parse().ok().filter(|n| *n <= HISTORY_MAX);
+        read_choice(form, var, number, &mut config.history_stanzas)?;
     }
-    if let Some(value) = form.get(ALLOW_PM) {
-        config.private_messages = match value {
-            "anyone" => PrivateMessages::Anyone,
-            "participants" => PrivateMessages::Participants,
-            "moderators" => PrivateMessages::Moderators,
-            "none" => PrivateMessages::None,
-            _ => return Err(FormError::Value(ALLOW_PM)),
-        };
-    }
-    if let Some(roles) = form.values(BROADCAST) {
-        let known = |text: &String| Role::parse(text).filter(|role| *role != Role::None);
-        let mut roles: Vec<Role> = roles.iter().map(known).collect::<Option<_>>().ok_or(FormError::Value(BROADCAST))?;
-        roles.sort();
-        roles.dedup();
-        config.presence_broadcast = roles;
-    }
-    for field in [HISTORY, HISTORY_LENGTH] {
-        if let Some(value) = form.get(field) {
-            let number: usize = value.trim().parse().map_err(|_| FormError::Value(field))?;
-            config.history_stanzas = number.min(HISTORY_MAX);
-        }
-    }
-    if let Some(value) = form.get(MAX_USERS) {
-        config.max_users = match value.trim() {
-            "none" | "" => 0,
-            number => number.parse::<usize>().map_err(|_| FormError::Value(MAX_USERS))?.min(OCCUPANTS_MAX),
-        };
+    let most = |text: &str| match text.trim() {
+        "none" | "" => Some(0),
+        number => number.parse().ok().filter(|n| *n <= OCCUPANTS_MAX),
+    };
+    read_choice(form, MAX_USERS, most, &mut config.max_users)?;
+    if let Some(contacts) = read_jids(form, CONTACTS, CONTACTS_MAX)? {
+        config.contacts = contacts.iter().map(Jid::to_string).collect();
     }
     Ok(config)
 }
@@ -180,22 +237,41 @@ fn read_truth(form: &Form, var: &'static str, into: &mut bool) -> Result<(), For
     Ok(())
 }
 
+fn read_choice<T>(
+    form: &Form,
+    var: &'static str,
+    parse: impl Fn(&str) -> Option<T>,
+    into: &mut T,
+) -> Result<(), FormError> {
+    if let Some(value) = form.get(var) {
+        *into = parse(value).ok_or(FormError::Value(var))?;
+    }
+    Ok(())
+}
+
+fn read_roles(form: &Form, var: &'static str, into: &mut Vec<Role>) -> Result<(), FormError> {
+    if let Some(roles) = form.values(var) {
+        let known = |text: &String| Role::parse(text).filter(|role| *role != Role::None);
+        let mut roles: Vec<Role> = roles.iter().map(known).collect::<Option<_>>().ok_or(FormError::Value(var))?;
+        roles.sort();
+        roles.dedup();
+        *into = roles;
+    }
+    Ok(())
+}
+
+/// A field of addresses, without their resources; `None` where there is no such field. Empty lines are none.
+pub(crate) fn read_jids(form: &Form, var: &'static str, max: usize) -> Result<Option<Vec<Jid>>, FormError> {
+    let Some(values) = form.values(var) else { return Ok(None) };
+    if values.len() > max {
+        return Err(FormError::TooLong(var));
+    }
+    let lines = values.iter().map(|text| text.trim()).filter(|text| !text.is_empty());
+    let jids = lines.map(|text| Jid::new(text).map(|jid| jid.bare()).map_err(|_| FormError::Value(var)));
+    jids.collect::<Result<_, _>>().map(Some)
+}
+
 fn text(kind: &str, var: &str, label: &str, value: &str) -> Field {
-    Field::new(kind, var).label(label).value(value)
-}
-
-fn whois_value(whois: Whois) -> &'static str {
-    match whois {
-        Whois::Moderators => "moderators",
-        Whois::Anyone => "anyone",
-    }
-}
-
-fn pm_value(who: PrivateMessages) -> &'static str {
-    match who {
-        PrivateMessages::Anyone => "anyone",
-        PrivateMessages::Participants => "participants",
-        PrivateMessages::Moderators => "moderators",
-        PrivateMessages::None => "none",
-    }
+    let field = Field::new(kind, var).label(label);
+    if value.is_empty() { field } else { field.value(value) }
 }

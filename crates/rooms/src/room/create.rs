@@ -53,6 +53,7 @@ impl Room {
             unsure: VecDeque::new(),
             passed: BTreeMap::new(),
             invited: VecDeque::new(),
+            applicants: VecDeque::new(),
             readings: BTreeMap::new(),
             last_query: 0,
             lost: Vec::new(),

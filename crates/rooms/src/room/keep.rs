@@ -131,7 +131,7 @@ impl Room {
     pub fn meta_change(&self) -> Change {
         match self.pending.as_ref().map(|pending| &pending.apply) {
             // What is being written must not be undone by what is written behind it.
-            Some(Apply::Config(decided)) => self.meta_change_with(decided, false),
+            Some(Apply::Config(decided)) => self.meta_change_with(&decided.config, false),
             _ => self.meta_change_with(&self.config, matches!(self.life, Life::Unborn | Life::Locked)),
         }
     }

@@ -20,7 +20,8 @@
 //! | `affiliations`, `lists` | 5.2 who is what for good; 8.5, 9.2, 9.5, 9.8, 10.5, 10.8 the lists |
 //! | `archive` | XEP-0313 |
 //! | `owner` | 10 the owner's form, and the room's end |
-//! | `config_form`, `status` | 15.5.3 the form; 10.2.1 what its change tells all |
+//! | `config`, `config_form`, `config_lists`, `status` | 16.5.3 the form; 10.2.1 what its change tells all |
+//! | `register` | 7.10, 7.12 and 9.9 registering with the room, reserved nicks |
 //! | `disco` | 6.4 and 6.5 |
 //! | `pending` | decisions that must be durable before anybody hears of them |
 //! | `keep` | the records on disk |
@@ -37,6 +38,7 @@ mod affiliations;
 mod archive;
 mod config;
 mod config_form;
+mod config_lists;
 mod create;
 mod disco;
 mod enter;
@@ -55,6 +57,7 @@ mod presence;
 mod private;
 mod privileges;
 mod refuse;
+mod register;
 mod route;
 mod status;
 mod subject;
@@ -121,6 +124,8 @@ pub(crate) struct Room {
     pub passed: BTreeMap<String, private::Passed>,
     /// Invitations that may still be answered, oldest first.
     pub invited: VecDeque<invite::Invited>,
+    /// Whose registration waits for an admin, oldest first (9.9).
+    pub applicants: VecDeque<Jid>,
     /// Queries of the archive under way.
     pub readings: BTreeMap<QueryId, archive::Reading>,
     /// The lower half of the last query's number.

@@ -10,7 +10,7 @@ impl Room {
     /// A session sends presence to another nick than its own: its whole seat changes name.
     pub fn change_nick(&mut self, from: &Jid, to: Nick, stanza: &Element, cx: &mut Cx<'_>) {
         let Some(from_nick) = self.sessions.get(from).cloned() else { return };
-        if let Err(error) = self.admit_nick(&to) {
+        if let Err(error) = self.admit_nick(from, &to) {
             return self.refuse(stanza, error.error(), cx);
         }
         let Some(mut occupant) = self.occupants.remove(&from_nick) else { return };
@@ -40,12 +40,16 @@ impl Room {
         }
     }
 
-    fn admit_nick(&self, nick: &Nick) -> Result<(), JoinError> {
+    fn admit_nick(&self, user: &Jid, nick: &Nick) -> Result<(), JoinError> {
         if nick.as_str().len() > admit::NICK_BYTES_MAX {
             return Err(JoinError::NicknameTooLong);
         }
         // 7.6 lets a user take a nick that another session of his has; two seats made one would say less than it costs.
-        if self.occupants.contains_key(nick) { Err(JoinError::NicknameConflict) } else { Ok(()) }
+        if self.is_anothers(nick, user) || self.occupants.contains_key(nick) {
+            Err(JoinError::NicknameConflict)
+        } else {
+            Ok(())
+        }
     }
 
     /// The unavailable presence of the old nick, which names the new one.

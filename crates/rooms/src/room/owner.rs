@@ -1,9 +1,10 @@
 //! The owner's requests, XEP-0045 10: the configuration form (10.1.2, 10.1.3, 10.2) and destroying the room (10.9).
 
+use super::affairs::{Affair, By};
 use super::{Apply, Config, Cx, Life, Removal, Room, config_form, status};
 use crate::names::{Affiliation, Nick, Role, Status};
 use xmpp::stanza::form::Form;
-use xmpp::stanza::{Condition, StanzaError, iq_result};
+use xmpp::stanza::{Condition, iq_result};
 use xmpp::{Element, Jid, ns};
 
 /// Where a destroyed room's occupants may go, 10.9.
@@ -14,6 +15,14 @@ pub(crate) struct Destruction {
     pub reason: Option<String>,
 }
 
+/// A submitted form, read and judged.
+#[derive(Debug)]
+pub(crate) struct Configuration {
+    pub config: Config,
+    /// What its lists of admins and owners change.
+    pub affairs: Vec<Affair>,
+}
+
 impl Room {
     /// An iq with `<query xmlns='http://jabber.org/protocol/muc#owner'/>`.
     pub fn handle_owner(&mut self, from: &Jid, iq: &Element, query: &Element, cx: &mut Cx<'_>) {
@@ -21,7 +30,7 @@ impl Room {
             return self.refuse(iq, Condition::Forbidden, cx);
         }
         if iq.get("type") == Some("get") {
-            let form = config_form::form(&self.config, &self.jid);
+            let form = config_form::form(&self.config, &self.jid, self.list_fields());
             let answer = iq_result(iq).child(Element::new("query", ns::MUC_OWNER).child(form.element()));
             return self.answer(from, answer, cx);
         }
@@ -44,21 +53,25 @@ impl Room {
 
     /// A submitted form; one without fields takes the room as it is (10.1.2).
     fn handle_form(&mut self, iq: &Element, form: &Form, cx: &mut Cx<'_>) {
-        match config_form::read(&self.config, form) {
-            Ok(config) => {
-                let changes = vec![self.meta_change_with(&config, false)];
-                self.decide(changes, Apply::Config(Box::new(config)), iq, cx);
+        let read = config_form::read(&self.config, form)
+            .and_then(|config| Ok(Configuration { affairs: self.read_lists(&config, form)?, config }));
+        match read {
+            Ok(decided) => {
+                let mut changes = vec![self.meta_change_with(&decided.config, false)];
+                changes.extend(self.changes_of(&decided.affairs));
+                self.decide(changes, Apply::Config(Box::new(decided)), iq, cx);
             }
-            Err(error) => self.refuse(iq, StanzaError::new(Condition::NotAcceptable, error.to_string()), cx),
+            Err(error) => self.refuse(iq, error.error(), cx),
         }
     }
 
     /// The configuration is on disk: the one who asked is answered, then all are told what changed.
-    pub fn configured(&mut self, config: Config, request: &Element, cx: &mut Cx<'_>) {
+    pub fn configured(&mut self, decided: Configuration, request: &Element, cx: &mut Cx<'_>) {
         let opened = std::mem::replace(&mut self.life, Life::Open) == Life::Locked;
-        let before = std::mem::replace(&mut self.config, config);
-        if let Some(owner) = request.get("from").and_then(|from| Jid::new(from).ok()) {
-            self.answer(&owner, iq_result(request), cx);
+        let before = std::mem::replace(&mut self.config, decided.config);
+        let owner = request.get("from").and_then(|from| Jid::new(from).ok());
+        if let Some(owner) = &owner {
+            self.answer(owner, iq_result(request), cx);
         }
         if before.whois != self.config.whois {
             let nicks: Vec<Nick> = self.occupants.keys().cloned().collect();
@@ -66,7 +79,14 @@ impl Room {
                 self.reclass(nick, cx);
             }
         }
-        let statuses = status::of_config_change(&before, &self.config);
+        let actor = owner.as_ref().and_then(|owner| self.sessions.get(owner)).map(Nick::to_string);
+        for affair in &decided.affairs {
+            if let Affair::Affiliation { jid, kept, .. } = affair {
+                let by = By { actor: actor.as_deref(), inviter: owner.as_ref(), reason: None };
+                self.set_affiliation(jid, kept.clone(), by, cx);
+            }
+        }
+        let statuses = status::of_config_change(&before, &self.config, !decided.affairs.is_empty());
         // Nobody but its creator has known a locked room; his site must know what has become of it.
         if opened {
             self.send_config_to_all(cx);

@@ -6,8 +6,8 @@
 use super::affairs::Affairs;
 use super::enter::Entry;
 use super::invite::Invitation;
-use super::owner::Destruction;
-use super::{Config, Cx, Life, Past, Room, Unsure};
+use super::owner::{Configuration, Destruction};
+use super::{Cx, Life, Past, Room, Unsure};
 use crate::primary::Up;
 use machine::{Change, Token};
 use xmpp::Element;
@@ -29,7 +29,7 @@ pub(crate) enum Apply {
     /// 10.1: the room comes to be and its creator enters.
     Creation(Box<Entry>),
     /// 10.2: the room is configured, and open from now on.
-    Config(Box<Config>),
+    Config(Box<Configuration>),
     /// 8 and 9: affiliations, and roles asked for along with them.
     Affairs(Affairs),
     /// 7.8.2: the invited are members now.

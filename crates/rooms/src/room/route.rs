@@ -1,4 +1,4 @@
-//! Which rule a stanza to the room or to an occupant falls under; XEP-0045 16 (business rules).
+//! Which rule a stanza to the room or to an occupant falls under; XEP-0045 17 (business rules).
 //!
 //! Everything a user sends comes through [`Room::handle_stanza`], whether it came directly or through a replica.
 
@@ -92,10 +92,10 @@ impl Room {
         match stanza.get("type") {
             None if from.is_bare() => self.refuse(stanza, Condition::JidMalformed, cx),
             None => self.handle_available(from, to, stanza, cx),
-            // 16.3: from somebody who is not in the room it is ignored.
+            // 17.3: from somebody who is not in the room it is ignored.
             Some("unavailable") => self.leave(from, stanza, cx),
             Some("error") => self.bounced(from, stanza, cx),
-            // 16.3: neither a join nor a leave.
+            // 17.3: neither a join nor a leave.
             Some(_) => {}
         }
     }
@@ -122,7 +122,7 @@ impl Room {
             return self.handle_error(from, to, stanza, cx);
         }
         if matches!(self.life, Life::Unborn | Life::Locked) {
-            // 16.2: not yet unlocked is not yet there.
+            // 17.2: not yet unlocked is not yet there.
             return self.refuse(stanza, Condition::ItemNotFound, cx);
         }
         match (Nick::of(to), stanza.get("type")) {
@@ -145,6 +145,7 @@ impl Room {
         }
         match Form::find(stanza) {
             Some(form) if form.form_type() == Some(ns::MUC_REQUEST) => self.handle_voice(from, stanza, &form, cx),
+            Some(form) if form.form_type() == Some(ns::MUC_REGISTER) => self.handle_approval(from, stanza, &form, cx),
             // 17.2: from outside nothing goes through the room; from inside it is improperly typed.
             _ if !self.sessions.contains_key(from) => self.refuse(stanza, Condition::Forbidden, cx),
             _ => self.refuse(stanza, Condition::BadRequest, cx),
@@ -173,13 +174,14 @@ impl Room {
         let Some(payload) = iq.children().next() else { return self.refuse(iq, Condition::BadRequest, cx) };
         match (payload.name(), payload.ns(), iq.get("type")) {
             ("query", ns::MUC_OWNER, _) => self.handle_owner(from, iq, payload, cx),
-            // 16.2 and 7.2.10: to all but its owner a locked room is not there.
+            // 17.2 and 7.2.10: to all but its owner a locked room is not there.
             _ if self.life == Life::Locked && self.affiliation_of(from) != Affiliation::Owner => {
                 self.refuse(iq, Condition::ItemNotFound, cx);
             }
             ("query", ns::MUC_ADMIN, _) => self.handle_admin(from, iq, payload, cx),
             ("query", ns::DISCO_INFO, Some("get")) => self.handle_info(from, iq, payload, cx),
-            ("query", ns::DISCO_ITEMS, Some("get")) => self.handle_items(from, iq, cx),
+            ("query", ns::DISCO_ITEMS, Some("get")) => self.handle_items(from, iq, payload, cx),
+            ("query", ns::REGISTER, _) => self.handle_register(from, iq, payload, cx),
             ("query", ns::MAM, _) => self.handle_archive(from, iq, payload, cx),
             ("ping", ns::PING, Some("get")) => self.answer(from, iq_result(iq), cx),
             _ => self.refuse(iq, Condition::ServiceUnavailable, cx),

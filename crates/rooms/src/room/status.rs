@@ -5,8 +5,8 @@ use crate::names::{Role, Status};
 use crate::wire::RoomConfig;
 use xmpp::Element;
 
-/// The codes of a change: one for each that touches privacy, 104 for any other.
-pub(crate) fn of_config_change(before: &Config, after: &Config) -> Vec<Status> {
+/// The codes of a change: one for each that touches privacy, 104 for any other, the lists in the form (`lists`) included.
+pub(crate) fn of_config_change(before: &Config, after: &Config, lists: bool) -> Vec<Status> {
     let mut statuses = Vec::new();
     if before.logging != after.logging {
         statuses.push(if after.logging { Status::LOGGED } else { Status(171) });
@@ -15,7 +15,7 @@ pub(crate) fn of_config_change(before: &Config, after: &Config) -> Vec<Status> {
         statuses.push(if after.whois == Whois::Anyone { Status(172) } else { Status(173) });
     }
     let private = Config { logging: after.logging, whois: after.whois, ..before.clone() };
-    if private != *after {
+    if lists || private != *after {
         statuses.insert(0, Status::CONFIG);
     }
     statuses

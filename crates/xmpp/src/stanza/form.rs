@@ -146,6 +146,11 @@ impl Field {
         Field { kind: None, ..Field::new("", var).value(value) }
     }
 
+    /// A field of type `fixed`: a sentence between the others.
+    pub fn fixed(text: &str) -> Field {
+        Field::new("fixed", "").value(text)
+    }
+
     /// A `boolean` field.
     pub fn boolean(var: &str, value: bool) -> Field {
         Field::new("boolean", var).value(if value { "1" } else { "0" })

@@ -9,4 +9,5 @@ pub(crate) mod kit;
 mod lists;
 mod moderating;
 mod owning;
+mod registering;
 mod talking;

@@ -36,12 +36,113 @@ fn s10_1_3_a_blank_password_is_refused_with_not_acceptable() {
         vec![("muc#roomconfig_moderatedroom", "perhaps")],
         vec![("muc#roomconfig_presencebroadcast", "king")],
         vec![("muc#roomconfig_maxusers", "-1")],
+        vec![("muc#roomconfig_maxusers", "100000000")],
+        vec![("muc#maxhistoryfetch", "5000")],
+        vec![("muc#roomconfig_getmemberlist", "king")],
+        vec![("muc#roomconfig_allowpm", "friends")],
+        vec![("{urn:netjoin:dmuc:0}registration", "perhaps")],
+        vec![("muc#roomconfig_roomadmins", "@"), ("muc#roomconfig_roomname", "Changed")],
     ];
     for fields in wrong {
         assert_eq!(errors(&configure(&mut kit, &fields)), [(CRONE.into(), "not-acceptable".into())], "{fields:?}");
     }
     assert_eq!(kit.service.rooms()[0].name, "");
     assert_eq!(errors(&kit.send(&owner(HAG, "get", ""))), [(HAG.into(), "forbidden".into())]);
+}
+
+/// 10.1.3 and 16.5.3: the form has every field of the registry, and what is submitted is there the next time (10.2).
+#[test]
+fn s10_1_3_the_form_is_complete_and_remembers() {
+    let mut kit = coven();
+    let shown = |kit: &mut Kit| {
+        let got = kit.send(&owner(CRONE, "get", ""));
+        Form::find(got[0].stanza.get_child("query", ns::MUC_OWNER).expect("a query")).expect("a form")
+    };
+    let form = shown(&mut kit);
+    let other_values = [
+        ("muc#maxhistoryfetch", "50"),
+        ("muc#roomconfig_allowpm", "moderators"),
+        ("muc#roomconfig_allowinvites", "1"),
+        ("muc#roomconfig_changesubject", "1"),
+        ("muc#roomconfig_enablelogging", "0"),
+        ("muc#roomconfig_getmemberlist", "moderator"),
+        ("muc#roomconfig_lang", "en"),
+        ("muc#roomconfig_pubsub", "xmpp:pubsub.shakespeare.lit?;node=the-coven-node"),
+        ("muc#roomconfig_maxusers", "20"),
+        ("muc#roomconfig_membersonly", "1"),
+        ("muc#roomconfig_moderatedroom", "1"),
+        ("muc#roomconfig_passwordprotectedroom", "1"),
+        ("muc#roomconfig_persistentroom", "1"),
+        ("muc#roomconfig_presencebroadcast", "participant"),
+        ("muc#roomconfig_publicroom", "0"),
+        ("muc#roomconfig_roomadmins", "wiccarocks@shakespeare.lit"),
+        ("muc#roomconfig_roomdesc", "The place for all good witches!"),
+        ("muc#roomconfig_roomname", "A Dark Cave"),
+        ("muc#roomconfig_roomowners", "crone1@shakespeare.lit"),
+        ("muc#roomconfig_roomsecret", "cauldronburn"),
+        ("muc#roomconfig_whois", "anyone"),
+        ("{urn:netjoin:dmuc:0}registration", "closed"),
+    ];
+    for (var, _) in other_values {
+        assert!(form.values(var).is_some(), "{var}");
+    }
+    assert_eq!(errors(&configure(&mut kit, &other_values)), []);
+    kit.restart();
+    let form = shown(&mut kit);
+    for (var, value) in other_values {
+        assert_eq!(form.values(var), Some(&[value.to_owned()][..]), "{var}");
+    }
+}
+
+fn lists(admins: Option<&[&str]>, owners: Option<&[&str]>) -> String {
+    let field = |var: &str, jids: Option<&[&str]>| {
+        let values = |jids: &[&str]| jids.iter().map(|jid| format!("<value>{jid}</value>")).collect::<String>();
+        jids.map(|jids| format!("<field var='muc#roomconfig_{var}'>{}</field>", values(jids))).unwrap_or_default()
+    };
+    owner(
+        CRONE,
+        "set",
+        &format!(
+            "<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'>\
+             <value>http://jabber.org/protocol/muc#roomconfig</value></field>{}{}</x>",
+            field("roomadmins", admins),
+            field("roomowners", owners)
+        ),
+    )
+}
+
+/// 10.2: whoever is an admin or owner by the form, or is no more, is shown so to all; the form has full lists, no deltas.
+#[test]
+fn s10_2_admins_and_owners_in_the_form() {
+    let mut kit = three_witches();
+    let (wicca, hag, crone) = ("wiccarocks@shakespeare.lit", "hag66@shakespeare.lit", "crone1@shakespeare.lit");
+    let mut shown = |admins: Option<&[&str]>, owners: Option<&[&str]>, nick: &str| -> Vec<(String, String)> {
+        let got = kit.send(&lists(admins, owners));
+        assert_eq!(errors(&got), []);
+        let of = format!("coven@chat.shakespeare.lit/{nick}");
+        let told = got.iter().filter(|got| got.to == HAG && got.stanza.get("from") == Some(&of));
+        let item =
+            |stanza: &xmpp::Element| stanza.get_child("x", ns::MUC_USER)?.get_child("item", ns::MUC_USER).cloned();
+        let attr = |item: &xmpp::Element, name| item.get(name).unwrap_or_default().to_owned();
+        told.filter_map(|got| item(&got.stanza)).map(|item| (attr(&item, "affiliation"), attr(&item, "role"))).collect()
+    };
+    let is = |affiliation: &str, role: &str| vec![(affiliation.to_owned(), role.to_owned())];
+    assert_eq!(shown(Some(&[wicca]), None, "secondwitch"), is("admin", "moderator"));
+    assert_eq!(shown(None, Some(&[crone, wicca]), "secondwitch"), is("owner", "moderator"));
+    assert_eq!(shown(None, Some(&[crone]), "secondwitch"), is("admin", "moderator"), "10.2: a lost owner is an admin");
+    assert_eq!(shown(Some(&[hag]), None, "secondwitch"), is("none", "participant"));
+    assert_eq!(shown(Some(&[hag, crone]), None, "firstwitch"), [], "an owner is not made less by the other list");
+}
+
+/// 10.2: the last owner cannot take himself from the list, whatever else is asked for.
+#[test]
+fn s10_2_the_form_leaves_an_owner() {
+    let mut kit = coven();
+    let got = kit.send(&lists(Some(&["hag66@shakespeare.lit"]), Some(&[])));
+    assert_eq!(errors(&got), [(CRONE.into(), "conflict".into())]);
+    assert!(!kit.records.keys().any(|key| key.2 == "hag66@shakespeare.lit"), "nothing half done");
+    assert_eq!(errors(&kit.send(&lists(None, Some(&["hag66@shakespeare.lit"])))), [], "another takes his place");
+    assert_eq!(errors(&kit.send(&owner(HAG, "get", ""))), []);
 }
 
 /// 10.2.1: a change that touches privacy has its code, any other 104.
@@ -58,6 +159,7 @@ fn s10_2_1_what_a_change_of_configuration_tells() {
     assert_eq!(codes(&[("muc#roomconfig_whois", "anyone")]), ["172"]);
     assert_eq!(codes(&[("muc#roomconfig_whois", "moderators"), ("muc#roomconfig_roomname", "Heath")]), ["104", "173"]);
     assert_eq!(codes(&[("muc#roomconfig_moderatedroom", "1")]), ["104"]);
+    assert_eq!(codes(&[("muc#roomconfig_roomadmins", "hag66@shakespeare.lit")]), ["104"]);
     assert_eq!(codes(&[]), [""; 0]);
 }
 
@@ -151,12 +253,38 @@ fn s6_3_public_rooms_are_listed_page_by_page() {
     }
 }
 
+/// XEP-0307: a name that no room has, as often as it is asked for.
+#[test]
+fn an_unused_room_name() {
+    let mut kit = Kit::new();
+    let mut name = || {
+        let got = kit.send(
+            "<iq from='hag66@shakespeare.lit/pda' id='u' to='chat.shakespeare.lit' type='get'>\
+             <unique xmlns='http://jabber.org/protocol/muc#unique'/></iq>",
+        );
+        got[0].stanza.get_child("unique", "http://jabber.org/protocol/muc#unique").map(xmpp::Element::content)
+    };
+    let (first, second) = (name().expect("a name"), name().expect("a name"));
+    assert!(first.len() == 20 && first != second);
+}
+
 /// 6.4: a room says what kind of room it is; who is in it is nobody's to list (6.5).
 #[test]
 fn s6_4_a_room_says_what_it_is() {
     let mut kit = coven();
     kit.send(&join(WICCA, "secondwitch"));
-    configure(&mut kit, &[("muc#roomconfig_roomdesc", "The place for all good witches!")]);
+    configure(
+        &mut kit,
+        &[
+            ("muc#roomconfig_roomdesc", "The place for all good witches!"),
+            ("muc#roominfo_contactjid", "crone1@shakespeare.lit"),
+            ("muc#roomconfig_lang", "en"),
+        ],
+    );
+    kit.send(
+        "<message from='crone1@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit' type='groupchat'>\
+         <subject>Spells</subject></message>",
+    );
     let info = lines(&kit.send(&disco("coven@chat.shakespeare.lit", "info", "")));
     for expected in [
         "<identity category='conference' name='coven' type='text'/>",
@@ -165,10 +293,28 @@ fn s6_4_a_room_says_what_it_is() {
         "<feature var='muc_open'/>",
         "<feature var='urn:xmpp:tmp:dmuc:0'/>",
         "<value>The place for all good witches!</value>",
+        "<field var='muc#roominfo_contactjid' type='jid-multi' label='Contact Addresses'><value>crone1@shakespeare.lit</value>",
+        "<field var='muc#roominfo_subjectmod' type='boolean' \
+         label='The room subject can be modified by participants'><value>0</value>",
+        "<field var='muc#roominfo_lang' type='text-single' label='Language of discussion'><value>en</value>",
+        "<field var='muc#maxhistoryfetch' type='text-single' \
+         label='Maximum Number of History Messages Returned by Room'><value>20</value>",
+        "<field var='muc#roominfo_subject' type='text-single' label='Current Discussion Topic'><value>Spells</value>",
         "<field var='muc#roominfo_occupants' type='text-single' label='Number of occupants'><value>2</value>",
     ] {
         assert!(info[0].contains(expected), "{expected} in {info:?}");
     }
+    assert!(!lines(&kit.send(&disco("coven@chat.shakespeare.lit", "items", "")))[0].contains("witch"));
+    configure(&mut kit, &[("{urn:netjoin:dmuc:0}listoccupants", "1")]);
+    assert_eq!(
+        lines(&kit.send(&disco("coven@chat.shakespeare.lit", "items", ""))),
+        ["<iq type='result' id='d' from='coven@chat.shakespeare.lit' to='hag66@shakespeare.lit/pda'>\
+          <query xmlns='http://jabber.org/protocol/disco#items'><item jid='coven@chat.shakespeare.lit/firstwitch'/>\
+          <item jid='coven@chat.shakespeare.lit/secondwitch'/></query></iq>"]
+    );
+    configure(&mut kit, &[("muc#roomconfig_membersonly", "1")]);
+    let info = lines(&kit.send(&disco("coven@chat.shakespeare.lit", "info", "")));
+    assert!(!info[0].contains("Spells") && !info[0].contains("muc#roominfo_occupants"), "14.4: {info:?}");
     assert!(!lines(&kit.send(&disco("coven@chat.shakespeare.lit", "items", "")))[0].contains("witch"));
     configure(&mut kit, &[("{urn:netjoin:dmuc:0}replicas", "0")]);
     assert!(!lines(&kit.send(&disco("coven@chat.shakespeare.lit", "info", "")))[0].contains(ns::DMUC));

@@ -1,0 +1,210 @@
+//! Registering with the room, XEP-0045 7.10 (in-band registration, XEP-0077); the nick that is reserved by it, 7.12; the approval
+//! of an admin where membership means more than that, 9.9.
+
+use super::affairs::{Affair, Affairs};
+use super::{Affiliated, Apply, Cx, Room, config::Registration};
+use crate::names::{Affiliation, Nick};
+use std::collections::BTreeMap;
+use xmpp::stanza::form::{Field, Form};
+use xmpp::stanza::{Condition, iq_result};
+use xmpp::{Element, Jid, ns};
+
+/// The fields of the form, 16.5.1: name, type, label.
+const FIELDS: [(&str, &str, &str); 6] = [
+    ("muc#register_first", "text-single", "Given Name"),
+    ("muc#register_last", "text-single", "Family Name"),
+    (ROOM_NICK, "text-single", "Desired Nickname"),
+    ("muc#register_url", "text-single", "Your URL"),
+    ("muc#register_email", "text-single", "Email Address"),
+    ("muc#register_faqentry", "text-multi", "FAQ Entry"),
+];
+const ROOM_NICK: &str = "muc#register_roomnick";
+const ALLOW: &str = "muc#register_allow";
+/// Whose registration it is; XEP-0045 leaves open how an approval says so.
+const APPLICANT: &str = "muc#jid";
+
+impl Room {
+    /// An iq with `<query xmlns='jabber:iq:register'/>`.
+    pub fn handle_register(&mut self, from: &Jid, iq: &Element, query: &Element, cx: &mut Cx<'_>) {
+        if !self.may_register(from) {
+            return self.refuse(iq, Condition::NotAllowed, cx);
+        }
+        if iq.get("type") == Some("get") {
+            let answer = iq_result(iq).child(self.registration_of(from));
+            return self.answer(from, answer, cx);
+        }
+        if query.has_child("remove", ns::REGISTER) {
+            return self.unregister(from, iq, cx);
+        }
+        let form = Form::find(query).filter(|form| form.kind == "submit" && form.form_type() == Some(ns::MUC_REGISTER));
+        let nick = form.as_ref().and_then(|form| form.get(ROOM_NICK)?.parse::<Nick>().ok());
+        match (form, nick) {
+            (Some(form), Some(nick)) if fits(&form, &nick) => self.register(from, nick, &form, iq, cx),
+            _ => self.refuse(iq, Condition::BadRequest, cx),
+        }
+    }
+
+    /// 7.12: the nick that is reserved for a user.
+    pub fn reserved_nick(&self, user: &Jid) -> Option<&Nick> {
+        self.affiliations.get(&user.bare()).and_then(|known| known.nick.as_ref())
+    }
+
+    /// 7.2.8: whether a nick is reserved for somebody else.
+    pub fn is_anothers(&self, nick: &Nick, user: &Jid) -> bool {
+        self.affiliations.reserved_for(nick).is_some_and(|of| of.as_str() != user.bare_str())
+    }
+
+    fn may_register(&self, from: &Jid) -> bool {
+        match self.affiliation_of(from) {
+            Affiliation::Outcast => false,
+            Affiliation::None => self.config.registration != Registration::Closed,
+            _ => true,
+        }
+    }
+
+    /// What there is to be filled in, or what the user is already; a member who has no nick yet is shown both.
+    fn registration_of(&self, from: &Jid) -> Element {
+        let query = Element::new("query", ns::REGISTER);
+        let registered =
+            (self.affiliation_of(from) >= Affiliation::Member).then(|| Element::new("registered", ns::REGISTER));
+        if let Some(nick) = self.reserved_nick(from) {
+            return query.with(registered).child(Element::new("username", ns::REGISTER).text(nick.as_str()));
+        }
+        let instructions = "Please provide the following information to register with this room.";
+        let form = Form::new("form")
+            .title(&format!("Registration with {}", self.jid))
+            .instructions(instructions)
+            .with_type(ns::MUC_REGISTER);
+        let form = FIELDS.iter().fold(form, |form, (var, kind, label)| {
+            let field = Field::new(kind, var).label(label);
+            form.field(if *var == ROOM_NICK { field.required() } else { field })
+        });
+        query
+            .with(registered)
+            .child(Element::new("instructions", ns::REGISTER).text(instructions))
+            .child(form.element())
+    }
+
+    fn register(&mut self, from: &Jid, nick: Nick, form: &Form, iq: &Element, cx: &mut Cx<'_>) {
+        let used = self.occupants.get(&nick).is_some_and(|holder| holder.bare.as_str() != from.bare_str());
+        if used || self.is_anothers(&nick, from) {
+            return self.refuse(iq, Condition::Conflict, cx);
+        }
+        if self.affiliation_of(from) < Affiliation::Member && !self.config.registers_at_once() {
+            self.ask_admins(from, form, cx);
+            return self.answer(from, iq_result(iq), cx);
+        }
+        self.admit_member(&from.bare(), Some(nick), iq, cx);
+    }
+
+    /// XEP-0077 3.2: who has registered undoes it. Admins and owners give back their nick alone.
+    fn unregister(&mut self, from: &Jid, iq: &Element, cx: &mut Cx<'_>) {
+        let bare = from.bare();
+        let Some(known) = self.affiliations.get(&bare).cloned() else {
+            return self.refuse(iq, Condition::ItemNotFound, cx);
+        };
+        let to = if known.affiliation == Affiliation::Member { Affiliation::None } else { known.affiliation };
+        let kept = Affiliated::after(Some(known.clone()), to, Some(None), known.reason);
+        self.decide_affiliation(bare, kept, iq, cx);
+    }
+
+    /// Makes somebody a member with a nick, and leaves him what he is when that is more.
+    fn admit_member(&mut self, bare: &Jid, nick: Option<Nick>, request: &Element, cx: &mut Cx<'_>) {
+        let before = self.affiliations.get(bare).cloned();
+        let to = before.as_ref().map_or(Affiliation::Member, |known| known.affiliation.max(Affiliation::Member));
+        let reason = before.as_ref().and_then(|known| known.reason.clone());
+        let kept = Affiliated::after(before, to, Some(nick), reason);
+        if let Err(condition) = self.judge_outcome(&BTreeMap::from([(bare.clone(), kept.clone())])) {
+            return self.refuse(request, condition, cx);
+        }
+        self.decide_affiliation(bare.clone(), kept, request, cx);
+    }
+
+    fn decide_affiliation(&mut self, jid: Jid, kept: Option<Affiliated>, request: &Element, cx: &mut Cx<'_>) {
+        let affairs = vec![Affair::Affiliation { jid, kept, reason: None }];
+        let changes = self.changes_of(&affairs);
+        self.decide(changes, Apply::Affairs(Affairs { actor: None, affairs }), request, cx);
+    }
+
+    /// 9.9: the request as a form, to the admins who are in the room, or to all of them when none is.
+    fn ask_admins(&mut self, from: &Jid, form: &Form, cx: &mut Cx<'_>) {
+        let applicant = from.bare();
+        if self.applicants.contains(&applicant) {
+            return;
+        }
+        if self.applicants.len() >= APPLICANTS_MAX {
+            self.applicants.pop_front();
+        }
+        let asked = Form::new("form")
+            .title("Registration request")
+            .instructions(
+                "To let this person register with the room, choose so and submit; to skip the request, cancel.",
+            )
+            .with_type(ns::MUC_REGISTER)
+            .field(Field::new("jid-single", APPLICANT).label("User ID").value(applicant.as_str()));
+        let asked = FIELDS.iter().fold(asked, |asked, (var, kind, label)| {
+            let values = form.values(var).unwrap_or_default();
+            asked.field(Field::new(kind, var).label(label).values(values))
+        });
+        let asked = asked.field(Field::boolean(ALLOW, false).label("Allow this person to register with the room?"));
+        let message = Element::stanza("message")
+            .attr("from", self.jid.as_str())
+            .attr("id", super::create::name(&mut self.rng))
+            .child(asked.element());
+        for admin in self.admins_to_ask() {
+            self.answer(&admin, message.clone(), cx);
+        }
+        self.applicants.push_back(applicant);
+    }
+
+    fn admins_to_ask(&self) -> Vec<Jid> {
+        let present = self.occupants.values().filter(|o| o.affiliation >= Affiliation::Admin);
+        let present: Vec<Jid> = present.flat_map(|o| &o.sessions).map(|s| s.jid.clone()).take(ASKED_MAX).collect();
+        if !present.is_empty() {
+            return present;
+        }
+        let known = self.affiliations.iter().filter(|(_, known)| known.affiliation >= Affiliation::Admin);
+        known.map(|(jid, _)| jid.clone()).take(ASKED_MAX).collect()
+    }
+
+    /// 9.9: an admin has submitted the form; it is worth what a membership he grants is (9.3).
+    pub fn handle_approval(&mut self, from: &Jid, stanza: &Element, form: &Form, cx: &mut Cx<'_>) {
+        if self.affiliation_of(from) < Affiliation::Admin {
+            return self.refuse(stanza, Condition::Forbidden, cx);
+        }
+        let applicant = form.get(APPLICANT).and_then(|jid| Jid::new(jid).ok()).map(|jid| jid.bare());
+        let nick = form.get(ROOM_NICK).and_then(|nick| nick.parse::<Nick>().ok());
+        let (Some(applicant), Some(nick), Some(allow)) = (applicant, nick, form.boolean(ALLOW)) else {
+            return self.refuse(stanza, Condition::BadRequest, cx);
+        };
+        if !self.applicants.contains(&applicant) {
+            // Another admin was faster, or it was withdrawn by a restart.
+            return self.refuse(stanza, Condition::ItemNotFound, cx);
+        }
+        if allow {
+            self.admit_member(&applicant, Some(nick), stanza, cx);
+        } else {
+            self.applicants.retain(|known| *known != applicant);
+        }
+    }
+
+    /// Whether somebody whose affiliation changes had applied for membership; he has then no longer.
+    pub fn had_applied(&mut self, jid: &Jid) -> bool {
+        let before = self.applicants.len();
+        self.applicants.retain(|known| known != jid);
+        self.applicants.len() < before
+    }
+}
+
+/// Whether what was filled in is of a sensible length.
+fn fits(form: &Form, nick: &Nick) -> bool {
+    let texts = FIELDS.iter().flat_map(|(var, ..)| form.values(var).unwrap_or_default());
+    nick.as_str().len() <= super::admit::NICK_BYTES_MAX && texts.map(String::len).sum::<usize>() <= FORM_BYTES_MAX
+}
+
+/// Most of what a registration form may say, bytes.
+const FORM_BYTES_MAX: usize = 4_000;
+/// Most registrations that wait for an admin; the oldest is forgotten, and may be made again.
+const APPLICANTS_MAX: usize = 200;
+/// Most admins who are asked about one.
+const ASKED_MAX: usize = 20;
