@@ -65,7 +65,7 @@ impl Mirror {
         let past = self.past.lately(self.config.history as usize).chain(self.shown_here());
         let within: Vec<&Past> = past.collect();
         let within = within.iter().copied().skip(within.len().saturating_sub(self.config.history as usize));
-        for past in wanted.choose(within, cx.now.unix_ms) {
+        for past in wanted.choose(within, (&self.room, to), cx.now.unix_ms) {
             let history = Output::Send { to: to.clone(), stanza: past.delayed(&self.room) };
             match self.provisional.write_of(&past.id) {
                 Some(token) => cx.when_kept(token, history),

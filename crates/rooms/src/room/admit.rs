@@ -134,6 +134,15 @@ impl Room {
         }
     }
 
+    /// The role of somebody who comes back: 5.1, in a moderated room voice lasts across visits.
+    pub fn role_of_entrant(&self, bare: &Jid, affiliation: Affiliation) -> Role {
+        let role = self.role_on_entering(affiliation);
+        match self.voices.get(bare) {
+            Some(kept) if self.config.moderated && role != Role::Moderator => *kept,
+            _ => role,
+        }
+    }
+
     /// Whether `user` may bring this room into being, 10.1.1.
     pub fn may_create(&self, user: &Jid) -> bool {
         match self.service.create {

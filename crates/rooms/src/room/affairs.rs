@@ -76,8 +76,19 @@ impl Room {
     pub fn set_role(&mut self, nick: &Nick, to: Role, reason: Option<&str>, cx: &mut Cx<'_>) {
         let Some(occupant) = self.occupants.get_mut(nick).filter(|o| o.role != to) else { return };
         occupant.role = to;
+        let bare = occupant.bare.clone();
+        self.remember_voice(bare, to);
         self.reclass(nick, cx);
         self.tell_presence(nick, |item| add_reason(item, reason), cx);
+    }
+
+    /// 5.1: what a moderator has said of somebody's voice holds for his next visit too.
+    fn remember_voice(&mut self, bare: Jid, role: Role) {
+        if !self.config.moderated || !matches!(role, Role::Visitor | Role::Participant) {
+            self.voices.remove(&bare);
+        } else if self.voices.len() < VOICES_MAX || self.voices.contains_key(&bare) {
+            self.voices.insert(bare, role);
+        }
     }
 
     /// 9.1 to 9.5, 10.3 to 10.7: what somebody is from now on, told to all where he is in the room, else to himself.
@@ -85,6 +96,8 @@ impl Room {
         let before = self.affiliation_of(jid);
         let to = kept.as_ref().map_or(Affiliation::None, |kept| kept.affiliation);
         self.affiliations.set(jid.clone(), kept);
+        // 5.1.2: a new affiliation brings its own role.
+        self.voices.remove(jid);
         let applied = self.had_applied(jid);
         let seats: Vec<Nick> =
             self.occupants.values().filter(|o| concerns(jid, &o.bare)).map(|o| o.nick.clone()).collect();
@@ -180,6 +193,9 @@ fn role_after(role: Role, before: Affiliation, to: Affiliation, on_entering: Rol
 fn concerns(jid: &Jid, user: &Jid) -> bool {
     jid == user || (jid.local().is_none() && jid.domain() == user.domain())
 }
+
+/// Most people whose voice is remembered; of others it is of one visit only.
+const VOICES_MAX: usize = 1_000;
 
 fn add_reason(item: &mut Element, reason: Option<&str>) {
     if let Some(reason) = reason {

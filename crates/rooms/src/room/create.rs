@@ -52,6 +52,7 @@ impl Room {
             waiting: VecDeque::new(),
             unsure: VecDeque::new(),
             passed: BTreeMap::new(),
+            voices: BTreeMap::new(),
             invited: VecDeque::new(),
             applicants: VecDeque::new(),
             readings: BTreeMap::new(),

@@ -121,7 +121,7 @@ impl Room {
         let affiliation = self.affiliation_of(&bare);
         let occupant = Occupant {
             nick: entry.nick.clone(),
-            role: self.role_on_entering(affiliation),
+            role: self.role_of_entrant(&bare, affiliation),
             affiliation,
             occupant_id: self.order.occupant_id(&bare),
             entered: self.order.seq,

@@ -4,10 +4,10 @@ use super::{HistoryWanted, Past, Room};
 use xmpp::{Element, Jid, Shared, ns, stanza};
 
 impl Room {
-    /// What an entrant gets of the history, oldest first.
-    pub fn history_for(&self, wanted: HistoryWanted, now_ms: i64) -> Vec<&Past> {
+    /// What the entrant `to` gets of the history, oldest first.
+    pub fn history_for(&self, wanted: HistoryWanted, to: &Jid, now_ms: i64) -> Vec<&Past> {
         let within = self.history.len().saturating_sub(self.config.history_stanzas);
-        wanted.choose(self.history.range(within..), now_ms)
+        wanted.choose(self.history.range(within..), (&self.jid, to), now_ms)
     }
 
     /// Takes a message into the history.

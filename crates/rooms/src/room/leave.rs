@@ -2,7 +2,7 @@
 //!
 //! A session that goes is told first ([`Room::dismiss`]); the others hear of it when it was the last of its seat.
 
-use super::{Cx, Event, Occupant, Part, Room, Session, Shown};
+use super::{Cx, Event, Life, Occupant, Part, Room, Session, Shown};
 use crate::names::{Affiliation, Nick, Status};
 use xmpp::{Element, Jid, ns};
 
@@ -54,6 +54,9 @@ impl Room {
     /// Takes one session out; the others hear of it when it was the last of its seat.
     pub fn take_session_out(&mut self, jid: &Jid, removal: &Removal, cx: &mut Cx<'_>) {
         let Some(nick) = self.sessions.get(jid).cloned() else { return };
+        if self.life == Life::Locked && self.sessions.len() == 1 {
+            return self.abandon(cx);
+        }
         let was_shown = self.occupants.get(&nick).and_then(|o| o.sessions.last()).is_some_and(|s| s.jid == *jid);
         let gone = self.dismiss_sessions(&nick, std::slice::from_ref(jid), removal, cx);
         match gone {

@@ -122,6 +122,8 @@ pub(crate) struct Room {
     pub unsure: VecDeque<Unsure>,
     /// Iqs passed on to occupants, by the id they were given.
     pub passed: BTreeMap<String, private::Passed>,
+    /// Who was given voice or had it taken in a moderated room, so that it is so at the next visit (5.1).
+    pub voices: BTreeMap<Jid, Role>,
     /// Invitations that may still be answered, oldest first.
     pub invited: VecDeque<invite::Invited>,
     /// Whose registration waits for an admin, oldest first (9.9).

@@ -73,6 +73,9 @@ impl Room {
         if let Some(owner) = &owner {
             self.answer(owner, iq_result(request), cx);
         }
+        if !self.config.moderated {
+            self.voices.clear();
+        }
         if before.whois != self.config.whois {
             let nicks: Vec<Nick> = self.occupants.keys().cloned().collect();
             for nick in &nicks {
@@ -118,6 +121,12 @@ impl Room {
         if let Some(owner) = request.get("from").and_then(|from| Jid::new(from).ok()) {
             self.answer(&owner, iq_result(request), cx);
         }
+        self.life = Life::Over;
+    }
+
+    /// 10.1.3: its owner goes before he has configured it, so the room was never there. Its records go with its end.
+    pub fn abandon(&mut self, cx: &mut Cx<'_>) {
+        self.tell_destroyed(Destruction::default().element(), cx);
         self.life = Life::Over;
     }
 

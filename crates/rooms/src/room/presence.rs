@@ -1,4 +1,4 @@
-//! What an occupant's presence looks like to others, and how it changes: XEP-0045 7.2.2, 7.7 and 15.5.3.
+//! What an occupant's presence looks like to others, and how it changes: XEP-0045 7.2.2, 7.7, 16.5.3 and 17.3.
 
 use super::enter::payload_of;
 use super::{Cx, Event, Occupant, Part, Removal, Room, Session, Shown, add_statuses};
@@ -56,6 +56,21 @@ impl Room {
     /// 7.2.17: presence from a client that only believes to be in the room is answered with an explicit removal.
     pub fn tell_outsider(&mut self, from: &Jid, nick: &Nick, cx: &mut Cx<'_>) {
         self.answer(from, outsider(&self.jid, nick), cx);
+    }
+
+    /// 17.3: an occupant, or his server for him, asks whether the room or another occupant is still there. Nobody else is
+    /// answered.
+    pub fn handle_probe(&mut self, from: &Jid, to: &Jid, cx: &mut Cx<'_>) {
+        let asker = self.occupants.values().find(|o| o.bare.as_str() == from.bare_str());
+        let Some(asker) = asker.filter(|_| from.is_bare() || self.sessions.contains_key(from)) else { return };
+        let answer = match Nick::of(to) {
+            None => Element::stanza("presence").attr("from", self.jid.as_str()),
+            Some(nick) => match self.occupants.get(&nick).filter(|o| o.bare == asker.bare || self.shows(o)) {
+                Some(occupant) => self.seen_by(asker, self.presence_of(occupant)),
+                None => absent(&self.jid, &nick),
+            },
+        };
+        self.answer(from, answer, cx);
     }
 
     /// Whether others see this occupant at all.
@@ -139,16 +154,23 @@ impl Room {
 
 /// The removal of somebody who is not there, 7.2.17.
 pub(crate) fn outsider(room: &Jid, nick: &Nick) -> Element {
-    let item = Element::new("item", ns::MUC_USER)
-        .attr("affiliation", Affiliation::None.as_str())
-        .attr("role", Role::None.as_str())
-        .child(Element::new("reason", ns::MUC_USER).text("You are not in the room."));
-    let mut stanza = Element::stanza("presence")
-        .attr("from", nick.in_room(room).as_str())
-        .attr("type", "unavailable")
-        .child(Element::new("x", ns::MUC_USER).child(item));
+    let mut stanza = absent(room, nick);
+    if let Some(item) = stanza.get_child_mut("x", ns::MUC_USER).and_then(|x| x.get_child_mut("item", ns::MUC_USER)) {
+        item.push(Element::new("reason", ns::MUC_USER).text("You are not in the room."));
+    }
     add_statuses(&mut stanza, &[Status::SELF, Status::KICKED, Status::FAILURE]);
     stanza
+}
+
+/// A nick that nobody has.
+fn absent(room: &Jid, nick: &Nick) -> Element {
+    let item = Element::new("item", ns::MUC_USER)
+        .attr("affiliation", Affiliation::None.as_str())
+        .attr("role", Role::None.as_str());
+    Element::stanza("presence")
+        .attr("from", nick.in_room(room).as_str())
+        .attr("type", "unavailable")
+        .child(Element::new("x", ns::MUC_USER).child(item))
 }
 
 fn muc_user(affiliation: Affiliation, role: Role, jid: &Jid) -> Element {

@@ -95,6 +95,7 @@ impl Room {
             // 17.3: from somebody who is not in the room it is ignored.
             Some("unavailable") => self.leave(from, stanza, cx),
             Some("error") => self.bounced(from, stanza, cx),
+            Some("probe") => self.handle_probe(from, to, cx),
             // 17.3: neither a join nor a leave.
             Some(_) => {}
         }

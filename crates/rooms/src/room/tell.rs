@@ -181,7 +181,7 @@ impl Room {
         }
         outputs.push(Output::Send { to: to.clone(), stanza: Shared::new(own) });
         self.gate.pass_all(outputs, cx.out);
-        let past = self.history_for(history, cx.now.unix_ms).into_iter();
+        let past = self.history_for(history, to, cx.now.unix_ms).into_iter();
         let past: Vec<(u64, Shared)> = past.map(|past| (past.seq, past.delayed(&self.jid))).collect();
         for (seq, stanza) in past {
             self.pass_past(Some(seq), Output::Send { to: to.clone(), stanza }, cx);
@@ -216,20 +216,25 @@ impl Room {
 }
 
 impl HistoryWanted {
-    /// Which of `past`, oldest first, an entrant gets; `seconds` and `since` look at when a message was said, `maxchars`
-    /// counts characters of whole stanzas as sent. The same at a primary and at a replica.
-    pub fn choose<'a>(&self, past: impl DoubleEndedIterator<Item = &'a Past>, now_ms: i64) -> Vec<&'a Past> {
+    /// Which of `past`, oldest first, the entrant `to` gets of `room`; `seconds` and `since` look at when a message was said,
+    /// `maxchars` counts the characters of whole stanzas as they are sent. The same at a primary and at a replica.
+    pub fn choose<'a>(
+        &self,
+        past: impl DoubleEndedIterator<Item = &'a Past>,
+        (room, to): (&Jid, &Jid),
+        now_ms: i64,
+    ) -> Vec<&'a Past> {
         let oldest_ms = self.since_ms.max(self.seconds.map(|s| now_ms.saturating_sub_unsigned(s.saturating_mul(1000))));
-        let mut chars_left = self.max_chars.unwrap_or(usize::MAX);
+        let mut chars_left = self.max_chars;
         let mut chosen: Vec<&Past> = past
             .rev()
             .take(self.max_stanzas.unwrap_or(usize::MAX))
             .take_while(|past| oldest_ms.is_none_or(|oldest| past.stamp_ms >= oldest))
             .take_while(|past| {
-                let chars = past.stanza.element().to_xml().chars().count();
-                let fits = chars <= chars_left;
-                chars_left = chars_left.saturating_sub(chars);
-                fits
+                let Some(left) = chars_left else { return true };
+                let sent = past.delayed(room).addressed(to.as_str()).to_xml().chars().count();
+                chars_left = Some(left.saturating_sub(sent));
+                sent <= left
             })
             .collect();
         chosen.reverse();

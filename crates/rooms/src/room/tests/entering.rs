@@ -239,6 +239,11 @@ fn s7_2_13_history_is_sent_within_what_was_asked_for() {
     assert_eq!(bodies(&mut kit, "").len(), 3);
     assert_eq!(bodies(&mut kit, "<history maxstanzas='2'/>"), ["Thrice and once", "Harpier cries"]);
     assert_eq!(bodies(&mut kit, "<history maxchars='0'/>"), [""; 0]);
+    let sent = kit.send(&join_with(HAG, "thirdwitch", "<history maxstanzas='1'/>")).into_iter();
+    let sent =
+        sent.map(|got| got.stanza.to_xml()).find(|xml| xml.contains("<body>")).unwrap_or_default().chars().count();
+    assert_eq!(bodies(&mut kit, &format!("<history maxchars='{sent}'/>")), ["Harpier cries"]);
+    assert_eq!(bodies(&mut kit, &format!("<history maxchars='{}'/>", sent - 1)), [""; 0], "the whole stanza counts");
     assert_eq!(bodies(&mut kit, "<history seconds='130'/>"), ["Thrice and once", "Harpier cries"]);
     assert_eq!(bodies(&mut kit, "<history since='2002-10-14T00:00:00Z'/>"), ["Harpier cries"]);
     assert_eq!(bodies(&mut kit, "<history maxstanzas='9' seconds='100'/>"), ["Harpier cries"]);

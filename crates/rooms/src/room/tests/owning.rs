@@ -26,6 +26,21 @@ fn s10_1_3_cancelling_the_first_form_destroys_the_room() {
     assert_eq!((kit.service.rooms().len(), kit.records.len()), (0, 0));
 }
 
+/// 10.1.3: an owner who goes before he has configured the room is told that it is destroyed, and it is.
+#[test]
+fn s10_1_3_a_room_left_before_it_is_configured_was_never_there() {
+    let mut kit = Kit::new();
+    kit.send(&join(CRONE, "firstwitch"));
+    assert_eq!(
+        lines(&kit.send(&super::kit::leaves(CRONE, "firstwitch"))),
+        [
+            "<presence from='coven@chat.shakespeare.lit/firstwitch' type='unavailable' to='crone1@shakespeare.lit/desktop'>\
+          <x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='none' role='none'/><destroy/></x></presence>"
+        ]
+    );
+    assert_eq!((kit.service.rooms().len(), kit.records.len()), (0, 0));
+}
+
 /// 10.1.3: a form that cannot be is refused whole, and the room stays as it was.
 #[test]
 fn s10_1_3_a_blank_password_is_refused_with_not_acceptable() {

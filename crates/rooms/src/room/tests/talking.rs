@@ -152,6 +152,64 @@ fn s15_5_3_presence_of_roles_that_are_not_broadcast_is_for_oneself() {
     assert_eq!(kit.send(update).len(), 1);
 }
 
+/// 17.3: an occupant's probe is answered with what he may see of another, and with absence; nobody else's is.
+#[test]
+fn s17_3_presence_probes() {
+    let mut kit = three_witches();
+    let probe =
+        |from: &str, to: &str| format!("<presence from='{from}' to='coven@chat.shakespeare.lit{to}' type='probe'/>");
+    assert_eq!(
+        lines(&kit.send(&probe(HAG, "/firstwitch"))),
+        ["<presence from='coven@chat.shakespeare.lit/firstwitch' to='hag66@shakespeare.lit/pda'>\
+          <x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='owner' role='moderator'/></x></presence>"]
+    );
+    assert!(
+        lines(&kit.send(&probe("crone1@shakespeare.lit", "/thirdwitch")))[0]
+            .contains("jid='hag66@shakespeare.lit/pda'")
+    );
+    assert_eq!(
+        lines(&kit.send(&probe(HAG, "/macbeth"))),
+        ["<presence from='coven@chat.shakespeare.lit/macbeth' type='unavailable' to='hag66@shakespeare.lit/pda'>\
+          <x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='none' role='none'/></x></presence>"]
+    );
+    let room = "<presence from='coven@chat.shakespeare.lit' to='hag66@shakespeare.lit/pda'/>";
+    assert_eq!(lines(&kit.send(&probe(HAG, ""))), [room]);
+    for stranger in ["macbeth@shakespeare.lit", "macbeth@shakespeare.lit/pda", "hag66@shakespeare.lit/other"] {
+        assert_eq!(kit.send(&probe(stranger, "/firstwitch")), [], "{stranger}");
+    }
+}
+
+/// 17.2: what is sent to the room from outside, and what is improperly typed.
+#[test]
+fn s17_2_messages_that_go_nowhere() {
+    let mut kit = coven();
+    let plain = |from: &str| format!("<message from='{from}' to='coven@chat.shakespeare.lit'><body>?</body></message>");
+    assert_eq!(errors(&kit.send(&plain(HAG))), [(HAG.into(), "forbidden".into())]);
+    assert_eq!(errors(&kit.send(&plain(CRONE))), [(CRONE.into(), "bad-request".into())]);
+}
+
+/// 5.1: in a moderated room what a moderator has said of somebody's voice holds for the next visit.
+#[test]
+fn s5_1_voice_lasts_across_visits() {
+    let mut kit = coven();
+    configure(&mut kit, &[("muc#roomconfig_moderatedroom", "1")]);
+    let enters = |kit: &mut Kit| {
+        kit.send(&super::kit::leaves(HAG, "thirdwitch"));
+        let own = kit.send(&join(HAG, "thirdwitch")).into_iter().filter(|got| got.to == HAG).map(|got| got.stanza);
+        let own: Vec<xmpp::Element> = own.filter(|stanza| stanza.name() == "presence").collect();
+        let item =
+            own.last().and_then(|own| own.get_child("x", xmpp::ns::MUC_USER)?.get_child("item", xmpp::ns::MUC_USER));
+        item.and_then(|item| item.get("role")).unwrap_or_default().to_owned()
+    };
+    assert_eq!(enters(&mut kit), "visitor");
+    kit.send(&super::kit::admin(CRONE, "<item nick='thirdwitch' role='participant'/>"));
+    assert_eq!(enters(&mut kit), "participant");
+    kit.send(&super::kit::admin(CRONE, "<item nick='thirdwitch' role='visitor'/>"));
+    assert_eq!(enters(&mut kit), "visitor");
+    super::kit::set_affiliation(&mut kit, "hag66@shakespeare.lit", "member");
+    assert_eq!(enters(&mut kit), "participant", "5.1.2: a member's");
+}
+
 /// 7.13 and 8.6: a visitor asks for voice, a moderator grants it by the form.
 #[test]
 fn s7_13_voice_is_asked_for_and_granted() {
