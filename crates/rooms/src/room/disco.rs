@@ -98,7 +98,10 @@ impl Room {
     /// 16.5.4. What is said and how many are here is for those who may come in (14.4).
     fn roominfo(&self, from: &Jid) -> Form {
         let config = &self.config;
-        let said = |var: &str, label: &str, value: &str| Field::new("text-single", var).label(label).value(value);
+        let said = |var: &str, label: &str, value: &str| {
+            let field = Field::new("text-single", var).label(label);
+            if value.is_empty() { field } else { field.value(value) }
+        };
         let some = |var: &str, label: &str, value: &str| (!value.is_empty()).then(|| said(var, label, value));
         let subject = self.subject.as_ref().and_then(|past| past.stanza.element().get_child("subject", ns::CLIENT));
         let subject = subject.map(Element::content).unwrap_or_default();

@@ -34,4 +34,10 @@ played! {
     s10_2_configuration: "configuration";
     s10_9_destroy: "destroy";
     s7_2_8_several_sessions: "several-sessions";
+    s6_discovery: "discovery";
+    s7_8_invitations: "invitations";
+    s7_10_registering: "registering";
+    s7_13_voice_requests: "voice-requests";
+    s8_5_to_10_8_lists: "lists";
+    s10_1_3_reserved_room: "reserved-room";
 }
