@@ -76,7 +76,7 @@ pub(crate) fn feature(var: &str) -> Element {
 /// XEP-0045 7.4: messages keep their id.
 pub(crate) const STABLE_ID: &str = "http://jabber.org/protocol/muc#stable_id";
 
-const FEATURES: [&str; 13] = [
+const FEATURES: [&str; 14] = [
     ns::DISCO_INFO,
     ns::DISCO_ITEMS,
     ns::MUC,
@@ -90,6 +90,7 @@ const FEATURES: [&str; 13] = [
     ns::OCCUPANT_ID,
     ns::SID,
     ns::MAM,
+    "vcard-temp",
 ];
 
 /// Most rooms listed in one answer; more are paged (XEP-0059).

@@ -6,7 +6,7 @@ use super::mirror::Mirror;
 use super::roster::{Seat, item_of};
 use super::site::Cx;
 use crate::names::{Nick, Status};
-use crate::room::{Past, add_statuses, is_subject, without_jids, worth_keeping};
+use crate::room::{Past, add_statuses, is_subject, retracted_by, without_jids, worth_keeping};
 use crate::wire::{At, RoomConfig};
 use machine::{AudienceChange, Change, Class, Output};
 use xmpp::{Element, Jid, Shared, ns};
@@ -143,6 +143,10 @@ impl Mirror {
 
     /// Keeps a message that is worth it, in the place of the provisional `row` where there is one.
     pub(super) fn remember(&mut self, past: Past, row: Option<Change>, cx: &mut Cx<'_>) {
+        let taken_back = retracted_by(past.stanza.element(), &self.room).map(str::to_owned);
+        if let Some(id) = taken_back {
+            self.bury(&id, cx);
+        }
         let message = past.stanza.element();
         if is_subject(message) {
             self.archive_rows(std::slice::from_ref(&past), row, cx);

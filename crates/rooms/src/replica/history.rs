@@ -2,7 +2,7 @@
 
 use super::mirror::Mirror;
 use super::site::Cx;
-use crate::room::{Past, without_jids};
+use crate::room::{Past, tombstone, without_jids};
 use machine::{Change, Row};
 use std::collections::VecDeque;
 use xmpp::{Element, Jid, Shared, ns};
@@ -24,6 +24,12 @@ impl Remembered {
         if self.ring.len() > HISTORY_MAX {
             self.ring.pop_front();
         }
+    }
+
+    /// A message that was taken back is not remembered any more; gives what it was.
+    pub fn forget(&mut self, id: &str) -> Option<Past> {
+        let at = self.ring.iter().position(|past| past.id == id)?;
+        self.ring.remove(at)
     }
 
     /// The whole of the history is what the primary says.
@@ -84,6 +90,18 @@ impl Mirror {
     pub(super) fn archive_rows(&self, past: &[Past], instead_of: Option<Change>, cx: &mut Cx<'_>) {
         let rows = past.iter().filter(|_| self.config.logging).map(|past| self.row(past));
         cx.keep(instead_of.into_iter().chain(rows).collect());
+    }
+
+    /// XEP-0425: the mirror, too, keeps a tombstone at most.
+    pub(super) fn bury(&mut self, id: &str, cx: &mut Cx<'_>) {
+        let mut changes = vec![Change::DeleteRow { archive: self.archive(), id: id.to_owned() }];
+        if let Some(past) = self.past.forget(id) {
+            let stanza = Shared::new(tombstone(past.stanza.element(), None));
+            changes.push(self.row(&Past { stanza, ..past }));
+        }
+        if self.config.logging {
+            cx.keep(changes);
+        }
     }
 
     /// A message as it is kept, without real JIDs.

@@ -52,6 +52,10 @@ impl Room {
 
     /// The answer to a query.
     pub fn rows(&mut self, id: QueryId, page: Option<ArchivePage>, cx: &mut Cx<'_>) {
+        let page = match self.retraction_rows(id, page, cx) {
+            Ok(()) => return,
+            Err(page) => page,
+        };
         let Some(reading) = self.readings.remove(&id) else { return self.link_rows(id, page, cx) };
         match page {
             None => self.refuse(&reading.iq, Condition::InternalServerError, cx),

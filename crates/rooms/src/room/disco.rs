@@ -81,6 +81,7 @@ impl Room {
             ns::MUC_ROOMCONFIG,
             ns::MUC_ROOMINFO,
             ns::REGISTER,
+            super::avatar::VCARD,
             ns::DISCO_INFO,
             ns::DISCO_ITEMS,
             ns::RSM,
@@ -88,6 +89,7 @@ impl Room {
             ns::SID,
             ns::SELF_PING,
             ns::MAM,
+            ns::MODERATE,
         ];
         if config.replicas && !self.service.replicas.is_empty() {
             features.push(ns::DMUC);
@@ -126,6 +128,9 @@ impl Room {
                 "Maximum Number of History Messages Returned by Room",
                 &config.history_stanzas.to_string(),
             )),
+            self.vcard.as_ref().filter(|vcard| !vcard.hashes.is_empty()).map(|vcard| {
+                Field::new("text-multi", "muc#roominfo_avatarhash").label("Avatar hash").values(&vcard.hashes)
+            }),
             some("muc#roomconfig_pubsub", "Associated pubsub node", &config.pubsub),
         ];
         fields.into_iter().flatten().fold(Form::new("result").with_type(ns::MUC_ROOMINFO), Form::field)

@@ -4,10 +4,12 @@
 //! |---|---|---|---|
 //! | `room` | room | `meta` | [`Meta`] |
 //! | `room` | room | `subject` | [`Said`] |
+//! | `room` | room | `vcard` | its XML |
 //! | `affiliation` | room | bare JID | [`Affiliated`] |
 //! | `occupant` | room | full JID | [`Seated`]; kept lazily |
 //! | `mark` | room | replica and outbox | `primary/` |
 
+use super::avatar::Vcard;
 use super::{Affiliated, Apply, Config, Cx, Life, Lost, Order, Past, Room, Session, Via};
 use crate::names::Nick;
 use crate::service::PrimaryConfig;
@@ -51,6 +53,7 @@ pub(crate) struct Seated {
 pub(crate) struct Kept {
     meta: Option<Meta>,
     subject: Option<Past>,
+    vcard: Option<Vcard>,
     affiliations: Vec<(Jid, Affiliated)>,
     lost: Vec<Lost>,
     /// The spaces that are not the room's own: (space, key, value).
@@ -66,6 +69,10 @@ impl Kept {
             ("room", "subject") => {
                 let said: Said = serde_json::from_str(&record.value).map_err(why)?;
                 self.subject = Past::read(said.seq, said.id, said.stamp_ms, &said.stanza);
+            }
+            ("room", "vcard") => {
+                let xml: String = serde_json::from_str(&record.value).map_err(why)?;
+                self.vcard = Vcard::kept(&xml);
             }
             ("affiliation", key) => {
                 let jid = Jid::new(key).map_err(|e| format!("an affiliation of {}: {e}", record.owner))?;
@@ -107,6 +114,7 @@ impl Room {
         room.config = meta.config;
         room.affiliations = kept.affiliations.into_iter().collect();
         room.subject = kept.subject;
+        room.vcard = kept.vcard;
         room.kept_until_ms = if kept.lost.is_empty() { 0 } else { u64::MAX };
         room.lost = kept.lost;
         for (_, key, value) in kept.others.iter().filter(|(space, ..)| space == "mark") {
@@ -122,7 +130,8 @@ impl Room {
         // Where numbers could not be reserved for a while, the archive knows better which were given.
         self.order.seq = self.order.seq.max(row.seq);
         let Some(past) = Past::read(row.seq, row.id.clone(), row.stamp_ms, &row.stanza) else { return };
-        if !super::subject::is_subject(past.stanza.element()) {
+        // The subject has a record of its own, and what was taken back is not said again.
+        if super::worth_keeping(past.stanza.element()) {
             self.remember(past);
         }
     }
@@ -198,6 +207,7 @@ pub(crate) fn put(space: &'static str, room: &Jid, key: &str, value: &impl Seria
     Change::Put { space, owner: room.to_string(), key: key.to_owned(), value }
 }
 
-fn delete(space: &'static str, room: &Jid, key: &str) -> Change {
+/// A record taken away.
+pub(crate) fn delete(space: &'static str, room: &Jid, key: &str) -> Change {
     Change::Delete { space, owner: room.to_string(), key: key.to_owned() }
 }

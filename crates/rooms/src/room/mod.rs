@@ -19,6 +19,8 @@
 //! | `admin`, `privileges`, `affairs` | 8 and 9: what is asked, who may, and how it is done |
 //! | `affiliations`, `lists` | 5.2 who is what for good; 8.5, 9.2, 9.5, 9.8, 10.5, 10.8 the lists |
 //! | `archive` | XEP-0313 |
+//! | `moderate` | XEP-0425: a message taken back by a moderator |
+//! | `avatar` | XEP-0054 and XEP-0486: the room's vCard |
 //! | `owner` | 10 the owner's form, and the room's end |
 //! | `config`, `config_form`, `config_lists`, `status` | 16.5.3 the form; 10.2.1 what its change tells all |
 //! | `register` | 7.10, 7.12 and 9.9 registering with the room, reserved nicks |
@@ -36,6 +38,7 @@ mod admit;
 mod affairs;
 mod affiliations;
 mod archive;
+mod avatar;
 mod config;
 mod config_form;
 mod config_lists;
@@ -50,6 +53,7 @@ mod keep;
 mod leave;
 mod lists;
 mod message;
+mod moderate;
 mod nick;
 mod owner;
 mod pending;
@@ -84,6 +88,7 @@ pub(crate) use enter::payload_of;
 pub(crate) use keep::Kept;
 pub(crate) use leave::Removal;
 pub(crate) use message::{HINTS, RETRACT, as_broadcast, worth_keeping};
+pub(crate) use moderate::{retracted_by, tombstone};
 pub(crate) use pending::{Apply, Pending, Waiting};
 pub(crate) use presence::outsider;
 pub(crate) use private::as_private;
@@ -124,12 +129,16 @@ pub(crate) struct Room {
     pub passed: BTreeMap<String, private::Passed>,
     /// Who was given voice or had it taken in a moderated room, so that it is so at the next visit (5.1).
     pub voices: BTreeMap<Jid, Role>,
+    /// What the room shows of itself (XEP-0486).
+    pub vcard: Option<avatar::Vcard>,
     /// Invitations that may still be answered, oldest first.
     pub invited: VecDeque<invite::Invited>,
     /// Whose registration waits for an admin, oldest first (9.9).
     pub applicants: VecDeque<Jid>,
     /// Queries of the archive under way.
     pub readings: BTreeMap<QueryId, archive::Reading>,
+    /// Retractions whose message is being looked for.
+    pub retractions: BTreeMap<QueryId, moderate::Retraction>,
     /// The lower half of the last query's number.
     pub last_query: u32,
     /// Sessions of before a restart that have not been told yet.

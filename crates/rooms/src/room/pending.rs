@@ -4,8 +4,10 @@
 //! changed.
 
 use super::affairs::Affairs;
+use super::avatar::Vcard;
 use super::enter::Entry;
 use super::invite::Invitation;
+use super::moderate::Retraction;
 use super::owner::{Configuration, Destruction};
 use super::{Cx, Life, Past, Room, Unsure};
 use crate::primary::Up;
@@ -34,6 +36,10 @@ pub(crate) enum Apply {
     Affairs(Affairs),
     /// 7.8.2: the invited are members now.
     Invitations(Vec<Invitation>),
+    /// XEP-0486: the room's vCard, or none any more.
+    Vcard(Option<Vcard>),
+    /// XEP-0425: a message has given way to a tombstone.
+    Retraction(Retraction),
     /// 10.9: the room is at its end.
     Destruction(Destruction),
 }
@@ -119,6 +125,8 @@ impl Room {
             Apply::Config(config) => self.configured(*config, request, cx),
             Apply::Affairs(affairs) => self.carry_out(&affairs, request, cx),
             Apply::Invitations(invitations) => self.send_invitations(invitations, request, cx),
+            Apply::Vcard(vcard) => self.shown_as(vcard, request, cx),
+            Apply::Retraction(retraction) => self.retracted(&retraction, cx),
             Apply::Destruction(destruction) => self.destroyed(&destruction, request, cx),
         }
     }

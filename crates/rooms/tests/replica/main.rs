@@ -4,6 +4,7 @@
 mod closing;
 mod digest;
 mod handover;
+mod moderated;
 mod one_world;
 mod properties;
 mod s4_11_losses;

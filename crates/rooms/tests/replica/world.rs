@@ -469,6 +469,7 @@ impl Server {
     /// What a room asks its archive when a replica resumes.
     fn page(&self, query: &ArchiveQuery) -> ArchivePage {
         let mut rows: Vec<&Row> = self.rows.iter().filter(|row| row.archive == query.archive).collect();
+        rows.retain(|row| query.ids.is_empty() || query.ids.contains(&row.id));
         rows.sort_by_key(|row| row.seq);
         let seq_of = |id: &String| rows.iter().find(|row| row.id == *id).map(|row| row.seq);
         if query.after_id.iter().any(|id| seq_of(id).is_none()) {

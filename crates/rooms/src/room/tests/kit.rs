@@ -167,7 +167,10 @@ impl Kit {
                     self.records.remove(&(space.into(), owner, key));
                 }
                 Change::DeleteAll { space, owner } => self.records.retain(|k, _| k.0 != space || k.1 != owner),
-                Change::Append(row) => self.rows.push(row),
+                Change::Append(row) => {
+                    let at = self.rows.partition_point(|known| known.seq < row.seq);
+                    self.rows.insert(at, row);
+                }
                 Change::DeleteRow { archive, id } => self.rows.retain(|r| r.archive != archive || r.id != id),
                 Change::DeleteArchive { archive } => self.rows.retain(|r| r.archive != archive),
                 Change::TrimArchive { archive, before_ms } => {

@@ -1,0 +1,38 @@
+//! XEP-0425 through replicas: what a moderator takes back is told to all, and gone from the mirrors as it is from the archive.
+
+use crate::site::{ROOM, join};
+use crate::world::*;
+use xmpp::{Element, ns};
+
+#[test]
+fn what_is_taken_back_is_gone_from_the_mirrors() {
+    let mut world = World::with_cast(true);
+    world.inbox.clear();
+    world.says("Troy", "free magic potions");
+    world.says("WiZ", "hello");
+    let heard = world.take(of("BigCheese"));
+    let id = heard[0].get_child("stanza-id", ns::SID).and_then(|id| id.get("id")).expect("a stanza-id").to_owned();
+    world.inbox.clear();
+    world.user(&format!(
+        "<iq from='{}' id='r' type='set' to='{ROOM}'><moderate xmlns='urn:xmpp:message-moderate:1' id='{id}'>\
+         <retract xmlns='urn:xmpp:message-retract:1'/></moderate></iq>",
+        of("Wumpus")
+    ));
+    for (nick, jid) in CAST {
+        let got = world.take(jid);
+        let retracts = |stanza: &&Element| {
+            stanza
+                .get_child("retract", "urn:xmpp:message-retract:1")
+                .is_some_and(|retract| retract.get("id") == Some(&id))
+        };
+        assert_eq!(got.iter().filter(retracts).count(), 1, "{nick}: {got:?}");
+    }
+    for domain in [SERVICE, "vesa.yeggmaex.irc", "eris.dclxvii.irc"] {
+        assert_eq!(world.archived(domain), ["hello"], "{domain}");
+    }
+    world.user(&join("msa@vesa.yeggmaex.irc/phone", "Efchen"));
+    let history = world.take("msa@vesa.yeggmaex.irc/phone");
+    let bodies: Vec<String> =
+        history.iter().filter_map(|m| m.get_child("body", ns::CLIENT)).map(Element::content).collect();
+    assert_eq!(bodies, ["hello"]);
+}
