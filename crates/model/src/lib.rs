@@ -5,6 +5,7 @@
 //! - [`properties`]: what must hold
 //! - [`bounds`]: how much may happen
 //! - [`check`]: exhausting a bound, hunting a mistake
+//! - [`trace`]: ways through it, for playing them elsewhere
 //! - [`flaws`]: mistakes, for showing that the properties see them
 //!
 //! `docs/model.md` says what is modelled, within which bounds, and what came out.
@@ -18,3 +19,4 @@ pub mod protocol;
 mod site;
 pub mod state;
 mod step;
+pub mod trace;

@@ -40,7 +40,7 @@ impl Scene {
         }
     }
 
-    fn show(&mut self, index: usize) {
+    pub(super) fn show(&mut self, index: usize) {
         let show = self.rng.pick(&[None, Some("away"), Some("dnd")]).copied().flatten();
         let (status, nick) = (self.next_id(), self.nick(index));
         let stanza = act::presence(&self.room, &nick, show, Some(&status));
@@ -71,7 +71,7 @@ impl Scene {
         self.does(index, &format!("forges {id}"), act::forged(&self.room, &id, &id));
     }
 
-    fn leave(&mut self, index: usize) {
+    pub(super) fn leave(&mut self, index: usize) {
         self.tell(format!("{} leaves", self.users[index].jid));
         self.users[index].leave(&mut self.world);
     }

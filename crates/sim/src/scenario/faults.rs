@@ -121,7 +121,7 @@ impl Scene {
     }
 
     /// A stream of the site was disturbed, until now and so many milliseconds more.
-    fn disturb(&mut self, site: &str, for_ms: u64) {
+    pub(super) fn disturb(&mut self, site: &str, for_ms: u64) {
         let now = self.world.now().mono_ms;
         self.disturbed.push((site.to_owned(), now, now + for_ms + NOTICED_MS));
     }

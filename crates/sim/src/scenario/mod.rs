@@ -4,12 +4,14 @@
 //! - [`plan`][]: what chance decides beforehand, so that seeds differ in kind and not in detail alone
 //! - `acts`: what users do
 //! - `faults`: what befalls servers and links
+//! - [`replay`][]: what happens given beforehand
 //! - `heal`: the end
 
 mod acts;
 mod faults;
 mod heal;
 pub mod plan;
+pub mod replay;
 
 use crate::rng::Rng;
 use crate::users::{User, act};

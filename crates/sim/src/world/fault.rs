@@ -28,11 +28,25 @@ impl World {
     /// Both directions between two domains are as bad as `weather` for so long; then what streams there were have
     /// ended, which the servers notice.
     pub fn storm(&mut self, a: &str, b: &str, weather: Weather, for_ms: u64) {
+        self.cut(a, b, weather);
+        for (from, to) in [(a, b), (b, a)] {
+            let until = self.now.mono_ms + for_ms;
+            self.agenda.put(until, Happening::Clear { from: from.to_owned(), to: to.to_owned() });
+        }
+    }
+
+    /// The same until it is mended.
+    pub fn cut(&mut self, a: &str, b: &str, weather: Weather) {
         for (from, to) in [(a, b), (b, a)] {
             self.lose(from, to, 0);
             self.set_weather(from, to, weather);
-            let until = self.now.mono_ms + for_ms;
-            self.agenda.put(until, Happening::Clear { from: from.to_owned(), to: to.to_owned() });
+        }
+    }
+
+    /// Both directions between two domains work again.
+    pub fn mend(&mut self, a: &str, b: &str) {
+        for (from, to) in [(a, b), (b, a)] {
+            self.clear(from, to);
         }
     }
 

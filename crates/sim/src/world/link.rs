@@ -110,7 +110,7 @@ impl World {
     }
 
     /// How many stanzas are in flight, and when the last of them arrives.
-    pub(super) fn in_flight(&self, from: &str, to: &str) -> (usize, u64) {
+    pub fn in_flight(&self, from: &str, to: &str) -> (usize, u64) {
         let link = self.links.get(&(from.to_owned(), to.to_owned()));
         link.map_or((0, 0), |link| (link.in_flight.len(), link.last_ms))
     }

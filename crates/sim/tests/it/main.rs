@@ -1,6 +1,7 @@
 //! The simulator's tests, a file for each behaviour.
 
 mod listings;
+mod model;
 mod power;
 mod schema;
 mod seeds;
