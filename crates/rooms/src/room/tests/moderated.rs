@@ -40,6 +40,7 @@ fn a_moderator_has_a_message_taken_back() {
                     <x xmlns='http://jabber.org/protocol/muc'/></presence>";
     let history = lines(&kit.send(entering)).concat();
     assert!(history.contains("Harpier cries") && !history.contains("potions"), "{history}");
+    assert!(!history.contains("<retracted"), "nor a tombstone: {history}");
 }
 
 /// "Error case": who is no moderator, no such message, nothing to be done with it.
