@@ -131,7 +131,8 @@ impl Room {
         self.order.seq = self.order.seq.max(row.seq);
         let Some(past) = Past::read(row.seq, row.id.clone(), row.stamp_ms, &row.stanza) else { return };
         // The subject has a record of its own, and what was taken back is not said again.
-        if super::worth_keeping(past.stanza.element()) {
+        let said = past.stanza.element();
+        if super::worth_keeping(said) && !super::is_tombstone(said) {
             self.remember(past);
         }
     }

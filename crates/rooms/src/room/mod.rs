@@ -88,7 +88,7 @@ pub(crate) use enter::payload_of;
 pub(crate) use keep::Kept;
 pub(crate) use leave::Removal;
 pub(crate) use message::{HINTS, RETRACT, as_broadcast, worth_keeping};
-pub(crate) use moderate::{retracted_by, tombstone};
+pub(crate) use moderate::{is_tombstone, retracted_by, tombstone};
 pub(crate) use pending::{Apply, Pending, Waiting};
 pub(crate) use presence::outsider;
 pub(crate) use private::as_private;

@@ -136,6 +136,11 @@ pub(crate) fn tombstone(said: &Element, retracted: Option<Element>) -> Element {
     left.with(retracted)
 }
 
+/// Whether a message of the archive is one that was taken back.
+pub(crate) fn is_tombstone(message: &Element) -> bool {
+    message.has_child("retracted", RETRACT)
+}
+
 /// The stanza-id of the message that the room takes back by this one.
 pub(crate) fn retracted_by<'a>(message: &'a Element, room: &Jid) -> Option<&'a str> {
     let retract = message.get_child("retract", RETRACT).filter(|_| message.get("from") == Some(room.as_str()))?;
