@@ -74,8 +74,10 @@ impl Mirror {
             }
             (nick, false)
         };
-        self.show(&stanza, &seen_as, &own_statuses, hidden, cx);
+        let shown = self.laid_over(&seen_as, stanza);
+        self.show(&shown, &seen_as, &own_statuses, hidden, cx);
         if ends {
+            self.away.remove(&seen_as);
             self.seats.remove(&seen_as);
             self.hidden.remove(&seen_as);
         }
@@ -159,7 +161,7 @@ impl Mirror {
     }
 
     /// XEP-0045 10.9: each of those here is told as an occupant; the mirror is at its end.
-    fn destroyed(&mut self, stanza: &Element, cx: &mut Cx<'_>) {
+    pub(super) fn destroyed(&mut self, stanza: &Element, cx: &mut Cx<'_>) {
         let destroy = stanza.get_child("x", ns::MUC_USER).and_then(|x| x.get_child("destroy", ns::MUC_USER)).cloned();
         let mut all: Vec<(u64, Jid, Nick)> =
             self.sessions.iter().map(|(jid, session)| (session.entry, jid.clone(), session.nick.clone())).collect();

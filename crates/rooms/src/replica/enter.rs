@@ -56,7 +56,7 @@ impl Mirror {
         let mut others: Vec<_> = self.seats.iter().filter(|(nick, seat)| seen(nick, seat)).collect();
         others.sort_by_key(|(_, seat)| seat.place);
         for (nick, seat) in others {
-            cx.pass(to, seat.presence(&nick.in_room(&self.room), class));
+            cx.pass(to, self.shown_presence(nick, seat, class));
         }
         cx.pass(to, own);
         if self.island.is_some() {

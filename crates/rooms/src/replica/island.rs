@@ -52,6 +52,7 @@ impl Mirror {
         let seats = self.sessions.iter().chain(&self.gone).map(seat).collect();
         self.island = Some(Island { seats });
         self.announce(split_text(cx), cx);
+        self.mark_others_away(cx);
         self.show_again_what_was_shown(cx);
         self.settle_outstanding(cx);
     }

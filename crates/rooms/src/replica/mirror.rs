@@ -1,5 +1,6 @@
 //! One room as mirrored at a site, XEP-0282 4.1, and the way everything from the primary takes through it.
 
+use super::away::{Overlay, lay};
 use super::echo::Echo;
 use super::history::Remembered;
 use super::hold::Hold;
@@ -44,6 +45,8 @@ pub(super) struct Mirror {
     pub island: Option<Island>,
     /// What local sessions have seen, or are about to, before its outcome is known.
     pub provisional: Provisionals,
+    /// Who is shown as away because a site is not reached.
+    pub away: Overlay,
     /// Presence that has been shown here and is still to come back from the primary.
     pub echoes: Vec<Echo>,
     /// What local sessions are sent when the disk has what comes before it.
@@ -154,6 +157,7 @@ impl Mirror {
             older: Vec::new(),
             island: None,
             provisional: Provisionals::default(),
+            away: Overlay::new(),
             echoes: Vec::new(),
             hold: Hold::default(),
             held: VecDeque::new(),
@@ -220,6 +224,8 @@ impl Mirror {
             (Down::Config(config), Life::Syncing) => self.stage(|staging| staging.config = Some(config), cx),
             (Down::Config(config), Life::Live) => self.configured(config, cx),
             (Down::Roster, Life::Syncing) => self.stage_seat(&stanza, cx),
+            (Down::Away(away), Life::Syncing) => self.stage(|staging| lay(&mut staging.away, &away), cx),
+            (Down::Away(away), Life::Live) => self.mark_away(&away, cx),
             (Down::Past { said_ms }, Life::Syncing) => self.stage_past(said_ms, &at, stanza, cx),
             (Down::Synced { gap }, Life::Syncing) => self.synced(at.seq.unwrap_or_default(), gap, cx),
             (Down::Event { said_ms, config }, Life::Live) => self.event(stanza, at, said_ms, config, cx),

@@ -22,11 +22,13 @@
 //! | `island` | 4.11.1 | what a split begins and ends, and what users may do meanwhile |
 //! | `provisional`, `hold` | 4.11.1 | messages shown before the primary has them, and not before the disk has them |
 //! | `returning`, `private`, `kick` | 4.11.1 | who comes back, private messages and kicks among those who are here |
+//! | `away` | 4.11.1 | who is shown as away because a site is not reached |
 //! | `echo` | | presence that was shown here before the primary told of it |
 //! | `keepalive` | 4.10, 4.11.1 | pings, heads, and how a loss is seen |
 //! | `keep` | | records on disk |
 //! | `summary` | | what an operator is shown |
 
+mod away;
 mod digest;
 mod direct;
 mod distribute;

@@ -12,7 +12,9 @@ use super::site::{Asked, Cx};
 use super::snapshot::Staging;
 use super::{intent, keepalive};
 use crate::names::{Nick, Status};
-use crate::wire::{self, CensusSeat, Destroyed, Granted, Replicate, Resume, Retry, RosterSent, Verdict, Withdraw};
+use crate::wire::{
+    self, CensusSeat, Destroyed, Granted, Replicate, Reported, Resume, Retry, RosterSent, Verdict, Withdraw,
+};
 use machine::{AudienceChange, Change, Now, Output};
 use std::collections::BTreeMap;
 use xmpp::{Element, Jid, ns};
@@ -172,6 +174,32 @@ impl Mirror {
         self.let_go(&absent, cx);
         self.join_again(cx);
         self.send_outstanding(cx);
+        self.say_reported(cx);
+    }
+
+    /// All that the outbox held at the answer has been sent: the report is over.
+    fn say_reported(&mut self, cx: &mut Cx<'_>) {
+        let Some(epoch) = self.link.epoch.clone().filter(|_| !self.link.fresh) else { return };
+        let message = Element::stanza("message").attr("from", cx.site.config.jid.as_str());
+        cx.up(&self.room, message.child(Reported { epoch }.x()));
+    }
+
+    /// The room is no more, by the word of a primary that knows which one it was; whoever is here is told what a destroyed
+    /// room tells him, and what was not heard goes back to its authors.
+    fn is_destroyed(&mut self, stanza: &Element, cx: &mut Cx<'_>) -> bool {
+        let error = stanza.get_child("error", ns::CLIENT);
+        let Some(Ok(destroyed)) = error.and_then(Destroyed::find) else { return false };
+        if self.link.place.as_ref().is_none_or(|place| place.incarnation != destroyed.incarnation) {
+            return false;
+        }
+        cx.log(format!("link {}: the room was destroyed", self.room));
+        let reason = destroyed.reason.map(|text| Element::new("reason", ns::MUC_USER).text(text));
+        let destroy = Element::new("destroy", ns::MUC_USER)
+            .attr_opt("jid", destroyed.venue.as_ref().map(Jid::as_str))
+            .with(reason);
+        let x = Element::new("x", ns::MUC_USER).child(destroy);
+        self.destroyed(&Element::stanza("presence").attr("type", "unavailable").child(x), cx);
+        true
     }
 
     /// Who had a seat before a restart and has not come back leaves; behind what is still to be said, where that is.
@@ -198,12 +226,10 @@ impl Mirror {
     }
 
     fn registration_refused(&mut self, stanza: &Element, cx: &mut Cx<'_>) {
-        let error = stanza.get_child("error", ns::CLIENT);
-        if error.and_then(Destroyed::find).is_some_and(|destroyed| destroyed.is_ok()) {
-            // That life of the room is over, and theirs in it.
-            return self.start_over(cx);
-        }
         let nobody = self.sessions.is_empty() && self.gone.is_empty() && self.older.is_empty();
+        if self.is_destroyed(stanza, cx) {
+            return;
+        }
         if keepalive::is_unreachable(stanza) {
             return if nobody { self.end(Sign::Nobody, cx) } else { self.lost(cx) };
         }

@@ -3,6 +3,7 @@
 //! A snapshot is applied whole or not at all. After a loss those who stayed are shown the net difference of the
 //! rosters, and told once what was said meanwhile.
 
+use super::away::Overlay;
 use super::leave::Parting;
 use super::life::Sign;
 use super::mirror::Mirror;
@@ -21,6 +22,8 @@ pub(super) struct Staging {
     granted: Granted,
     pub config: Option<RoomConfig>,
     pub seats: Seats,
+    /// Who is behind another link that is split.
+    pub away: Overlay,
     /// History or what was missed, oldest first.
     past: Vec<Past>,
     /// The subject, where it has come; `None` inside for one that was never set.
@@ -29,7 +32,7 @@ pub(super) struct Staging {
 
 impl Staging {
     pub fn new(granted: Granted) -> Staging {
-        Staging { granted, config: None, seats: BTreeMap::new(), past: Vec::new(), subject: None }
+        Staging { granted, config: None, seats: BTreeMap::new(), away: Overlay::new(), past: Vec::new(), subject: None }
     }
 }
 
@@ -85,7 +88,10 @@ impl Mirror {
         let gone: Vec<&Nick> = self.gone.values().map(|session| &session.nick).collect();
         // Somebody else may have the nick by now.
         self.hidden.retain(|nick| self.seats.contains_key(nick) && gone.contains(&nick));
+        let marks = cx.site.config.split.mark_away;
+        let covered = std::mem::replace(&mut self.away, if marks { staging.away } else { Overlay::new() });
         self.show_difference(&before, &self.known(&self.seats), cx);
+        self.show_overlay(&covered, cx);
         self.end_island(cx);
         let gap = gap || staging.granted.history == HistorySent::Recent;
         self.catch_up(gap && staging.granted.seq > told, staging.past, cx);
@@ -166,7 +172,7 @@ impl Mirror {
         for (nick, seat) in after {
             let changed = before.get(nick).is_none_or(|known| known.presence_differs(seat));
             if changed && self.shows(seat) {
-                let stanza = seat.presence(&nick.in_room(&self.room), Class::Jids);
+                let stanza = self.shown_presence(nick, seat, Class::Jids);
                 self.show_seat(&stanza, nick, cx);
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::site::*;
 use machine::Input;
-use rooms::wire::{Down, Head, Heads, Kind, UpMark};
+use rooms::wire::{Away, Down, Head, Heads, Kind, Reported, Up, UpMark};
 use xmpp::{Element, ns};
 
 fn eris() -> Site {
@@ -89,9 +89,10 @@ fn s4_11_1_bounces_are_the_replicas() {
     assert_eq!(lines(&site.send(&says(TROY, "two"))), [""; 0]);
     let left = site.pass_ms(1_000);
     let left = site.grant(&left, 2, true);
-    let bodies: Vec<_> = left.iter().map(|s| s.get_child("body", ns::CLIENT).unwrap().content()).collect();
+    let relayed: Vec<_> = left.iter().filter(|s| s.has_child("body", ns::CLIENT)).collect();
+    let bodies: Vec<_> = relayed.iter().map(|s| s.get_child("body", ns::CLIENT).unwrap().content()).collect();
     assert_eq!(bodies, ["one", "two"]);
-    assert!(left.iter().all(|s| UpMark::find(s).unwrap().unwrap().epoch.as_deref() == Some("e2")));
+    assert!(relayed.iter().all(|s| UpMark::find(s).unwrap().unwrap().epoch.as_deref() == Some("e2")));
 }
 
 /// The same where its author has left meanwhile: a bounce is no outcome, neither of it nor of what was relayed before it.
@@ -209,7 +210,8 @@ fn s4_11_1_leaving_while_cut_off() {
     let (_, request) = site.request(&left);
     assert_eq!(request.census.unwrap().1.len(), 2, "the primary does not know of it yet");
     let left = site.grant(&left, 2, true);
-    assert_eq!((left.len(), left[0].get("type")), (1, Some("unavailable")));
+    // And that the report is over.
+    assert_eq!((left.len(), left[0].get("type")), (2, Some("unavailable")));
     assert_eq!(lines(&site.snapshot(&CAST, &[], 810)), [""; 0]);
     let jid = WIZ.parse().unwrap();
     assert_eq!(lines(&site.down(&unavailable("WiZ", ""), Down::Leave { jid }, Kind::Leave, None)), [""; 0]);
@@ -256,4 +258,61 @@ fn s4_2_revoked() {
     assert_eq!(marks, [(1, None), (2, None)]);
     assert_eq!((rest.len(), rest[0].get("type")), (1, Some("result")));
     assert!(!site.replica.wants(&Element::parse(&says(WIZ, "hi")).unwrap()));
+}
+
+/// `docs/wire.md`, Netjoin: behind the last that the outbox held at the answer the report is over.
+#[test]
+fn s4_11_the_report_has_an_end() {
+    let mut site = eris();
+    site.feed(Input::StreamEnded(SERVICE.into()));
+    site.send(&says(WIZ, "one"));
+    let left = site.pass_ms(1_000);
+    let left = site.grant(&left, 2, true);
+    assert!(left[left.len() - 2].to_xml().contains("one"), "{left:?}");
+    let reported = left.last().and_then(|s| s.get_child("x", ns::DMUC)).map(Up::parse);
+    assert_eq!(reported, Some(Ok(Up::Reported(Reported { epoch: "e2".into() }))));
+}
+
+/// Occupants of another site that is split are shown as away, over whatever they say, until that is lifted; entrants see
+/// it too.
+#[test]
+fn s4_11_1_others_are_shown_away() {
+    let mut site = eris();
+    let away = |lifted| {
+        let nicks = vec!["BigCheese".parse().unwrap()];
+        Down::Away(Away { site: Some("vesa.yeggmaex.irc".into()), lifted, nicks })
+    };
+    let message = format!("<message from='{ROOM}'/>");
+    let shows = |got: &[Element]| -> Vec<String> {
+        let presence = got.iter().filter(|s| s.get("to") == Some(WIZ) && s.name() == "presence");
+        presence.map(|s| s.get_child("show", ns::CLIENT).map(Element::content).unwrap_or_default()).collect()
+    };
+    let got = site.down(&message, away(false), Kind::Away, None);
+    assert_eq!(shows(&got), ["away"]);
+    assert!(got[0].to_xml().contains("vesa.yeggmaex.irc"));
+    assert_eq!(shows(&site.event(&presence("BigCheese", "none", "visitor"), 810)), ["away"]);
+    assert_eq!(shows(&site.down(&message, away(true), Kind::Away, None)), [""]);
+}
+
+/// `gone` with the incarnation that was mirrored: users are told what a destroyed room tells them, and what was not heard goes
+/// back. Of another incarnation it proves nothing.
+#[test]
+fn s4_11_a_room_destroyed_meanwhile() {
+    for (incarnation, ended) in [("i1", true), ("i2", false)] {
+        let mut site = eris();
+        site.feed(Input::StreamEnded(SERVICE.into()));
+        site.send(&says(WIZ, "lost"));
+        let left = site.pass_ms(1_000);
+        let (id, _) = site.request(&left);
+        let got = site.send(&format!(
+            "<iq type='error' id='{id}' from='{ROOM}' to='replica@eris.dclxvii.irc'><error type='cancel'>\
+             <gone xmlns='{}'/><destroyed xmlns='{}' incarnation='{incarnation}'><reason>war</reason></destroyed></error></iq>",
+            ns::STANZA_ERRORS,
+            ns::NETJOIN
+        ));
+        let destroyed = got.iter().filter(|s| s.to_xml().contains("<destroy><reason>war")).count();
+        assert_eq!(destroyed, if ended { 2 } else { 0 }, "{got:?}");
+        assert_eq!(got.iter().any(|s| s.get("type") == Some("error") && s.to_xml().contains("lost")), ended);
+        assert!(!site.rows.iter().any(|row| row.archive.starts_with("mirror:")));
+    }
 }
