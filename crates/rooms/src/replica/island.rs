@@ -8,7 +8,7 @@ use super::ReplicaConfig;
 use super::echo::Echo;
 use super::life::Life;
 use super::mirror::Mirror;
-use super::outbox::{Provisionally, author};
+use super::numbers::{Provisionally, author};
 use super::relay::{Sent, refused};
 use super::site::Cx;
 use crate::names::{Nick, Status};

@@ -11,7 +11,7 @@ use super::Replica;
 use super::history::archive_of;
 use super::life::{Life, Sign};
 use super::mirror::{Mirror, Place};
-use super::outbox::{Entry, Outbox, Provisionally};
+use super::numbers::{Entry, Outbox, Provisionally};
 use super::provisional::ISLAND_SEQ;
 use super::site::{Cx, Due};
 use machine::{AudienceId, Change, Now, Output, Record, Row};

@@ -3,7 +3,7 @@
 
 use super::leave::Parting;
 use super::mirror::Mirror;
-use super::outbox::leave_of;
+use super::numbers::leave_of;
 use super::relay::refused;
 use super::site::Cx;
 use crate::names::{Nick, Role, Status};

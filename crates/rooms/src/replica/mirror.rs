@@ -6,7 +6,7 @@ use super::history::Remembered;
 use super::hold::Hold;
 use super::island::Island;
 use super::life::{Life, Sign};
-use super::outbox::Outbox;
+use super::numbers::Outbox;
 use super::provisional::Provisionals;
 use super::roster::Seats;
 use super::site::Cx;
@@ -219,8 +219,6 @@ impl Mirror {
         match (down, self.life) {
             (Down::Jids(jids), _) => self.learn_jids(jids),
             (Down::Resend { outbox, from }, _) => self.resend(&outbox, from, cx),
-            // An overlay changes nothing of the mirror, and people here are shown the roster without it.
-            (Down::Away(_), _) => {}
             (Down::Config(config), Life::Syncing) => self.stage(|staging| staging.config = Some(config), cx),
             (Down::Config(config), Life::Live) => self.configured(config, cx),
             (Down::Roster, Life::Syncing) => self.stage_seat(&stanza, cx),

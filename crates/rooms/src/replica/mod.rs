@@ -12,7 +12,7 @@
 //! | `intent` | 4.2 | whether a room is distributed at all, found out while the user's join is held |
 //! | `register` | 4.2 | registration, resumption, back-off, withdrawal |
 //! | `snapshot` | 4.3, 4.4 | roster and history at the start, and their difference at a resumption |
-//! | `relay`, `outbox` | 4.8 | what users send, marked and kept until its outcome is known |
+//! | `relay`, `outbox`, `numbers` | 4.8 | what users send, marked and kept until its outcome is known |
 //! | `distribute` | 4.7, 4.9 | one copy from the primary to all who are here |
 //! | `enter`, `leave` | 4.5, 4.6 | who is here |
 //! | `roster` | 4.7 | the stored seats, and who may see real JIDs |
@@ -44,6 +44,7 @@ mod kick;
 mod leave;
 mod life;
 mod mirror;
+mod numbers;
 mod outbox;
 mod private;
 mod provisional;

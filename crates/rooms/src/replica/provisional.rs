@@ -5,7 +5,7 @@
 //! stands behind everything that has one.
 
 use super::mirror::Mirror;
-use super::outbox::Entry;
+use super::numbers::Entry;
 use super::relay::refused;
 use super::site::Cx;
 use crate::names::{Nick, Role};

@@ -7,7 +7,7 @@ use super::Replica;
 use super::leave::Parting;
 use super::life::{Life, Sign};
 use super::mirror::{Mirror, Place, Session};
-use super::outbox::{Outbox, leave_of};
+use super::numbers::{Outbox, leave_of};
 use super::site::{Asked, Cx};
 use super::snapshot::Staging;
 use super::{intent, keepalive};

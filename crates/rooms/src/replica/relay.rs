@@ -7,7 +7,7 @@ use super::keepalive;
 use super::leave::Parting;
 use super::life::Life;
 use super::mirror::{Join, Mirror};
-use super::outbox::leave_of;
+use super::numbers::leave_of;
 use super::site::Cx;
 use crate::names::Status;
 use crate::room::payload_of;
