@@ -75,9 +75,10 @@ impl Gate {
         token
     }
 
-    /// Passes on something that tells of what a `Persist` still under way decides; dropped if that fails.
-    pub fn pass_with(&mut self, token: Token, output: Output) {
-        self.held.push_back(Held::Wait { token, then: vec![output], otherwise: Vec::new() });
+    /// Passes on something that tells of what a `Persist` still under way decides; `otherwise`, if anything, takes its place
+    /// if that fails.
+    pub fn pass_with(&mut self, token: Token, output: Output, otherwise: Option<Output>) {
+        self.held.push_back(Held::Wait { token, then: vec![output], otherwise: otherwise.into_iter().collect() });
     }
 
     /// The store has committed everything up to `token`.
@@ -176,12 +177,13 @@ mod tests {
     fn what_tells_of_something_shares_its_fate() {
         let (mut gate, mut out) = (Gate::new(), Vec::new());
         let kept = gate.persist_first(vec![], vec![log("a")], vec![], &mut out);
-        gate.pass_with(kept, log("of a"));
+        gate.pass_with(kept, log("of a"), Some(log("without a")));
         let lost = gate.persist_first(vec![], vec![log("b")], vec![log("error b")], &mut out);
-        gate.pass_with(lost, log("of b"));
+        gate.pass_with(lost, log("of b"), None);
+        gate.pass_with(lost, log("more of b"), Some(log("without b")));
         gate.pass(log("c"), &mut out);
         gate.failed(lost, &mut out);
         gate.persisted(kept, &mut out);
-        assert_eq!(seen(&mut out), ["a", "of a", "error b", "c"]);
+        assert_eq!(seen(&mut out), ["a", "of a", "error b", "without b", "c"]);
     }
 }

@@ -84,7 +84,9 @@ impl Mirror {
             }
             let (class, entry) = (self.class_of(None), self.entries);
             self.entries += 1;
-            let session = Session { nick: seat.nick.clone(), class, entry, payload: Vec::new(), awaits_enter: false };
+            let payload = Vec::new();
+            let nick = seat.nick.clone();
+            let session = Session { nick, class, entry, payload, awaits_enter: false, leaving: false };
             self.sessions.insert(seat.jid.clone(), session);
             self.link.handed.insert(seat.jid.clone(), granted.seq);
         }

@@ -30,12 +30,13 @@ impl Mirror {
         self.link.kept.remove(jid);
         self.link.handed.remove(jid);
         cx.site.direct.take(&self.room, jid);
-        self.sessions.insert(jid.clone(), Session { nick: nick.clone(), class, entry, payload, awaits_enter: false });
+        let session = Session { nick: nick.clone(), class, entry, payload, awaits_enter: false, leaving: false };
+        self.sessions.insert(jid.clone(), session);
         self.show_again(&nick, cx);
         let change = AudienceChange::In(class);
         cx.out.push(Output::Audience { audience: self.audience, member: jid.clone(), change });
         self.welcome(jid, &nick, own, &history_wanted(wanted), cx);
-        self.forget_join(jid, cx);
+        self.answer_join(jid, cx);
     }
 
     /// Those here who were told that an occupant had left while the primary was not reached learn that a session of his

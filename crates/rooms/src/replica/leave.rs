@@ -32,7 +32,7 @@ impl Mirror {
     pub(super) fn leave(&mut self, jid: &Jid, own: Element, cx: &mut Cx<'_>) {
         // A join on its way has an outcome of its own: it was sent behind this leave, or this is about a session of before a
         // restart.
-        let before = self.link.kept.remove(jid) || self.joins.contains_key(jid);
+        let before = self.link.kept.remove(jid).is_some() || self.joins.contains_key(jid);
         if self.sessions.get(jid).is_some_and(|session| session.awaits_enter) {
             // This is about the session before the one that came back here.
             self.gone.remove(jid);
@@ -46,6 +46,16 @@ impl Mirror {
         let last = self.sessions.is_empty() && self.gone.is_empty() && self.link.kept.is_empty();
         if last && !self.joins.is_empty() {
             self.register_anew(cx);
+        }
+    }
+
+    /// Who has said that he leaves hears no more until the LEAVE: should he come back before it, under the same full JID, what
+    /// is told meanwhile is not for the new session, which has yet to enter.
+    pub(super) fn hush(&mut self, jid: &Jid, cx: &mut Cx<'_>) {
+        let Some(session) = self.sessions.get_mut(jid) else { return };
+        if !std::mem::replace(&mut session.leaving, true) {
+            let change = AudienceChange::Out;
+            cx.out.push(Output::Audience { audience: self.audience, member: jid.clone(), change });
         }
     }
 

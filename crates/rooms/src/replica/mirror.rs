@@ -80,8 +80,8 @@ pub(super) struct Link {
     pub attempt: u32,
     /// Whether nothing of before is to be sorted out first, so that users' stanzas follow the request at once.
     pub fresh: bool,
-    /// Seats of before a restart that the primary has kept or given back; their sessions are not here.
-    pub kept: BTreeSet<Jid>,
+    /// Seats of before a restart that the primary has kept or given back, and by which nick; their sessions are not here.
+    pub kept: BTreeMap<Jid, Nick>,
     /// Whether the roster was found not to be the room's, and has not been fetched anew yet.
     pub roster_wrong: bool,
     /// Sessions that the room served itself until it granted this, and behind which event; they hear what all hear once the
@@ -120,13 +120,17 @@ pub(super) struct Session {
     pub payload: Vec<Element>,
     /// It has come back to an island, and the primary has not said so yet.
     pub awaits_enter: bool,
+    /// Its leave is relayed: it hears nothing more but the LEAVE.
+    pub leaving: bool,
 }
 
 /// A join that has not been answered.
 #[derive(Debug, Clone)]
 pub(super) struct Join {
-    /// The join itself, should it have to be sent again.
+    /// The join itself, should it have to be sent again; the last, where there are several.
     pub stanza: Element,
+    /// How many of them are under way: each permits one ENTER (4.5).
+    pub unanswered: usize,
     /// What came for this user alone and waits for the ENTER.
     pub behind: VecDeque<Element>,
 }
@@ -257,7 +261,16 @@ impl Mirror {
         if join.behind.len() < BEHIND_MAX { join.behind.push_back(stanza) } else { cx.pass(to, stanza) }
     }
 
-    /// An unanswered join is answered; what waited behind it goes on.
+    /// One of the unanswered joins of a user is answered; behind the last what waited goes on.
+    pub fn answer_join(&mut self, user: &Jid, cx: &mut Cx<'_>) {
+        let Some(join) = self.joins.get_mut(user) else { return };
+        join.unanswered = join.unanswered.saturating_sub(1);
+        if join.unanswered == 0 {
+            self.forget_join(user, cx);
+        }
+    }
+
+    /// What a user's joins were waiting for will not come, or has; what waited behind them goes on.
     pub fn forget_join(&mut self, user: &Jid, cx: &mut Cx<'_>) {
         for stanza in self.joins.remove(user).into_iter().flat_map(|join| join.behind) {
             cx.pass(user, stanza);

@@ -8,7 +8,7 @@ use crate::names::Nick;
 use crate::wire;
 use machine::{Change, Token};
 use std::collections::{BTreeMap, VecDeque};
-use xmpp::{Element, Jid};
+use xmpp::{Element, Jid, ns};
 
 /// One outbox: contiguous numbers, the oldest first.
 #[derive(Debug)]
@@ -173,8 +173,17 @@ impl Outbox {
 
     /// Whether a user's join has not had its outcome.
     pub fn holds_join_of(&self, user: &Jid) -> bool {
-        let joins = |entry: &Entry| entry.stanza.name() == "presence" && entry.stanza.get("type").is_none();
-        self.entries.iter().any(|entry| joins(entry) && author(&entry.stanza).as_ref() == Some(user))
+        self.presences_of(user).next().is_some()
+    }
+
+    /// How many of them there are that a room answers with an ENTER each.
+    pub fn joins_of(&self, user: &Jid) -> usize {
+        self.presences_of(user).filter(|stanza| stanza.has_child("x", ns::MUC)).count()
+    }
+
+    fn presences_of(&self, user: &Jid) -> impl Iterator<Item = &Element> {
+        let available = |stanza: &&Element| stanza.name() == "presence" && stanza.get("type").is_none();
+        self.entries.iter().map(|entry| &entry.stanza).filter(available).filter(|s| author(s).as_ref() == Some(user))
     }
 
     /// Whether a user's leave has not had its outcome.

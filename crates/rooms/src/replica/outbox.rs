@@ -186,7 +186,7 @@ impl Mirror {
         let lost = self.joins.iter().filter(|(user, _)| !self.outbox.holds_join_of(user));
         let lost: Vec<Element> = lost.map(|(_, join)| join.stanza.clone()).collect();
         if lost.is_empty() && self.outbox.entries.iter().all(|entry| entry.attempt == 0) {
-            return;
+            return self.count_joins();
         }
         let (entries, changes) = self.outbox.drain(&self.room);
         self.outbox = Outbox::new(cx.site.name());
@@ -197,6 +197,14 @@ impl Mirror {
             self.outbox.push(stanza, nick, None);
         }
         self.give_back((rest, changes), cx);
+        self.count_joins();
+    }
+
+    /// How many ENTERs are to come, when nothing is under way and all that is to be sent is in the outbox.
+    pub(super) fn count_joins(&mut self) {
+        for (user, join) in &mut self.joins {
+            join.unanswered = self.outbox.joins_of(user).max(1);
+        }
     }
 
     /// The marks of a registration: what the primary has had.

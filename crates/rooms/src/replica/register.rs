@@ -168,7 +168,7 @@ impl Mirror {
         let kept = kept.map(|seat| (seat.jid.clone(), seat.nick.clone()));
         let absent: BTreeMap<Jid, Nick> =
             kept.filter(|(jid, _)| !self.sessions.contains_key(jid) && !self.gone.contains_key(jid)).collect();
-        self.link.kept = absent.keys().cloned().collect();
+        self.link.kept = absent.clone();
         self.link.staging = Some(Staging::new(granted));
         self.drain_older(cx);
         self.let_go(&absent, cx);
@@ -212,6 +212,14 @@ impl Mirror {
         }
     }
 
+    /// Somebody who had a seat before a restart has asked to enter and may not, so his join does not answer for that seat.
+    pub(super) fn give_up_kept(&mut self, jid: &Jid, cx: &mut Cx<'_>) {
+        if let Some(nick) = self.link.kept.get(jid).filter(|_| !self.joins.contains_key(jid)) {
+            let leave = leave_of(jid, &nick.in_room(&self.room));
+            self.submit(leave, cx);
+        }
+    }
+
     /// Joins that the primary has had and whose ENTER was lost are made again: each ENTER needs a join of its own.
     fn join_again(&mut self, cx: &mut Cx<'_>) {
         if self.link.fresh {
@@ -223,6 +231,7 @@ impl Mirror {
         for stanza in stanzas {
             self.submit(stanza, cx);
         }
+        self.count_joins();
     }
 
     fn registration_refused(&mut self, stanza: &Element, cx: &mut Cx<'_>) {

@@ -107,16 +107,25 @@ impl Mirror {
             let Some(to) = stanza.get("to").and_then(|to| Jid::new(to).ok()) else { return };
             return cx.up(&to, stanza);
         }
-        if self.submit(stanza.clone(), cx) {
-            let behind = self.joins.remove(from).map_or_else(VecDeque::new, |join| join.behind);
-            self.joins.insert(from.clone(), Join { stanza, behind });
+        if self.joins.contains_key(from) && !stanza.has_child("x", ns::MUC) {
+            // Presence of somebody who will be in by then.
+            self.submit(stanza, cx);
+        } else if self.submit(stanza.clone(), cx) {
+            let before = self.joins.remove(from);
+            let (unanswered, behind) = before.map_or((0, VecDeque::new()), |join| (join.unanswered, join.behind));
+            self.joins.insert(from.clone(), Join { stanza, unanswered: unanswered + 1, behind });
         }
     }
 
     /// Leaving works whether the primary is reached or not: it is told when it is.
     fn relay_leave(&mut self, stanza: Element, from: &Jid, cx: &mut Cx<'_>) {
         let payload = payload_of(&stanza);
-        if self.submit(stanza, cx) && (!self.relays() || self.island.is_some()) {
+        if !self.submit(stanza, cx) {
+            return;
+        }
+        if self.relays() && self.island.is_none() {
+            self.hush(from, cx);
+        } else {
             self.joins.remove(from);
             self.leave_cut_off(from, payload, cx);
         }
@@ -150,12 +159,12 @@ impl Mirror {
         if join_refused && self.sessions.get(to).is_some_and(|session| session.awaits_enter) {
             // He is in here by the roster of before; now he is not.
             self.take_out(to, &Parting::with([Status::FAILURE]), cx);
-        } else if join_refused {
-            let behind = self.joins.remove(to).into_iter().flat_map(|join| join.behind);
-            cx.pass(to, stanza);
-            behind.for_each(|stanza| cx.pass(to, stanza));
-        } else {
-            cx.pass(to, stanza);
+            return;
+        }
+        cx.pass(to, stanza);
+        if join_refused {
+            self.answer_join(to, cx);
+            self.give_up_kept(to, cx);
         }
     }
 

@@ -23,7 +23,7 @@ impl Mirror {
         if !inside {
             let class = self.class_of(self.seats.get(&nick));
             let (entry, payload) = (self.entries, payload_of(&join));
-            let session = Session { nick: nick.clone(), class, entry, payload, awaits_enter: true };
+            let session = Session { nick: nick.clone(), class, entry, payload, awaits_enter: true, leaving: false };
             self.sessions.insert(from.clone(), session);
             let Some((n, _)) = self.submit_with(join.clone(), Vec::new(), cx) else {
                 self.sessions.remove(from);

@@ -76,10 +76,10 @@ impl Mirror {
         if self.config.whois_anyone || moderates { Class::Jids } else { Class::Plain }
     }
 
-    /// The local sessions of an occupant, in the order they entered.
+    /// The local sessions of an occupant that hear of the room, in the order they entered.
     pub(super) fn sessions_of(&self, nick: &Nick) -> Vec<Jid> {
-        let mut own: Vec<(&Jid, &Session)> =
-            self.sessions.iter().filter(|(_, session)| session.nick == *nick).collect();
+        let is_own = |(_, session): &(&Jid, &Session)| session.nick == *nick && !session.leaving;
+        let mut own: Vec<(&Jid, &Session)> = self.sessions.iter().filter(is_own).collect();
         own.sort_by_key(|(_, session)| session.entry);
         own.into_iter().map(|(jid, _)| jid.clone()).collect()
     }
@@ -100,7 +100,7 @@ impl Mirror {
     /// Whoever may not see real JIDs any more sees none from now on; whoever may now, only once he has been told why.
     pub(super) fn lower_classes(&mut self, cx: &mut Cx<'_>) {
         let may_not = |(_, s): &(&Jid, &Session)| {
-            s.class == Class::Jids && self.class_of(self.seats.get(&s.nick)) == Class::Plain
+            s.class == Class::Jids && !s.leaving && self.class_of(self.seats.get(&s.nick)) == Class::Plain
         };
         let lowered: Vec<Jid> = self.sessions.iter().filter(may_not).map(|(jid, _)| jid.clone()).collect();
         for member in lowered {
@@ -122,7 +122,7 @@ impl Mirror {
         for (member, class) in wanted {
             entitled |= class == Class::Jids;
             let Some(session) = self.sessions.get_mut(&member) else { continue };
-            if std::mem::replace(&mut session.class, class) != class {
+            if std::mem::replace(&mut session.class, class) != class && !session.leaving {
                 let change = AudienceChange::In(class);
                 cx.out.push(Output::Audience { audience: self.audience, member, change });
             }

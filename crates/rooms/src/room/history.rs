@@ -20,7 +20,12 @@ impl Room {
 
     /// The subject as an entrant gets it; empty and from the room itself when none was ever set.
     pub fn subject_stanza(&self) -> Shared {
-        match &self.subject {
+        self.subject_stanza_of(self.subject.as_ref())
+    }
+
+    /// The same for a subject of another time; `None` where none had ever been set.
+    pub fn subject_stanza_of(&self, subject: Option<&Past>) -> Shared {
+        match subject {
             Some(past) => past.delayed(&self.jid),
             None => Shared::new(
                 Element::stanza("message")

@@ -186,14 +186,33 @@ impl Room {
         for (seq, stanza) in past {
             self.pass_past(Some(seq), Output::Send { to: to.clone(), stanza }, cx);
         }
-        let (subject, stanza) = (self.subject.as_ref().map(|past| past.seq), self.subject_stanza());
-        self.pass_past(subject, Output::Send { to: to.clone(), stanza }, cx);
+        self.welcome_with_subject(to, cx);
+    }
+
+    /// The end of what an entrant is sent (7.2.16): the subject, or the one that stays should its change not be kept.
+    fn welcome_with_subject(&mut self, to: &Jid, cx: &mut Cx<'_>) {
+        let output = |subject: Option<&Past>| {
+            let stanza = self.subject_stanza_of(subject);
+            Output::Send { to: to.clone(), stanza }
+        };
+        let unsure =
+            |subject: Option<&Past>| self.unsure.iter().find(|unsure| Some(unsure.seq) == subject.map(|s| s.seq));
+        let mut subject = self.subject.as_ref();
+        let (now, changing) = (output(subject), unsure(subject).map(|unsure| unsure.token));
+        while let Some(before) = unsure(subject).and_then(|unsure| unsure.subject_before.as_ref()) {
+            subject = before.as_ref();
+        }
+        let before = output(subject);
+        match changing {
+            Some(token) => self.gate.pass_with(token, now, Some(before)),
+            None => self.gate.pass(now, cx.out),
+        }
     }
 
     /// Passes on a message that was said before: not before it is durable, and never if it cannot be.
     pub fn pass_past(&mut self, seq: Option<u64>, output: Output, cx: &mut Cx<'_>) {
         match self.unsure.iter().find(|unsure| Some(unsure.seq) == seq) {
-            Some(unsure) => self.gate.pass_with(unsure.token, output),
+            Some(unsure) => self.gate.pass_with(unsure.token, output, None),
             None => self.gate.pass(output, cx.out),
         }
     }

@@ -111,6 +111,27 @@ fn s4_8_a_refused_join_permits_no_enter() {
     assert!(got.len() == 1 && got[0].get("type") == Some("error"), "{got:?}");
 }
 
+/// Two joins of one session right behind each other permit two ENTERs; one that is refused takes its own permission alone.
+#[test]
+fn s4_8_each_join_permits_an_enter() {
+    let mut site = eris();
+    let kev = "kev@eris.dclxvii.irc/x";
+    site.send(&join(kev, "WiZ"));
+    site.send(&join(kev, "kev"));
+    site.send(&join(kev, "kev"));
+    let mark = UpMark { outbox: site.outbox(), n: 3, epoch: None, ..UpMark::default() }.x().to_xml();
+    site.send(&format!(
+        "<presence from='{ROOM}/WiZ' type='error' to='{kev}'><error type='cancel'><conflict xmlns='{}'/></error>{mark}</presence>",
+        ns::STANZA_ERRORS
+    ));
+    for _ in 0..2 {
+        let got = site.enter(&own_presence("kev", "none", "participant"), kev);
+        assert!(got.iter().all(|stanza| stanza.get("to") == Some(kev)), "{got:?}");
+    }
+    let got = site.enter(&own_presence("kev", "none", "participant"), kev);
+    assert!(got.len() == 1 && got[0].get("type") == Some("error"), "{got:?}");
+}
+
 /// A client that is gone answers with an error, which is relayed as the leave it is; other errors are nobody's.
 #[test]
 fn s4_8_a_client_that_is_gone_leaves() {
@@ -167,4 +188,26 @@ fn s4_8_a_restart_loses_nothing_accepted() {
     assert_eq!(numbers(&left), [4, 5]);
     let said: Vec<_> = left.iter().map(|s| (s.name(), UpMark::find(s).unwrap().unwrap().outbox == before)).collect();
     assert_eq!(said, [("message", true), ("presence", true)]);
+}
+
+/// Somebody who had a seat before a restart asks to enter under a nick that is another's: his seat of before is given up.
+#[test]
+fn s4_8_after_a_restart_a_refused_join_leaves_no_seat_behind() {
+    let mut site = eris();
+    site.send(&says(WIZ, "one"));
+    site.restart();
+    let left = site.pass_ms(10_000);
+    site.send(&join(WIZ, "Efchen"));
+    let left = site.grant(&left, 0, true);
+    let mark = left.iter().find(|s| s.name() == "presence").and_then(UpMark::find).unwrap().unwrap();
+    let error = format!(
+        "<presence from='{ROOM}/Efchen' type='error' to='{WIZ}'><error type='cancel'><conflict xmlns='{}'/></error>{}</presence>",
+        ns::STANZA_ERRORS,
+        mark.x().to_xml()
+    );
+    let got = site.send(&error);
+    let told: Vec<_> = got.iter().map(|s| (s.get("type"), s.get("from"), s.get("to"))).collect();
+    let (of, seat) = (format!("{ROOM}/Efchen"), format!("{ROOM}/WiZ"));
+    let error = (Some("error"), Some(of.as_str()), Some(WIZ));
+    assert_eq!(told, [error, (Some("unavailable"), Some(WIZ), Some(seat.as_str()))]);
 }

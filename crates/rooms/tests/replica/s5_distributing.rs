@@ -186,6 +186,25 @@ fn s4_6_leave() {
     assert_eq!(lines(&site.event(&event, 810)), [to(&event, TROY)]);
 }
 
+/// Who has said that he leaves hears nothing more but the LEAVE: should he ask to enter again at once, what is told before his
+/// ENTER is not for him.
+#[test]
+fn s4_6_who_leaves_hears_no_more() {
+    let mut site = eris();
+    site.send(&format!("<presence from='{WIZ}' type='unavailable' to='{ROOM}/WiZ'/>"));
+    let wiz = WIZ.parse::<Jid>().unwrap();
+    let said = groupchat("BigCheese", "hi", 810);
+    assert_eq!(lines(&site.event(&said, 810)), [to(&said, TROY)]);
+    site.send(&join(WIZ, "WiZ"));
+    let promoted = presence("WiZ", "owner", "moderator");
+    assert_eq!(lines(&site.event(&promoted, 811)), [to(&promoted, TROY)]);
+    let own = unavailable("WiZ", "<status code='110'/>");
+    assert_eq!(lines(&site.down(&own, Down::Leave { jid: wiz }, Kind::Leave, None)), [to(&own, WIZ)]);
+    site.enter(&own_presence("WiZ", "none", "participant"), WIZ);
+    let said = groupchat("BigCheese", "hi again", 812);
+    assert_eq!(lines(&site.event(&said, 812)), [to(&said, WIZ), to(&said, TROY)]);
+}
+
 /// 4.7: an update reaches the others, then the occupant's own sessions with 110.
 #[test]
 fn s4_7_an_update_shows_the_subject_110() {

@@ -48,6 +48,30 @@ fn s7_2_13_an_entrant_sees_nothing_of_a_message_that_cannot_be_kept() {
     }
 }
 
+/// 7.2.16: every entrant is sent a subject: where its change is on its way to the disk and does not get there, the one before.
+#[test]
+fn s7_2_16_an_entrant_is_sent_the_subject_that_stays() {
+    for (disk, seen) in [(Disk::Works, "Fire burn"), (Disk::Fails, "Cauldron bubble")] {
+        let mut kit = three_witches();
+        let subject = |text| {
+            format!(
+                "<message from='{CRONE}' to='coven@chat.shakespeare.lit' type='groupchat'><subject>{text}</subject></message>"
+            )
+        };
+        kit.send(&subject("Cauldron bubble"));
+        kit.disk(Disk::Hangs);
+        kit.send(&subject("Fire burn"));
+        kit.send(
+            "<presence from='macbeth@shakespeare.lit/x' to='coven@chat.shakespeare.lit/macbeth'>\
+             <x xmlns='http://jabber.org/protocol/muc'/></presence>",
+        );
+        let got = kit.disk(disk);
+        let told = got.iter().filter(|got| got.to == "macbeth@shakespeare.lit/x" && got.stanza.name() == "message");
+        let subjects: Vec<_> = told.filter_map(|got| got.stanza.get_child("subject", xmpp::ns::CLIENT)).collect();
+        assert_eq!(subjects.iter().map(|s| s.content()).collect::<Vec<_>>(), [seen], "{disk:?}");
+    }
+}
+
 #[test]
 fn a_decision_that_cannot_be_kept_changes_nothing() {
     let mut kit = three_witches();
