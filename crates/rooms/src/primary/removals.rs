@@ -28,6 +28,8 @@ pub(crate) enum Why {
     Split(Vec<Element>),
     /// Somebody did it.
     Done(Removed),
+    /// It left of its own.
+    Left,
 }
 
 impl Removals {
@@ -37,7 +39,8 @@ impl Removals {
         self.put(session.jid.clone(), Removal { nick, why, at_ms: now_ms });
     }
 
-    /// Notes a removal that somebody has done; what a session has done itself needs no memory.
+    /// Notes a removal that somebody has done, or that a session has left of its own: should its replica miss the LEAVE, and name
+    /// it in a census, it is not in again for that.
     pub fn note(&mut self, session: &Session, room: &Jid, own: &Element, now_ms: u64) {
         let Some(nick) = own.get("from").and_then(|from| Jid::new(from).ok()).as_ref().and_then(Nick::of) else {
             return;
@@ -45,6 +48,8 @@ impl Removals {
         let _ = room;
         if let Some(removed) = removed_of(own) {
             self.put(session.jid.clone(), Removal { nick, why: Why::Done(removed), at_ms: now_ms });
+        } else if codes_of(own).all(|code| code == Status::SELF) && self.removals.len() < REMOVALS_MAX {
+            self.put(session.jid.clone(), Removal { nick, why: Why::Left, at_ms: now_ms });
         }
     }
 
@@ -102,13 +107,16 @@ impl Removals {
 
 /// Reads from what a session got itself who removed it and why; `None` when it left of its own.
 fn removed_of(own: &Element) -> Option<Removed> {
-    let x = own.get_child("x", ns::MUC_USER)?;
-    let codes = x.children().filter(|c| c.name() == "status").filter_map(|c| c.get("code")?.parse::<u16>().ok());
-    let status = codes.map(Status).find(|status| DONE.contains(status))?;
-    let item = x.get_child("item", ns::MUC_USER);
+    let status = codes_of(own).find(|status| DONE.contains(status))?;
+    let item = own.get_child("x", ns::MUC_USER)?.get_child("item", ns::MUC_USER);
     let actor = item.and_then(|item| item.get_child("actor", ns::MUC_USER)).and_then(|a| a.get("nick")?.parse().ok());
     let reason = item.and_then(|item| item.get_child("reason", ns::MUC_USER)).map(Element::content);
     Some(Removed { status, actor, reason })
+}
+
+fn codes_of(own: &Element) -> impl Iterator<Item = Status> {
+    let x = own.get_child("x", ns::MUC_USER).into_iter().flat_map(Element::children);
+    x.filter(|c| c.name() == "status").filter_map(|c| c.get("code")?.parse::<u16>().ok()).map(Status)
 }
 
 /// What somebody does to another.

@@ -53,6 +53,10 @@ impl Room {
         let by_split = match self.links.removals.get(&seat.jid) {
             Some(removal) if removal.nick == seat.nick || was_here => match &removal.why {
                 Why::Split(_) => true,
+                Why::Left => {
+                    let removed = Removed { status: Status::FAILURE, actor: None, reason: None };
+                    return Some((seat.nick.clone(), Verdict::Removed(removed)));
+                }
                 Why::Done(removed) => return Some((seat.nick.clone(), Verdict::Removed(removed.clone()))),
             },
             _ => was_here || self.has_seat_for(seat),

@@ -129,7 +129,8 @@ pub(super) struct Session {
 pub(super) struct Join {
     /// The join itself, should it have to be sent again; the last, where there are several.
     pub stanza: Element,
-    /// How many of them are under way: each permits one ENTER (4.5).
+    /// How many of them are under way: each permits one ENTER (4.5). Presence that asks without saying so (XEP-0045 7.2.1) may
+    /// be answered otherwise, and is not counted.
     pub unanswered: usize,
     /// What came for this user alone and waits for the ENTER.
     pub behind: VecDeque<Element>,
@@ -258,16 +259,19 @@ impl Mirror {
             }
             return cx.pass(to, stanza);
         }
-        if join.behind.len() < BEHIND_MAX { join.behind.push_back(stanza) } else { cx.pass(to, stanza) }
+        let is_in = self.sessions.get(to).is_some_and(|session| !session.leaving);
+        if !is_in && join.behind.len() < BEHIND_MAX { join.behind.push_back(stanza) } else { cx.pass(to, stanza) }
     }
 
-    /// One of the unanswered joins of a user is answered; behind the last what waited goes on.
+    /// One of the unanswered joins of a user is answered; what waited goes on when he is in, or behind the last.
     pub fn answer_join(&mut self, user: &Jid, cx: &mut Cx<'_>) {
         let Some(join) = self.joins.get_mut(user) else { return };
         join.unanswered = join.unanswered.saturating_sub(1);
         if join.unanswered == 0 {
-            self.forget_join(user, cx);
+            return self.forget_join(user, cx);
         }
+        let behind = if self.sessions.contains_key(user) { std::mem::take(&mut join.behind) } else { VecDeque::new() };
+        behind.into_iter().for_each(|stanza| cx.pass(user, stanza));
     }
 
     /// What a user's joins were waiting for will not come, or has; what waited behind them goes on.

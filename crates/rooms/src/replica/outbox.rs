@@ -203,7 +203,7 @@ impl Mirror {
     /// How many ENTERs are to come, when nothing is under way and all that is to be sent is in the outbox.
     pub(super) fn count_joins(&mut self) {
         for (user, join) in &mut self.joins {
-            join.unanswered = self.outbox.joins_of(user).max(1);
+            join.unanswered = self.outbox.joins_of(user);
         }
     }
 

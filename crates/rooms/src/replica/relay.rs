@@ -113,7 +113,8 @@ impl Mirror {
         } else if self.submit(stanza.clone(), cx) {
             let before = self.joins.remove(from);
             let (unanswered, behind) = before.map_or((0, VecDeque::new()), |join| (join.unanswered, join.behind));
-            self.joins.insert(from.clone(), Join { stanza, unanswered: unanswered + 1, behind });
+            let asked = usize::from(stanza.has_child("x", ns::MUC));
+            self.joins.insert(from.clone(), Join { stanza, unanswered: unanswered + asked, behind });
         }
     }
 

@@ -134,7 +134,8 @@ impl Mirror {
                 continue;
             }
             let parting = Parting {
-                statuses: vec![removed.status],
+                // Who has left himself is told what his LEAVE would have said.
+                statuses: if self.is_leaving(&seat.jid) { Vec::new() } else { vec![removed.status] },
                 actor: removed.actor.clone(),
                 reason: removed.reason.clone(),
                 payload: Vec::new(),
@@ -145,8 +146,13 @@ impl Mirror {
         let unnamed: Vec<Jid> =
             known.filter(|jid| !granted.seats.iter().any(|seat| seat.jid == **jid)).cloned().collect();
         for jid in unnamed {
-            self.take_out(&jid, &Parting::with([Status::FAILURE]), cx);
+            let statuses = if self.is_leaving(&jid) { None } else { Some(Status::FAILURE) };
+            self.take_out(&jid, &Parting::with(statuses), cx);
         }
+    }
+
+    fn is_leaving(&self, jid: &Jid) -> bool {
+        self.sessions.get(jid).is_some_and(|session| session.leaving)
     }
 
     /// Seats without those that are gone for everybody here, though not yet for the primary.

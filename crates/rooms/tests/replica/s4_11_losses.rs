@@ -2,7 +2,8 @@
 
 use crate::site::*;
 use machine::Input;
-use rooms::wire::{Away, Down, Head, Heads, Kind, Reported, Up, UpMark};
+use rooms::Status;
+use rooms::wire::{Away, Down, Head, Heads, Kind, Removed, Reported, Up, UpMark, Verdict};
 use xmpp::{Element, ns};
 
 fn eris() -> Site {
@@ -315,4 +316,23 @@ fn s4_11_a_room_destroyed_meanwhile() {
         assert_eq!(got.iter().any(|s| s.get("type") == Some("error") && s.to_xml().contains("lost")), ended);
         assert!(!site.rows.iter().any(|row| row.archive.starts_with("mirror:")));
     }
+}
+
+/// Who has left and whose LEAVE was lost learns of it at the resumption, and of nothing that would have him come back.
+#[test]
+fn s4_11_who_left_before_a_loss_is_told_so_and_no_more() {
+    let mut site = eris();
+    site.send(&format!("<presence from='{WIZ}' type='unavailable' to='{ROOM}/WiZ'/>"));
+    site.feed(Input::StreamEnded(SERVICE.into()));
+    let left = site.pass_ms(1_000);
+    let removed = Removed { status: Status::FAILURE, actor: None, reason: None };
+    site.grant_with(&left, 3, true, |seat| match seat.jid.as_str() {
+        WIZ => Verdict::Removed(removed.clone()),
+        _ => Verdict::Kept,
+    });
+    let got = site.snapshot(&[("Troy", "none", "participant")], &[(811, "Troy", "hello?")], 811);
+    let to_wiz: Vec<&Element> = got.iter().filter(|s| s.get("to") == Some(WIZ)).collect();
+    assert_eq!(to_wiz.len(), 1, "{got:?}");
+    let xml = to_wiz[0].to_xml();
+    assert!(xml.contains("type='unavailable'") && xml.contains("code='110'") && !xml.contains("code='333'"), "{xml}");
 }

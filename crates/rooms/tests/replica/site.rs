@@ -182,13 +182,24 @@ impl Site {
 
     /// The primary grants: everything offered is acknowledged up to `n`, everybody is kept.
     pub fn grant(&mut self, left: &[Element], n: u64, missed: bool) -> Vec<Element> {
+        self.grant_with(left, n, missed, |_| Verdict::Kept)
+    }
+
+    /// The same with a verdict on each seat of the census.
+    pub fn grant_with(
+        &mut self,
+        left: &[Element],
+        n: u64,
+        missed: bool,
+        verdict: impl Fn(&rooms::wire::CensusSeat) -> Verdict,
+    ) -> Vec<Element> {
         let (id, request) = self.request(left);
         self.outbox = request.outboxes[0].name.clone();
         (self.epoch, self.d) = (self.epoch + 1, 0);
         let seat = |seat: &rooms::wire::CensusSeat| rooms::wire::Seat {
             nick: seat.nick.clone(),
             jid: seat.jid.clone(),
-            verdict: Verdict::Kept,
+            verdict: verdict(seat),
         };
         let granted = Granted {
             version: 0,
