@@ -110,9 +110,12 @@ impl Room {
         }
     }
 
-    /// What was kept of a session that will not come back by a census.
+    /// What was kept of a session that will not come back by a census. Who left or was removed by somebody is remembered all the
+    /// same: the answer that says so may be lost, and the replica ask again.
     pub(super) fn forget_absent(&mut self, jid: &Jid, cx: &mut Cx<'_>) {
-        self.links.removals.forget(jid);
+        if self.links.removals.get(jid).is_some_and(|removal| matches!(removal.why, Why::Split(_))) {
+            self.links.removals.forget(jid);
+        }
         if !self.sessions.contains_key(jid) {
             self.forget_session(jid, cx);
         }
