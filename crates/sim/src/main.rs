@@ -5,9 +5,12 @@
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
+use sim::coverage::Coverage;
+use sim::scenario::shorten::{parse_spans, shorten, spans};
 use sim::scenario::{self, Outcome};
 use sim::transcript::Transcript;
 use sim::transcript::play::{Stage, play, write};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// The simulator of netjoin: the real engines, and everything going wrong.
@@ -34,6 +37,12 @@ struct Seeds {
     /// With `--seed`: tells every stanza as well whose line has this in it.
     #[arg(long, requires = "seed")]
     tape: Option<String>,
+    /// With `--seed`: without what happens in these of its steps, as `3-7,9`.
+    #[arg(long, requires = "seed")]
+    without: Option<String>,
+    /// How often each fault and each effect was seen; what was never seen is a failure.
+    #[arg(long)]
+    coverage: bool,
     /// How many seeds may fail before it stops.
     #[arg(long, default_value_t = 1)]
     failures: usize,
@@ -65,32 +74,54 @@ fn seeds(seeds: &Seeds) -> Result<()> {
         Some(seed) => seed..seed + 1,
         None => seeds.from..seeds.from + seeds.seeds,
     };
+    let without =
+        seeds.without.as_deref().map(|text| parse_spans(text).context("steps are given as 3-7,9")).transpose()?;
     let (mut failed, mut messages, mut crossings, mut faults) = (0, 0, 0, 0);
+    let mut coverage = Coverage::default();
     for seed in range.clone() {
-        let outcome = scenario::run(seed);
+        let outcome = scenario::run_without(seed, without.as_ref().unwrap_or(&BTreeSet::new()));
         schema::collect(outcome.tape.on_links());
         messages += outcome.counts.messages;
         crossings += outcome.counts.crossings;
         faults += outcome.counts.faults;
-        if seeds.seed.is_some() || (!outcome.violations.is_empty() && seeds.failures == 1) {
-            tell(&outcome, seeds.tape.as_deref());
-        }
-        for violation in &outcome.violations {
-            println!("seed {seed}: {violation}");
-        }
-        if !outcome.violations.is_empty() {
-            println!("replay: cargo run -p sim -- --seed {seed}");
-            failed += 1;
-            if failed >= seeds.failures {
-                break;
+        coverage.add(&outcome);
+        let fails = !outcome.violations.is_empty();
+        if fails && seeds.failures == 1 && seeds.seed.is_none() {
+            let (left_out, shortest) = shorten(outcome);
+            tell(&shortest, None);
+            fail(&shortest, &format!(" --without {}", spans(&left_out)));
+        } else {
+            if seeds.seed.is_some() {
+                tell(&outcome, seeds.tape.as_deref());
             }
+            if fails {
+                fail(&outcome, "");
+            }
+        }
+        failed += usize::from(fails);
+        if fails && failed >= seeds.failures {
+            break;
         }
     }
     println!("{} seeds: {messages} messages, {crossings} stanzas on links, {faults} faults", range.count());
+    if seeds.coverage {
+        print!("{coverage}");
+        let never = coverage.never();
+        if !never.is_empty() {
+            bail!("never seen: {}", never.join(", "));
+        }
+    }
     if failed > 0 {
         bail!("{failed} seeds failed");
     }
     Ok(())
+}
+
+fn fail(outcome: &Outcome, how: &str) {
+    for violation in &outcome.violations {
+        println!("seed {}: {violation}", outcome.seed);
+    }
+    println!("replay: cargo run -p sim -- --seed {}{how}", outcome.seed);
 }
 
 fn tell(outcome: &Outcome, tape: Option<&str>) {

@@ -13,6 +13,13 @@ impl Rng {
         Rng(ChaCha12Rng::seed_from_u64(seed))
     }
 
+    /// Chance of its own for a part of a run, whatever the other parts have used of theirs.
+    pub fn part(seed: u64, part: u64) -> Rng {
+        let mut chance = ChaCha12Rng::seed_from_u64(seed);
+        chance.set_stream(part + 1);
+        Rng(chance)
+    }
+
     /// Any number below `end`; 0 when there is none.
     pub fn below(&mut self, end: u64) -> u64 {
         // The bias is below 2^-40 for every range used here.

@@ -4,7 +4,7 @@ use super::{ROOMS, Scene};
 use crate::world::Weather;
 
 /// A kind of fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
     /// A stream breaks: what is in flight is lost, both servers notice.
     StreamBreaks,
@@ -18,6 +18,12 @@ pub enum Fault {
     Silent,
     /// Either, for longer than a link is waited for.
     Split,
+    /// One of the two hears, and is not heard; perhaps for long.
+    HalfBroken,
+    /// All takes its time for a while.
+    Slow,
+    /// The clock of a server goes wrong by hours.
+    ClockWrong,
     /// A site loses its power.
     SiteCrashes,
     /// The rooms' server loses its power.
@@ -30,13 +36,16 @@ pub enum Fault {
 
 impl Fault {
     /// All kinds.
-    pub const ALL: [Fault; 10] = [
+    pub const ALL: [Fault; 13] = [
         Fault::StreamBreaks,
         Fault::StreamBreaksUnseen,
         Fault::TailLost,
         Fault::Refused,
         Fault::Silent,
         Fault::Split,
+        Fault::HalfBroken,
+        Fault::Slow,
+        Fault::ClockWrong,
         Fault::SiteCrashes,
         Fault::PrimaryCrashes,
         Fault::SiteDiskFull,
@@ -52,6 +61,7 @@ impl Scene {
         let sites: Vec<String> = self.plan.sites.iter().filter(|s| s.replica).map(|s| s.domain.clone()).collect();
         let Some(site) = self.rng.pick(&sites).cloned() else { return };
         self.faults += 1;
+        *self.befell.entry(fault).or_default() += 1;
         match fault {
             Fault::StreamBreaks | Fault::StreamBreaksUnseen => self.break_stream(&site, fault == Fault::StreamBreaks),
             Fault::TailLost => self.lose_tail(&site),
@@ -61,6 +71,13 @@ impl Scene {
                 let weather = if self.rng.percent(50) { Weather::Refused } else { Weather::Silent };
                 self.storm(&site, weather, 400_000);
             }
+            Fault::HalfBroken => self.break_half(&site),
+            Fault::Slow => {
+                let ms = self.rng.between(1_000, 60_000);
+                self.world.storm(&site, ROOMS, Weather::Slow, ms);
+                self.tell(format!("FAULT between {site} and {ROOMS} all takes its time for {ms}"));
+            }
+            Fault::ClockWrong => self.set_clock_wrong(&site),
             Fault::SiteCrashes => {
                 let any = self.rng.below(self.plan.sites.len() as u64) as usize;
                 let domain = self.plan.sites[any].domain.clone();
@@ -100,6 +117,25 @@ impl Scene {
         self.disturb(site, ms);
     }
 
+    fn break_half(&mut self, site: &str) {
+        let (from, to) = self.pair(site);
+        let weather = if self.rng.percent(50) { Weather::Refused } else { Weather::Silent };
+        let at_most_ms = if self.rng.percent(50) { 20_000 } else { 400_000 };
+        let ms = self.rng.between(10, at_most_ms);
+        self.world.storm_one_way(&from, &to, weather, ms);
+        self.tell(format!("FAULT from {from} to {to} alone: {weather:?} for {ms}"));
+        self.disturb(site, ms);
+    }
+
+    fn set_clock_wrong(&mut self, site: &str) {
+        let domain = if self.rng.percent(50) { ROOMS } else { site };
+        let off_ms = self.rng.between(0, 2 * CLOCK_OFF_MS) as i64 - CLOCK_OFF_MS as i64;
+        if let Some(server) = self.world.server_of(domain) {
+            self.world.set_clock_off(server, off_ms);
+            self.tell(format!("FAULT the clock of {domain} is wrong by {off_ms}"));
+        }
+    }
+
     fn crash(&mut self, domain: &str) {
         let Some(server) = self.world.server_of(domain).filter(|&s| self.world.is_up(s)) else { return };
         let unsynced = self.world.unsynced(server) as u64;
@@ -129,3 +165,5 @@ impl Scene {
 
 /// A little more than it takes a server to see that a stream has ended.
 const NOTICED_MS: u64 = 1_000;
+/// How wrong a clock may be, either way, milliseconds.
+const CLOCK_OFF_MS: u64 = 6 * 3_600_000;

@@ -101,6 +101,8 @@ impl Scene {
             seed: self.seed,
             story: self.story,
             violations: Vec::new(),
+            steps: self.plan.steps,
+            befell: self.befell,
             counts: Counts { crossings: self.world.tape.crossings.len(), faults: self.faults, ..Counts::default() },
             tape: Tape::default(),
         };

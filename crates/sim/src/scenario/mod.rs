@@ -3,21 +3,24 @@
 //!
 //! - [`plan`][]: what chance decides beforehand, so that seeds differ in kind and not in detail alone
 //! - `acts`: what users do
-//! - `faults`: what befalls servers and links
+//! - [`faults`][]: what befalls servers and links
+//! - [`shorten`][]: the least of a run that still shows what should not have been
 //! - [`replay`][]: what happens given beforehand
 //! - `heal`: the end
 
 mod acts;
-mod faults;
+pub mod faults;
 mod heal;
 pub mod plan;
 pub mod replay;
+pub mod shorten;
 
 use crate::rng::Rng;
 use crate::users::{User, act};
 use crate::world::{ServerConfig, Tape, World};
+use faults::Fault;
 use plan::Plan;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use xmpp::Jid;
 
 /// A run that is over.
@@ -31,6 +34,10 @@ pub struct Outcome {
     pub violations: Vec<String>,
     /// How much there was to look at.
     pub counts: Counts,
+    /// How many steps it had before all was healed.
+    pub steps: u64,
+    /// How often each fault was there.
+    pub befell: BTreeMap<Fault, u64>,
     /// All that was seen.
     pub tape: Tape,
 }
@@ -50,12 +57,19 @@ pub struct Counts {
 
 /// Runs a seed.
 pub fn run(seed: u64) -> Outcome {
+    run_without(seed, &BTreeSet::new())
+}
+
+/// Runs a seed without what is done, or goes wrong, in these of its steps; time passes in them nevertheless.
+pub fn run_without(seed: u64, left_out: &BTreeSet<u64>) -> Outcome {
     let mut rng = Rng::new(seed);
-    let plan = Plan::new(&mut rng);
+    let plan = Plan::new(seed, &mut rng);
     let mut scene = Scene::new(seed, rng, plan);
     scene.open();
-    for _ in 0..scene.plan.steps {
-        scene.step();
+    for step in 0..scene.plan.steps {
+        // Each step has chance of its own, so that the others stay what they are without it.
+        scene.rng = Rng::part(seed, step);
+        scene.step(left_out.contains(&step));
     }
     scene.heal()
 }
@@ -70,6 +84,8 @@ struct Scene {
     users: Vec<User>,
     story: Vec<(u64, String)>,
     faults: usize,
+    /// How often each fault was there.
+    befell: BTreeMap<Fault, u64>,
     /// How many things have been said and asked.
     said: u64,
     banned: BTreeSet<String>,
@@ -85,6 +101,7 @@ impl Scene {
         let patience = |config: ServerConfig| ServerConfig {
             keepalive_seconds: plan.keepalive_seconds,
             suspect_seconds: plan.suspect_seconds,
+            retention_seconds: plan.retention_seconds,
             ..config
         };
         world.add(patience(ServerConfig::rooms(ROOMS)));
@@ -106,8 +123,8 @@ impl Scene {
             }
         }
         let (said, faults) = (0, 0);
-        let (story, banned, disturbed) = (Vec::new(), BTreeSet::new(), Vec::new());
-        Scene { seed, rng, plan, world, room, users, story, faults, said, banned, disturbed }
+        let (story, banned, disturbed, befell) = (Vec::new(), BTreeSet::new(), Vec::new(), BTreeMap::new());
+        Scene { seed, rng, plan, world, room, users, story, faults, befell, said, banned, disturbed }
     }
 
     /// The first user creates the room; the others want to be in.
@@ -124,17 +141,17 @@ impl Scene {
         self.tell(format!("{:?}", self.plan));
     }
 
-    fn step(&mut self) {
-        if self.rng.percent(self.plan.fault_percent) {
-            self.fault();
-        } else {
-            self.act();
-        }
+    fn step(&mut self, idle: bool) {
         let pause = match self.rng.below(100) {
             0..70 => self.rng.below(30),
             70..97 => self.rng.between(100, 3_000),
             _ => self.rng.between(10_000, 90_000),
         };
+        match self.rng.percent(self.plan.fault_percent) {
+            _ if idle => {}
+            true => self.fault(),
+            false => self.act(),
+        }
         self.world.pass_ms(pause);
         self.hear();
         self.react();

@@ -24,6 +24,8 @@ pub struct Plan {
     pub keepalive_seconds: u64,
     /// How long a suspect link is waited for.
     pub suspect_seconds: u64,
+    /// How long the seats of a split site are kept.
+    pub retention_seconds: u64,
 }
 
 /// A site of a run.
@@ -41,15 +43,16 @@ pub struct Site {
 
 impl Plan {
     /// What these chances bring.
-    pub fn new(rng: &mut Rng) -> Plan {
-        let mut sites: Vec<Site> = SITES.iter().take(rng.between(2, 3) as usize).map(|d| site(d, true, rng)).collect();
+    pub fn new(seed: u64, rng: &mut Rng) -> Plan {
+        let count = if rng.percent(8) { rng.between(4, 8) } else { rng.between(2, 3) };
+        let mut sites: Vec<Site> = SITES.iter().take(count as usize).map(|d| site(d, true, rng)).collect();
         if rng.percent(40) {
             sites.push(site(PLAIN_SITE, false, rng));
         }
         let faults: Vec<Fault> = Fault::ALL.into_iter().filter(|_| rng.percent(50)).collect();
         Plan {
             sites,
-            steps: rng.between(30, 150),
+            steps: rng.between(30, 150) * if seed % LONG_EVERY == LONG_EVERY - 1 { LONG_TIMES } else { 1 },
             fault_percent: if faults.is_empty() { 0 } else { rng.between(2, 12) },
             faults,
             semi_anonymous: rng.percent(75),
@@ -57,6 +60,7 @@ impl Plan {
             disk_ms: (1, rng.between(1, 60)),
             keepalive_seconds: rng.between(5, 60),
             suspect_seconds: rng.between(2, 30),
+            retention_seconds: if rng.percent(30) { rng.between(60, 300) } else { 3_600 },
         }
     }
 }
@@ -67,7 +71,20 @@ fn site(domain: &str, replica: bool, rng: &mut Rng) -> Site {
     Site { domain: domain.to_owned(), replica, users, doubles }
 }
 
-/// The sites of XEP-0282.
-const SITES: [&str; 3] = ["killrc.oulubox.irc", "eris.dclxvii.irc", "vesa.yeggmaex.irc"];
+/// The sites of XEP-0282, and more.
+const SITES: [&str; 8] = [
+    "killrc.oulubox.irc",
+    "eris.dclxvii.irc",
+    "vesa.yeggmaex.irc",
+    "tolsun.oulubox.irc",
+    "orion.yeggmaex.irc",
+    "nic.funet.irc",
+    "kreynet.dclxvii.irc",
+    "otax.tky.irc",
+];
+/// Every so many seeds one is long.
+const LONG_EVERY: u64 = 100;
+/// How much longer.
+const LONG_TIMES: u64 = 8;
 /// An XMPP server like any other.
 const PLAIN_SITE: &str = "undernet.example";

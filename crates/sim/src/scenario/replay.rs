@@ -56,6 +56,7 @@ pub fn replay(acts: &[Act]) -> Outcome {
         disk_ms: (1, 1),
         keepalive_seconds: 5,
         suspect_seconds: 2,
+        retention_seconds: 3_600,
     };
     let mut scene = Scene::new(0, Rng::new(0), plan);
     scene.open();

@@ -4,7 +4,7 @@ use super::agenda::Happening;
 use super::route::{Destination, Origin, bounces};
 use super::server::DiskWork;
 use super::{Scene, Which, World};
-use machine::{AudienceChange, Change, Class, Input, Output, Token};
+use machine::{AudienceChange, Change, Class, Input, Now, Output, Token};
 use xmpp::stanza::{Condition, StanzaError};
 use xmpp::xml::Splice;
 use xmpp::{Element, Jid, Shared};
@@ -30,7 +30,8 @@ impl World {
             return;
         }
         while let Some((which, input)) = self.servers[server].inputs.pop_front() {
-            let (mut out, now) = (Vec::new(), self.now);
+            let off_ms = self.servers[server].clock_off_ms;
+            let (mut out, now) = (Vec::new(), Now { unix_ms: self.now.unix_ms + off_ms, ..self.now });
             if let Some(machine) = self.servers[server].machine(which) {
                 machine.handle(input, now, &mut out);
             }

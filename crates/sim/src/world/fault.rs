@@ -28,11 +28,8 @@ impl World {
     /// Both directions between two domains are as bad as `weather` for so long; then what streams there were have
     /// ended, which the servers notice.
     pub fn storm(&mut self, a: &str, b: &str, weather: Weather, for_ms: u64) {
-        self.cut(a, b, weather);
-        for (from, to) in [(a, b), (b, a)] {
-            let until = self.now.mono_ms + for_ms;
-            self.agenda.put(until, Happening::Clear { from: from.to_owned(), to: to.to_owned() });
-        }
+        self.storm_one_way(a, b, weather, for_ms);
+        self.storm_one_way(b, a, weather, for_ms);
     }
 
     /// The same until it is mended.
@@ -48,6 +45,21 @@ impl World {
         for (from, to) in [(a, b), (b, a)] {
             self.clear(from, to);
         }
+    }
+
+    /// The same as a storm, in one direction alone: the other still hears, and is not heard.
+    pub fn storm_one_way(&mut self, from: &str, to: &str, weather: Weather, for_ms: u64) {
+        if weather != Weather::Slow {
+            self.lose(from, to, 0);
+        }
+        self.set_weather(from, to, weather);
+        let until = self.now.mono_ms + for_ms;
+        self.agenda.put(until, Happening::Clear { from: from.to_owned(), to: to.to_owned() });
+    }
+
+    /// The clock that the people of a server read goes wrong by so much.
+    pub fn set_clock_off(&mut self, server: usize, by_ms: i64) {
+        self.servers[server].clock_off_ms = by_ms;
     }
 
     /// All links work again.
@@ -105,8 +117,10 @@ impl World {
     }
 
     pub(super) fn clear(&mut self, from: &str, to: &str) {
-        self.set_weather(from, to, Weather::Clear);
-        self.break_stream(from, to, 0, true);
+        // What was slow is on its way.
+        if self.set_weather(from, to, Weather::Clear) != Weather::Slow {
+            self.break_stream(from, to, 0, true);
+        }
     }
 
     /// A server notices that a stream to or from a domain has ended.

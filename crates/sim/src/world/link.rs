@@ -17,6 +17,8 @@ pub enum Weather {
     Refused,
     /// It is lost without a word.
     Silent,
+    /// It arrives, in order, and takes its time.
+    Slow,
 }
 
 /// One stream, or the lack of one.
@@ -45,9 +47,10 @@ impl World {
         };
         let receiver_up = self.server_of(&pair.1).is_some_and(|s| self.is_up(s));
         let weather = self.links.entry(pair.clone()).or_default().weather;
-        let delay = self.rng.between(self.link_ms.0, self.link_ms.1);
+        let (least, most) = if weather == Weather::Slow { SLOW_MS } else { self.link_ms };
+        let delay = self.rng.between(least, most);
         // What is written to a stream that works is written, whatever becomes of it.
-        let lost = weather != Weather::Clear || !receiver_up;
+        let lost = matches!(weather, Weather::Refused | Weather::Silent) || !receiver_up;
         self.tape.cross(Crossing {
             at_ms: self.now.mono_ms,
             from: pair.0.clone(),
@@ -57,7 +60,7 @@ impl World {
         });
         match weather {
             Weather::Silent => {}
-            Weather::Clear if receiver_up => {
+            Weather::Clear | Weather::Slow if receiver_up => {
                 let link = self.links.entry(pair.clone()).or_default();
                 link.count += 1;
                 link.last_ms = link.last_ms.max(self.now.mono_ms + delay);
@@ -65,7 +68,7 @@ impl World {
                 let (number, at) = (link.count, link.last_ms);
                 self.agenda.put(at, Happening::Arrive { from: pair.0, to: pair.1, number });
             }
-            Weather::Clear | Weather::Refused => {
+            Weather::Clear | Weather::Slow | Weather::Refused => {
                 let life = self.servers[sender].life;
                 let at = self.now.mono_ms + delay;
                 self.agenda.put(at, Happening::Bounce { server: sender, life, stanza });
@@ -115,8 +118,12 @@ impl World {
         link.map_or((0, 0), |link| (link.in_flight.len(), link.last_ms))
     }
 
-    /// Changes the weather between two domains, in one direction.
-    pub(super) fn set_weather(&mut self, from: &str, to: &str, weather: Weather) {
-        self.links.entry((from.to_owned(), to.to_owned())).or_default().weather = weather;
+    /// Changes the weather between two domains, in one direction; gives what it was.
+    pub(super) fn set_weather(&mut self, from: &str, to: &str, weather: Weather) -> Weather {
+        let link = self.links.entry((from.to_owned(), to.to_owned())).or_default();
+        std::mem::replace(&mut link.weather, weather)
     }
 }
+
+/// How long a stanza takes on a slow link, milliseconds: least and most.
+const SLOW_MS: (u64, u64) = (500, 1_500);

@@ -26,6 +26,8 @@ pub struct ServerConfig {
     pub suspect_seconds: u64,
     /// How long a mirror without users is held, seconds.
     pub grace_seconds: u64,
+    /// How long the seats of a split site are kept, seconds.
+    pub retention_seconds: u64,
 }
 
 impl ServerConfig {
@@ -40,6 +42,7 @@ impl ServerConfig {
             keepalive_seconds: 60,
             suspect_seconds: 10,
             grace_seconds: 60,
+            retention_seconds: 3_600,
         }
     }
 
@@ -107,6 +110,8 @@ pub(super) enum DiskWork {
 pub(super) struct Server {
     pub config: ServerConfig,
     pub up: bool,
+    /// By how much the clock that people read is wrong.
+    pub clock_off_ms: i64,
     /// Which life of the process this is.
     pub life: u64,
     pub accounts: Option<Accounts>,
@@ -144,6 +149,7 @@ impl Server {
             replica_jid: config.replica_jid(),
             config,
             up: false,
+            clock_off_ms: 0,
             life: 0,
             accounts: None,
             primary: None,
@@ -180,7 +186,7 @@ impl Server {
                 replicas: config.sites.clone(),
                 keepalive_seconds: config.keepalive_seconds,
                 suspect_seconds: config.suspect_seconds,
-                retention_seconds: 3_600,
+                retention_seconds: config.retention_seconds,
                 mark_away: true,
             };
             let rows = loaded.recent.iter().filter(|row| !row.archive.starts_with(MIRROR)).cloned().collect();
