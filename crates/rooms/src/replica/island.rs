@@ -7,7 +7,7 @@
 use super::ReplicaConfig;
 use super::echo::Echo;
 use super::life::Life;
-use super::mirror::Mirror;
+use super::mirror::{Mirror, Session};
 use super::numbers::{Provisionally, author};
 use super::relay::{Sent, refused};
 use super::site::Cx;
@@ -48,7 +48,7 @@ impl Mirror {
         if self.link.splits.len() > SPLITS_COUNTED {
             self.link.splits.pop_front();
         }
-        let seat = |(jid, session): (&Jid, &super::mirror::Session)| (session.nick.clone(), jid.bare());
+        let seat = |(jid, session): (&Jid, &Session)| (session.nick.clone(), jid.bare());
         let seats = self.sessions.iter().chain(&self.gone).map(seat).collect();
         self.island = Some(Island { seats });
         self.announce(split_text(cx), cx);
@@ -123,6 +123,10 @@ impl Mirror {
             }
         }
         cx.keep(records);
+        // Leaves that the primary has had.
+        let leaving = |(_, session): &(&Jid, &Session)| session.leaving;
+        let left: Vec<Jid> = self.sessions.iter().filter(leaving).map(|(jid, _)| jid.clone()).collect();
+        left.iter().for_each(|jid| self.leave_cut_off(jid, Vec::new(), cx));
         for (user, join) in std::mem::take(&mut self.joins) {
             if let Some(to) = join.stanza.get("to").and_then(|to| Jid::new(to).ok()) {
                 self.join_here(join.stanza, &user, &to, cx);

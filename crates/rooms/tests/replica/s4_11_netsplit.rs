@@ -234,6 +234,59 @@ fn s4_11_1_a_session_comes_back() {
     assert_eq!(bodies(&world.take(of("Wumpus"))).pop().as_deref(), Some("and on"));
 }
 
+/// He has left and the primary has heard it, though its LEAVE was lost; then he comes back, before the link is split or
+/// after: he is in, here and when the link is back, and what was known of his leave does not put him out.
+#[test]
+fn s4_11_1_a_session_comes_back_whose_leave_was_heard() {
+    let own = |got: &[Element]| presence_of(got, "WiZ");
+    // Whether its site has learnt that it was heard, and lost the link again before it learnt what came of it.
+    for (comes_early, learnt) in [(true, false), (false, false), (true, true), (false, true)] {
+        let mut world = World::with_cast(true);
+        world.inbox.clear();
+        world.user_sends(&format!("<presence from='{}' type='unavailable' to='{ROOM}/WiZ'/>", of("WiZ")));
+        world.cut_after_delivery(ERIS);
+        if learnt {
+            world.heal(ERIS);
+            world.cut_while_joining(ERIS);
+        }
+        if comes_early {
+            world.user(&join(of("WiZ"), "WiZ"));
+        }
+        world.pass_ms(SPLIT_MS);
+        if !comes_early {
+            world.user(&join(of("WiZ"), "WiZ"));
+        }
+        assert_eq!(own(&world.take(of("WiZ"))), ["unavailable", "available"], "early: {comes_early}, learnt: {learnt}");
+        world.says("Troy", "welcome back");
+        assert_eq!(
+            bodies(&world.take(of("WiZ"))).pop().as_deref(),
+            Some("welcome back"),
+            "early: {comes_early}, learnt: {learnt}"
+        );
+
+        world.heal(ERIS);
+        world.pass_ms(120_000);
+        assert_eq!(world.states(ERIS), ["live"]);
+        assert_eq!(own(&world.take(of("WiZ"))), [""; 0], "he notices nothing; early: {comes_early}, learnt: {learnt}");
+        assert_eq!(
+            own(&world.take(of("Wumpus"))),
+            ["unavailable", "available"],
+            "early: {comes_early}, learnt: {learnt}"
+        );
+        world.says("WiZ", "hi");
+        assert_eq!(
+            bodies(&world.take(of("Wumpus"))).pop().as_deref(),
+            Some("hi"),
+            "early: {comes_early}, learnt: {learnt}"
+        );
+        assert_eq!(
+            bodies(&world.take(of("WiZ"))).pop().as_deref(),
+            Some("hi"),
+            "early: {comes_early}, learnt: {learnt}"
+        );
+    }
+}
+
 /// Private messages go between those who are here.
 #[test]
 fn s4_11_1_private_messages() {
