@@ -27,6 +27,8 @@ pub(super) struct Service {
     lost: u32,
     /// Its rooms with a link that is in use.
     rooms: BTreeSet<Jid>,
+    /// Its rooms that were not reached.
+    unreached: BTreeSet<Jid>,
 }
 
 impl Service {
@@ -39,6 +41,7 @@ impl Service {
             pinged_ms: None,
             lost: 0,
             rooms: BTreeSet::new(),
+            unreached: BTreeSet::new(),
         }
     }
 
@@ -66,6 +69,16 @@ impl Site {
         }
     }
 
+    /// A room was not reached, or that is over.
+    pub(super) fn misses(&mut self, room: &Jid, unreached: bool) {
+        let Some(service) = self.services.get_mut(room.domain()) else { return };
+        if unreached {
+            service.unreached.insert(room.clone())
+        } else {
+            service.unreached.remove(room)
+        };
+    }
+
     /// Something has been sent to a service.
     pub(super) fn spoke(&mut self, domain: &str, now: Now) {
         if let Some(service) = self.services.get_mut(domain) {
@@ -85,6 +98,15 @@ impl Site {
 }
 
 impl Replica {
+    /// A service has sent something: rooms of it that were not reached are tried again.
+    pub(super) fn heard(&mut self, domain: &str, now: Now, out: &mut Vec<Output>) {
+        self.site.heard(domain, now);
+        let unreached = self.site.services.get_mut(domain).map(|service| std::mem::take(&mut service.unreached));
+        for room in unreached.into_iter().flatten() {
+            self.with(&room, now, out, Mirror::hurry);
+        }
+    }
+
     /// A service's time has come: forget what is too old, ping after silence, judge when pings stay unanswered.
     pub(super) fn keep_alive(&mut self, domain: &str, now: Now, out: &mut Vec<Output>) {
         let Some(service) = self.site.services.get_mut(domain) else { return };
@@ -99,7 +121,7 @@ impl Replica {
                 (service.pinged_ms, service.lost) = (None, 0);
                 // A stream may stand that carries nothing any more.
                 out.push(Output::Renew(domain.to_owned()));
-                self.with_all_of(domain, now, out, Mirror::lost);
+                self.with_all_of(domain, now, out, Mirror::unreached);
             } else {
                 service.pinged_ms = Some(now.mono_ms);
                 self.ping(domain, now, out);
@@ -107,7 +129,7 @@ impl Replica {
         }
         let Some(service) = self.site.services.get(domain) else { return };
         let due = service.due(&self.site.config);
-        if due.is_none() && !service.asking {
+        if due.is_none() && !service.asking && service.unreached.is_empty() {
             self.site.services.remove(domain);
         }
         self.site.timers.set(Due::Service(domain.to_owned()), due);
@@ -143,7 +165,7 @@ impl Replica {
     /// An answer to a ping; an error means alive as well, unless it says that the service was not reached.
     pub(super) fn ponged(&mut self, domain: &str, stanza: &Element, now: Now, out: &mut Vec<Output>) {
         if matches!(condition(stanza), Some("remote-server-not-found" | "remote-server-timeout")) {
-            self.with_all_of(domain, now, out, Mirror::lost);
+            self.with_all_of(domain, now, out, Mirror::unreached);
         } else if let Some(heads) = stanza.get_child("heads", ns::NETJOIN) {
             self.judge(domain, heads, now, out);
         }

@@ -90,6 +90,8 @@ pub(super) struct Link {
     /// Attempts that failed in a row.
     pub failures: u32,
     pub retry_at: Option<u64>,
+    /// Whether it was lost because nothing came through, so that a sign of the service is worth an attempt.
+    pub unreached: bool,
     /// Since when the primary has not been reached; until all is as it should be.
     pub lost_at: Option<u64>,
     /// When it was split, the last few times.

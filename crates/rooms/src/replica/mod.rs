@@ -168,7 +168,7 @@ impl Replica {
             }
             return self.sent_by_user(stanza, &from, &to, now, out);
         }
-        self.site.heard(from.domain(), now);
+        self.heard(from.domain(), now, out);
         if self.site.allows(from.domain()) && self.site.is_local(&to) {
             self.site.direct.sent(&stanza, &from, &to);
         }
@@ -195,7 +195,7 @@ impl Replica {
 
     /// What is addressed to the replica itself: by a room, by a service, by anybody.
     fn addressed(&mut self, stanza: &Element, from: &Jid, now: Now, out: &mut Vec<Output>) {
-        self.site.heard(from.domain(), now);
+        self.heard(from.domain(), now, out);
         match (stanza.name(), stanza.get("type")) {
             ("iq", Some("result" | "error")) => self.answered(stanza, from, now, out),
             ("iq", _) => self.asked(stanza, from, now, out),
@@ -250,6 +250,8 @@ impl Replica {
         let due = mirror.due(&self.site.config);
         let (over, talks) = (mirror.life == Life::Over, mirror.life.talks());
         self.site.timers.set(Due::Room(room.clone()), if over { None } else { due });
+        let unreached = mirror.life == Life::Suspect && mirror.link.unreached;
+        self.site.misses(room, unreached);
         self.site.talks(room, talks);
         if over && let Some(mirror) = self.mirrors.remove(room).filter(|mirror| mirror.link.place.is_some()) {
             self.site.resting.insert(mirror.room, now.unix_ms);
@@ -289,7 +291,7 @@ impl Machine for Replica {
                     self.with(&room, now, out, |mirror, cx| mirror.not_kept(token, cx));
                 }
             }
-            Input::StreamEnded(domain) => self.with_all_of(&domain, now, out, Mirror::lost),
+            Input::StreamEnded(domain) => self.with_all_of(&domain, now, out, Mirror::unreached),
             Input::Timeout => self.timeout(now, out),
             Input::Rows(..) | Input::SessionEnded(_) => {}
         }

@@ -240,7 +240,7 @@ impl Mirror {
             return;
         }
         if keepalive::is_unreachable(stanza) {
-            return if nobody { self.end(Sign::Nobody, cx) } else { self.lost(cx) };
+            return if nobody { self.end(Sign::Nobody, cx) } else { self.unreached(cx) };
         }
         self.refusals += 1;
         let condition = keepalive::condition(stanza).unwrap_or_default().to_owned();
@@ -274,7 +274,7 @@ impl Mirror {
     pub(super) fn unanswered(&mut self, cx: &mut Cx<'_>) {
         if !self.link.fresh {
             cx.out.push(Output::Renew(self.room.domain().to_owned()));
-            return self.lost(cx);
+            return self.unreached(cx);
         }
         let withdraw = Withdraw { epoch: None }.element();
         cx.ask(&self.room, "set", withdraw, Asked::Withdrawal(self.room.clone()));
@@ -296,6 +296,21 @@ impl Mirror {
         };
         self.link.retry_at = Some(cx.now.mono_ms + wait + cx.site.jitter(wait.max(RETRY_MS)));
         self.link.failures += 1;
+        self.link.unreached = false;
+    }
+
+    /// Nothing comes through to the primary, as far as can be seen.
+    pub(super) fn unreached(&mut self, cx: &mut Cx<'_>) {
+        self.lost(cx);
+        self.link.unreached = self.life == Life::Suspect;
+    }
+
+    /// The service has been heard of: what was not reached is tried again now, whatever attempts have cost before.
+    pub(super) fn hurry(&mut self, cx: &mut Cx<'_>) {
+        let Some(at) = self.link.retry_at.as_mut().filter(|_| self.life == Life::Suspect && self.link.unreached) else {
+            return;
+        };
+        *at = (*at).min(cx.now.mono_ms + RETRY_MS + cx.site.jitter(RETRY_MS));
     }
 
     pub(super) fn retry(&mut self, cx: &mut Cx<'_>) {

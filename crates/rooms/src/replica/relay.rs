@@ -149,7 +149,7 @@ impl Mirror {
         let here = self.sessions.contains_key(to) || self.joins.contains_key(to);
         let kept = mark.as_ref().is_some_and(|mark| self.keeps(mark));
         if unreachable && !waits && (kept || ours && here) {
-            return self.lost(cx);
+            return self.unreached(cx);
         }
         // Whoever is told that it failed must not hear it said later.
         if let Some(mark) = mark {
@@ -172,7 +172,7 @@ impl Mirror {
     /// An error for something of the replica's own that was not a request.
     pub(super) fn bounced(&mut self, stanza: &Element, cx: &mut Cx<'_>) {
         if keepalive::is_unreachable(stanza) {
-            self.lost(cx);
+            self.unreached(cx);
         }
     }
 }

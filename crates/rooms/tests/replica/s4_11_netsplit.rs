@@ -389,3 +389,16 @@ fn presence_of(got: &[Element], nick: &str) -> Vec<String> {
     let of_him = got.iter().filter(|s| s.name() == "presence" && s.get("from") == Some(&from));
     of_him.map(|s| s.get("type").unwrap_or("available").to_owned()).collect()
 }
+
+/// However long nothing came through: a sign of the service is worth an attempt at once.
+#[test]
+fn s4_11_1_a_sign_of_the_service_ends_the_waiting() {
+    let mut world = cut();
+    world.pass_ms(1_800_000);
+    world.heal(ERIS);
+    assert_ne!(world.states(ERIS), ["live"]);
+    let (wumpus, nick) = (of("Wumpus"), "WiZ");
+    world.user(&format!("<message from='{wumpus}' to='{ROOM}/{nick}' type='chat'><body>back?</body></message>"));
+    world.pass_ms(2_000);
+    assert_eq!(world.states(ERIS), ["live"]);
+}
