@@ -77,6 +77,11 @@ pub(crate) enum Afterwards {
         /// The new subscriber.
         to: Jid,
     },
+    /// An account has another password.
+    EndSessions {
+        /// The localpart.
+        local: String,
+    },
     /// An account's records are gone.
     Forget {
         /// The localpart.
@@ -154,6 +159,7 @@ impl Accounts {
         for afterwards in self.ledger.persisted(token, out) {
             match afterwards {
                 Afterwards::Announce { local, to } => self.announce(&local, &to, out),
+                Afterwards::EndSessions { local } => self.end_sessions(&local, out),
                 Afterwards::Forget { local } => self.forget(&local, out),
             }
         }

@@ -78,7 +78,8 @@ impl Accounts {
         Ok(self.ledger.commit(Step { changes, before, ..Step::default() }, out))
     }
 
-    /// Gives an account another password; sessions stay. Who asked may be told once the token is durable.
+    /// Gives an account another password. Once the token is durable its sessions end (see [`Accounts::take_closed`]):
+    /// whoever knew the old one is out.
     pub fn set_credentials(
         &mut self,
         user: &str,
@@ -86,7 +87,8 @@ impl Accounts {
         out: &mut Vec<Output>,
     ) -> Result<Token, AccountError> {
         let step = self.credentials_step(user, credentials)?;
-        Ok(self.ledger.commit(step, out))
+        let afterwards = Some(Afterwards::EndSessions { local: self.localpart(user)? });
+        Ok(self.ledger.commit(Step { afterwards, ..step }, out))
     }
 
     /// Removes an account with its roster. Once the token is durable, its sessions end (see

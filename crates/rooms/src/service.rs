@@ -208,9 +208,10 @@ impl Primary {
     fn load(&mut self, records: &[Record]) {
         let mut kept: BTreeMap<Jid, Kept> = BTreeMap::new();
         for record in records {
-            let taken = Jid::new(&record.owner)
-                .map_err(|e| format!("record {} of {}: {e}", record.space, record.owner))
-                .and_then(|owner| kept.entry(owner).or_default().take(record));
+            // A server hands over all that it keeps; accounts and mirrors have other owners.
+            let owner = Jid::new(&record.owner).ok().filter(|owner| owner.domain() == self.config.domain.as_str());
+            let Some(owner) = owner else { continue };
+            let taken = kept.entry(owner).or_default().take(record);
             self.unread.extend(taken.err());
         }
         for (jid, kept) in kept {

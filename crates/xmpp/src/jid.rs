@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 /// Longest part of an address, in bytes after normalisation (RFC 6122 2.1).
 pub const PART_BYTES_MAX: usize = 1023;
+/// Longest label of a domain, in bytes as DNS has it (RFC 1035 2.3.4).
+const LABEL_BYTES_MAX: usize = 63;
 
 /// A valid, normalised address, bare or full. Cloning is a reference count.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -182,16 +184,26 @@ fn prep_resource(text: &str) -> Result<Cow<'_, str>, JidError> {
 
 fn prep_domain(text: &str) -> Result<Cow<'_, str>, JidError> {
     let text = text.strip_suffix('.').unwrap_or(text);
+    let is_literal = text.starts_with('[');
+    // RFC 7622 3.2.1 with RFC 1034 3.1: labels are not empty, and at most 63 bytes as DNS has them.
+    if !is_literal
+        && text.split('.').any(|label| label.is_empty() || (label.is_ascii() && label.len() > LABEL_BYTES_MAX))
+    {
+        return Err(if text.len() > PART_BYTES_MAX { JidError::TooLong } else { JidError::Domain });
+    }
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
     let prepared = if text.bytes().all(plain) {
         lower(text)
-    } else if text.starts_with('[') && text.ends_with(']') {
+    } else if is_literal && text.ends_with(']') {
         let address: std::net::Ipv6Addr = text[1..text.len() - 1].parse().map_err(|_| JidError::Domain)?;
         Cow::Owned(format!("[{address}]"))
     } else {
         let (unicode, result) = idna::domain_to_unicode(text);
         result.map_err(|_| JidError::Domain)?;
-        if unicode.chars().any(|c| c.is_ascii() && !plain(c as u8)) {
+        let label_fits = |label: &str| {
+            !label.is_empty() && idna::domain_to_ascii(label).is_ok_and(|ascii| ascii.len() <= LABEL_BYTES_MAX)
+        };
+        if unicode.chars().any(|c| c.is_ascii() && !plain(c as u8)) || !unicode.split('.').all(label_fits) {
             return Err(JidError::Domain);
         }
         Cow::Owned(unicode)
@@ -286,6 +298,12 @@ mod tests {
         assert_eq!(Jid::new("montague.lit/"), Err(JidError::Resource));
         assert_eq!(Jid::new("ro meo@montague.lit"), Err(JidError::Local));
         assert_eq!(Jid::new("a@b@c"), Err(JidError::Domain));
+        let (longest, too_long) = (format!("{}.lit", "a".repeat(63)), format!("{}.lit", "a".repeat(64)));
+        assert!(Jid::new(&longest).is_ok() && Jid::new("montague.lit.").is_ok() && Jid::new("[::1]").is_ok());
+        let wide = format!("{}.lit", "ü".repeat(60));
+        for none in [".", "..", "a@..", ".lit", "montague..lit", "montague.lit..", &too_long, &wide, "bü..cher"] {
+            assert_eq!(Jid::new(none), Err(JidError::Domain), "{none}");
+        }
         assert_eq!(Jid::new(&format!("{}@montague.lit", "a".repeat(1024))), Err(JidError::TooLong));
     }
 }

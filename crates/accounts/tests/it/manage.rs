@@ -94,3 +94,22 @@ fn a_removed_account_leaves_nothing() {
     assert_eq!(w.item("juliet@example.com", "romeo@example.net"), "");
     assert_eq!(w.site_of(JULIET).delete("mercutio", &mut Vec::new()), Err(AccountError::Unknown));
 }
+
+/// Whoever knew the old password is out once the new one is kept, and not before.
+#[test]
+fn another_password_ends_the_sessions_of_its_account() {
+    let mut w = World::lovers();
+    w.held = true;
+    let mut out = Vec::new();
+    w.site_of(JULIET).set_credentials("juliet", password("F4ith"), &mut out).unwrap();
+    w.carry_out("example.com", out);
+    assert_eq!(w.closed, []);
+    w.fail();
+    assert_eq!(w.closed, [], "the old password stands");
+    w.held = false;
+    let mut out = Vec::new();
+    w.site_of(JULIET).set_credentials("juliet", password("F4ith"), &mut out).unwrap();
+    w.carry_out("example.com", out);
+    assert_eq!(w.closed, [Closed { jid: jid(JULIET), condition: "not-authorized" }]);
+    assert_eq!(w.kinds(ROMEO).last().map(String::as_str), Some("presence unavailable"));
+}

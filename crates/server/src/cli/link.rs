@@ -54,7 +54,7 @@ enum What {
 pub fn run(args: &Args) -> Result<(), Failure> {
     match &args.what {
         What::List { config, json } => list(config, *json),
-        What::Cut { domain, config } => change(config, Request::LinkCut { domain: parsed(domain)? }),
+        What::Cut { domain, config } => cut(config, parsed(domain)?),
         What::Heal { domain, config } => change(config, Request::LinkHeal { domain: parsed(domain)? }),
     }
 }
@@ -62,6 +62,18 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 fn parsed(domain: &str) -> Result<String, Failure> {
     let parsed = Domain::new(domain).ok_or_else(|| Failure::usage(format!("{domain:?} is no domain")))?;
     Ok(parsed.as_str().to_owned())
+}
+
+/// Cuts a link; where there has never been one, says so: a misspelt name would hold nobody apart.
+fn cut(config: &ConfigFile, domain: String) -> Result<(), Failure> {
+    let Answer::Links(links) = ask::running(&config.load()?, &Request::LinkList)? else {
+        return Err(ask::unexpected());
+    };
+    change(config, Request::LinkCut { domain: domain.clone() })?;
+    if !links.iter().any(|link| link.domain == domain) {
+        eprintln!("there has been no link to {domain} since the start; it is held apart from now on");
+    }
+    Ok(())
 }
 
 fn change(config: &ConfigFile, request: Request) -> Result<(), Failure> {

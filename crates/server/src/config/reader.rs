@@ -64,6 +64,11 @@ impl<'d, 'i> Reader<'d, 'i> {
         self.section(section).is_some()
     }
 
+    /// Whether something is wrong with this key already.
+    pub fn complains_of(&self, key: &str) -> bool {
+        self.problems.iter().any(|problem| problem.key == key)
+    }
+
     /// Reads a key; where it is missing or wrong, the default stands in.
     pub fn key<T: Setting>(&mut self, section: &str, key: &Key) -> Option<T> {
         let path = join(section, key.name);

@@ -121,7 +121,6 @@ fn wrong_types_say_what_to_write() {
              keepalive_seconds = \"5m\"\n[s2s]\nqueue_stanzas = -1\n[limits]\nhandshake_seconds = 0\n"
         ),
         [
-            "netjoin.toml: error: serves nothing; give `domain` for accounts, or [rooms] with `domain` for rooms",
             "netjoin.toml:1: error: domain: is the number 7; write text in quotes: \"…\"",
             "netjoin.toml:2: error: admins: is the text \"a@b\", and must be a list; write it in brackets: [ … ]",
             "netjoin.toml:4: error: c2s.listen: \"localhost\" is no address with a port; write one like \
@@ -312,4 +311,14 @@ fn a_log_level_must_be_a_filter() {
     let found = problems("domain = \"a.lit\"\n[log]\nlevel = \"a=b=c\"\n");
     assert_eq!(found.len(), 1);
     assert!(found[0].starts_with("netjoin.toml:3: error: log.level: \"a=b=c\" is no filter"), "{found:?}");
+    let found = problems("domain = \"a.lit\"\n[log]\nlevel = \"info,zork\"\n");
+    let words = "netjoin.toml:3: error: log.level: \"info,zork\" has \"zork\", which is none of error, warn,";
+    assert!(found.len() == 1 && found[0].starts_with(words), "{found:?}");
+    good("domain = \"a.lit\"\n[log]\nlevel = \"WARN,server::edge=debug\"\n");
+}
+
+#[test]
+fn a_domain_that_is_none_is_one_complaint() {
+    let found = problems("domain = \"a@b\"\n");
+    assert!(found.len() == 1 && found[0].starts_with("netjoin.toml:1: error: domain: "), "{found:?}");
 }

@@ -27,7 +27,8 @@ pub fn validate(config: &Config, reader: &mut Reader<'_, '_>) {
 
 /// Who is who: an address belongs to one machine only.
 fn domains(config: &Config, reader: &mut Reader<'_, '_>) {
-    if config.domain.is_none() && config.rooms.is_none() {
+    // A domain that cannot be read has its own complaint.
+    if config.domain.is_none() && config.rooms.is_none() && !reader.complains_of("domain") {
         reader.error("", "serves nothing; give `domain` for accounts, or [rooms] with `domain` for rooms".into());
     }
     if let Some(rooms) = &config.rooms {
@@ -245,11 +246,17 @@ fn readable_by_others(_: &Path) -> bool {
 }
 
 fn log_level(config: &Config, reader: &mut Reader<'_, '_>) {
-    if let Err(error) = config.log.level.parse::<tracing_subscriber::EnvFilter>() {
-        let message =
-            format!("{:?} is no filter ({error}); write \"info\", or \"info,server::edge=debug\"", config.log.level);
-        reader.error("log.level", message);
-    }
+    let level = &config.log.level;
+    // A single word that is no level would be taken for the name of a module, and silence everything else.
+    let is_level = |word: &str| word.trim().parse::<tracing_subscriber::filter::LevelFilter>().is_ok();
+    let unknown =
+        level.split(',').find(|part| !part.contains(['=', '[']) && !part.trim().is_empty() && !is_level(part));
+    let error = match (level.parse::<tracing_subscriber::EnvFilter>(), unknown) {
+        (Err(error), _) => format!("is no filter ({error})"),
+        (Ok(_), Some(unknown)) => format!("has {unknown:?}, which is none of error, warn, info, debug, trace, off"),
+        (Ok(_), None) => return,
+    };
+    reader.error("log.level", format!("{level:?} {error}; write \"info\", or \"info,server::edge=debug\""));
 }
 
 #[cfg(test)]

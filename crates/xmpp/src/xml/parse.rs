@@ -43,6 +43,9 @@ pub enum ParseError {
     /// Text between stanzas.
     #[error("there is text between the stanzas")]
     Stray,
+    /// Another stream header where a stanza is to come.
+    #[error("a stream is open already")]
+    HeaderAgain,
 }
 
 impl ParseError {
@@ -54,6 +57,8 @@ impl ParseError {
             ParseError::Encoding => "unsupported-encoding",
             ParseError::TooLarge => "policy-violation",
             ParseError::Stray => "bad-format",
+            // RFC 6120 4.9.3.24; it would have no end, so it is not waited for.
+            ParseError::HeaderAgain => "unsupported-stanza-type",
         }
     }
 
@@ -305,7 +310,11 @@ impl Work {
         let Some(tag) = self.tag.take() else { return Ok(None) };
         if let Some(header) = header {
             self.declare(&tag, &header.content)?;
-            self.stack.push(tag.element(&self.scopes, Some(header))?);
+            let element = tag.element(&self.scopes, Some(header))?;
+            if self.stack.is_empty() && element.is("stream", ns::STREAMS) {
+                return Err(ParseError::HeaderAgain);
+            }
+            self.stack.push(element);
             return Ok(None);
         }
         let default = tag.declared.iter().find(|(prefix, _)| prefix.is_empty());

@@ -219,3 +219,19 @@ fn s8_1_a_subject_that_cannot_be_kept_was_never_set() {
     kit.disk(Disk::Works);
     assert!(last(&mut kit).contains("<subject>fourth</subject>"));
 }
+
+/// A server hands over all that it keeps: accounts and mirrors are nobody's rooms, and no cause for a complaint.
+#[test]
+fn what_belongs_to_others_is_no_room() {
+    let mut kit = three_witches();
+    for (space, owner, key) in [("account", "crone1", "credentials"), ("mirror", "wallops@channel.avalon.irc", "meta")]
+    {
+        kit.records.insert((space.to_owned(), owner.to_owned(), key.to_owned()), "{}".to_owned());
+    }
+    kit.logs.clear();
+    kit.restart();
+    kit.pass_ms(0);
+    kit.send(&join(CRONE, "firstwitch"));
+    assert_eq!(kit.service.rooms().len(), 1);
+    assert!(!kit.logs.iter().any(|log| log.contains("no main record")), "{:?}", kit.logs);
+}

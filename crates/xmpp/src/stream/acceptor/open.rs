@@ -100,9 +100,11 @@ impl Acceptor {
 
 /// RFC 6120 4.7.5: at least 1.0.
 pub(in crate::stream) fn version_is_ours(header: &Element) -> Result<(), StreamError> {
-    let major = header.get("version").and_then(|v| v.split('.').next()).and_then(|major| major.parse::<u32>().ok());
-    match major {
-        Some(1..) => Ok(()),
+    // "The major and minor numbers MUST be treated as separate integers."
+    let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u32>().ok()).flatten();
+    let version = header.get("version").and_then(|version| version.split_once('.'));
+    match version.map(|(major, minor)| (number(major), number(minor))) {
+        Some((Some(1..), Some(_))) => Ok(()),
         _ => Err(StreamError::new("unsupported-version", "version 1.0 is spoken here")),
     }
 }

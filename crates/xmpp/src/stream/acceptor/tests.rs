@@ -263,6 +263,14 @@ fn s4_9_3_headers_that_are_refused() {
             format!("<stream:stream {streams} xmlns='jabber:client' to='im.example.com' version='0.9'>"),
             "unsupported-version",
         ),
+        (
+            format!("<stream:stream {streams} xmlns='jabber:client' to='im.example.com' version='9.x'>"),
+            "unsupported-version",
+        ),
+        (
+            format!("<stream:stream {streams} xmlns='jabber:client' to='im.example.com' version='1'>"),
+            "unsupported-version",
+        ),
         ("GET / HTTP/1.1\r\n\r\n".into(), "not-well-formed"),
         ("<!DOCTYPE html>".into(), "restricted-xml"),
     ] {

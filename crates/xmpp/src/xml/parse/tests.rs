@@ -68,6 +68,8 @@ fn s4_6_1_white_space_between_stanzas_is_nothing() {
     let (events, error) = parse(" ".repeat(100_000) + "\r\n\t<presence/>\n");
     assert_eq!((events.len(), error), (1, None));
     assert_eq!(error_of_text("presence"), Some(ParseError::Stray));
+    // Only the start tag: what belongs to it never ends.
+    assert_eq!(error_of_text("<stream:stream version='1.0'>"), Some(ParseError::HeaderAgain));
 }
 
 fn error_of_text(text: &str) -> Option<ParseError> {
