@@ -251,8 +251,8 @@ fn a_server_that_runs_is_asked() {
     runtime.spawn(server::control::serve(listener, Arc::new(Answers)));
     assert_eq!(
         site.run("link list").out,
-        "SITE             STATE  SINCE  IN            OUT      WAITING  ROOMS  LAG   OUTBOX  RESUMES  REFUSALS\n\
-         shakespeare.lit  live   -      12 (4.0 KiB)  0 (0 B)  0        1      7 ms  -       2        0\n"
+        "SITE             STATE  SINCE  IN            OUT      WAITING  ROOMS  LAG   OUTBOX  RESUMES  REFUSALS  MISMATCHES\n\
+         shakespeare.lit  live   -      12 (4.0 KiB)  0 (0 B)  0        1      7 ms  -       2        0         0\n"
     );
     assert_eq!(site.run("link list --json").json()["links"][0]["state"], "live");
     assert_eq!(site.run("link cut Shakespeare.lit"), Ended { code: 0, out: String::new(), err: String::new() });
