@@ -130,6 +130,14 @@ section! {
         resolvers: Vec<SocketAddr> = "[]",
         /// Seconds to wait for a stream to another server until what is queued for it bounces.
         connect_seconds: u64 = "30" in 1..=600,
+        /// Longest time in seconds for which a domain that cannot be reached is left alone; what is sent to it
+        /// meanwhile bounces at once. From the second failure in a row on it is a second, then twice as long each time
+        /// up to this, and by chance up to half as long. It is over when that domain connects to us.
+        retry_seconds: u64 = "60" in 1..=3_600,
+        /// Bytes that a stanza from another server may have; [limits] says it for clients. A site tells a room
+        /// of all its people in one stanza when their link is made again, with 100 to 400 bytes for each: the default is
+        /// enough for 10,000. Both sides of a link need the same.
+        stanza_bytes: u64 = "4194304" in 10_000..=67_108_864,
         /// Stanzas that may wait for a stream to one domain while it is being made; what is over bounces.
         queue_stanzas: u64 = "1000" in 1..=100_000,
         /// Seconds without a stanza after which a stream to another server is closed. Links of distributed rooms
@@ -244,11 +252,12 @@ section! {
     Limits "limits" {
         /// Threads that serve connections; 0 for one per core.
         threads: u64 = "0" in 0..=1_024,
-        /// Bytes that a stanza may have. What is longer ends its stream.
+        /// Bytes that a client's stanza may have. What is longer ends its stream. For servers: s2s.stanza_bytes.
         stanza_bytes: u64 = "262144" in 10_000..=16_777_216,
         /// Bytes that a stanza may have before its sender has logged in.
         login_stanza_bytes: u64 = "10000" in 4_096..=262_144,
-        /// Bytes that may wait for one connection whose receiver is slow. Over it, the connection is cut.
+        /// Bytes that may wait for one connection whose receiver is slow. Over it, the connection is cut. For another
+        /// server, one stanza of s2s.stanza_bytes is allowed besides.
         outbound_bytes: u64 = "1048576" in 65_536..=1_073_741_824,
         /// Seconds that a connection may take to log in.
         handshake_seconds: u64 = "30" in 1..=600,

@@ -80,6 +80,10 @@ pub struct Conn {
     /// The full address of a client, once it has been told.
     address: OnceCell<Jid>,
     early: RefCell<Vec<Shared>>,
+    /// Bytes given to it to write.
+    given: Cell<u64>,
+    /// Bytes of them that TLS or the socket has taken, and where the last piece of those begins.
+    handed: Cell<(u64, u64)>,
     /// Most bytes that wait; over it the connection is cut, others are unaffected.
     outbound_bytes_max: usize,
 }
@@ -109,6 +113,8 @@ impl Conn {
             traffic: RefCell::new(traffic),
             address: OnceCell::new(),
             early: RefCell::default(),
+            given: Cell::new(0),
+            handed: Cell::default(),
             outbound_bytes_max,
         }
     }
@@ -190,6 +196,7 @@ impl Conn {
 
     /// Writes at once when nothing waits before it; keeps what the socket does not take now.
     pub fn write(&self, bytes: &[u8]) {
+        self.given.set(self.given.get() + bytes.len() as u64);
         if self.is_ending() {
             return;
         }
@@ -313,6 +320,30 @@ impl Conn {
         self.tell_drained.set(true);
     }
 
+    /// Bytes ever given to it to write: where the last stanza that was given ends.
+    pub fn given(&self) -> u64 {
+        self.given.get()
+    }
+
+    /// Bytes of those that the socket has taken. What is behind has not been seen by the other side.
+    pub fn taken(&self) -> u64 {
+        let (all, last_piece) = self.handed.get();
+        // A record of which the end has not gone cannot be read.
+        let stuck = self.io.borrow().tls.as_deref().is_some_and(|tls| tls.wants_write());
+        if stuck { last_piece } else { all }
+    }
+
+    fn note_handed(&self, bytes: usize) {
+        let (all, _) = self.handed.get();
+        self.handed.set((all + bytes as u64, all));
+    }
+
+    /// What waits is not written any more.
+    pub fn abandon(&self) {
+        let io = &mut *self.io.borrow_mut();
+        (io.out, io.sent) = (Vec::new(), 0);
+    }
+
     /// Plaintext bytes that wait.
     pub fn waiting(&self) -> usize {
         let io = self.io.borrow();
@@ -392,7 +423,10 @@ fn put_plain(conn: &Conn, bytes: &[u8]) -> io::Result<usize> {
     while sent < bytes.len() {
         match Socket(conn).write(&bytes[sent..]) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(n) => sent += n,
+            Ok(n) => {
+                sent += n;
+                conn.note_handed(n);
+            }
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
             Err(e) => return Err(e),
         }
@@ -408,7 +442,10 @@ fn put_tls(conn: &Conn, tls: &mut rustls::Connection, bytes: &[u8]) -> io::Resul
         let record = &bytes[sent..bytes.len().min(sent + RECORD_BYTES_MAX)];
         match tls.writer().write(record)? {
             0 => break,
-            n => sent += n,
+            n => {
+                sent += n;
+                conn.note_handed(n);
+            }
         }
         write_records(conn, tls)?;
     }

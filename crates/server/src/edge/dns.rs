@@ -7,6 +7,7 @@ use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfi
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::RData;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
@@ -41,6 +42,8 @@ struct Service {
 /// Static routes and name servers.
 pub struct Resolver {
     routes: RwLock<Routes>,
+    /// How often they have changed.
+    changes: AtomicU64,
     dns: Option<TokioResolver>,
     /// Whether hosts are asked for as any program on this system does, its file of hosts included.
     hosts_of_system: bool,
@@ -55,12 +58,18 @@ impl Resolver {
         };
         let dns = builder.and_then(|builder| builder.build());
         let dns = dns.inspect_err(|error| tracing::warn!(%error, "no resolver: only static routes are known")).ok();
-        Resolver { routes: RwLock::new(routes), dns, hosts_of_system: servers.is_empty() }
+        Resolver { routes: RwLock::new(routes), changes: AtomicU64::new(0), dns, hosts_of_system: servers.is_empty() }
     }
 
     /// Other static routes from now on; streams that stand are left alone.
     pub fn set_routes(&self, routes: Routes) {
         *self.routes.write().unwrap_or_else(PoisonError::into_inner) = routes;
+        self.changes.fetch_add(1, Relaxed);
+    }
+
+    /// How often the static routes have changed.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Relaxed)
     }
 
     fn route(&self, domain: &str) -> Option<Route> {

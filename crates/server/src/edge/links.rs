@@ -22,6 +22,8 @@ pub struct Remote {
     pub streams_out: AtomicU64,
     /// Streams of ours that are being made.
     pub connecting: AtomicU64,
+    /// How often it has authenticated itself to us: whoever does can be reached, most likely.
+    pub heard: AtomicU64,
     /// Stanzas that wait for a stream.
     pub queued: AtomicU64,
     /// When a stream last began or ended, Unix seconds; 0 for never.

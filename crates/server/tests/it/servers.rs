@@ -4,7 +4,11 @@ use crate::site::{Settings, Site};
 use crate::user::User;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, IsCa, KeyPair};
 use server::control::{Answer, LinkState, Request};
-use std::net::TcpListener;
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use tempfile::TempDir;
 
 /// Sends from one to the other and back, in order.
@@ -244,4 +248,119 @@ fn a_stream_with_nothing_to_say_is_closed_and_made_again() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     talk(&mut romeo, &mut juliet);
+}
+
+/// A site tells a room of all its people in one stanza (`docs/wire.md`, Registration): with the defaults of `[s2s]` one as
+/// long as that of 5,000, with what they show of themselves, passes, and so does what comes behind it.
+#[test]
+fn a_stanza_as_long_as_a_census_of_five_thousand_passes_between_servers() {
+    let settings = Settings { limits: "stanza_bytes = 4194304".into(), ..Settings::tls() };
+    let montague = Site::start("montague.lit", &["romeo"], &settings);
+    let capulet = Site::start("capulet.lit", &["juliet", "nurse"], &Settings::tls());
+    let (mut romeo, mut juliet) = lovers(&montague, &capulet);
+    let shown = format!("<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='{:0>200}' ver='v'/>", "");
+    let seat = |n| format!("<seat nick='montague{n}' jid='guest{n}@montague.lit/feast'>{shown}</seat>");
+    // In a namespace of nobody's, since a client's words in the link's own are taken away; and RFC 6121 8.5.2.2.1: a
+    // headline for somebody who is not there is ignored.
+    let seats: String = (0..5_000).map(seat).collect();
+    romeo.send(&format!(
+        "<message type='headline' to='nurse@capulet.lit'><census xmlns='urn:example:feast'>{seats}</census></message>"
+    ));
+    talk(&mut romeo, &mut juliet);
+    assert!(capulet.link("montague.lit").bytes_in > 1_500_000);
+}
+
+/// What is sent to a domain that cannot be reached bounces at once, without a try for each stanza, until there is news of
+/// it (RFC 6120 8.3.3.17).
+#[test]
+fn a_domain_that_cannot_be_reached_is_left_alone_for_a_while() {
+    let montague = Site::start("montague.lit", &["romeo"], &Settings::clear());
+    let capulet = Site::start("capulet.lit", &["juliet"], &Settings::clear());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    montague.routes_to("capulet.lit", listener.local_addr().unwrap());
+    let tries = Arc::new(AtomicUsize::new(0));
+    let counted = tries.clone();
+    std::thread::spawn(move || {
+        for _socket in listener.incoming() {
+            counted.fetch_add(1, Relaxed);
+        }
+    });
+    let mut romeo = User::online(&montague, "romeo@montague.lit/orchard");
+    let mut sent = 0;
+    while tries.load(Relaxed) == sent {
+        assert!(sent < 20, "each stanza was a try");
+        sent += 1;
+        romeo.send("<message to='juliet@capulet.lit/balcony' type='chat'><body>o</body></message>");
+        assert_eq!(condition(&mut romeo), "remote-server-timeout");
+    }
+    assert!(tries.load(Relaxed) >= 2);
+
+    let (mut romeo, mut juliet) = lovers(&montague, &capulet);
+    talk(&mut romeo, &mut juliet);
+}
+
+/// A stream ends while its receiver does not read: of what was sent each message has arrived or bounces, none does both.
+#[test]
+fn what_a_dying_stream_has_not_written_bounces() {
+    const SENT: usize = 150;
+    let settings = Settings { limits: "outbound_bytes = 67108864".into(), ..Settings::clear() };
+    let montague = Site::start("montague.lit", &["romeo"], &settings);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    montague.routes_to("capulet.lit", listener.local_addr().unwrap());
+    let mut romeo = User::online(&montague, "romeo@montague.lit/orchard");
+    let zeros = "0".repeat(100_000);
+    let mut peer = None;
+    for n in 0..SENT {
+        romeo
+            .send(&format!("<message to='juliet@capulet.lit' type='chat' id='{n}'><body>{n}.{zeros}</body></message>"));
+        peer.get_or_insert_with(|| believing_peer(&listener));
+    }
+    // Until both ends of the socket are full and the rest waits; all holds before that too, but shows less.
+    let out = || montague.link("capulet.lit").bytes_out;
+    let (mut before, mut looks) = (0, 0);
+    while looks < 20 || montague.link("capulet.lit").queued < 20 {
+        looks = if out() == before { looks + 1 } else { 0 };
+        before = out();
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert_eq!(montague.ask(Request::LinkCut { domain: "capulet.lit".into() }), Ok(Answer::Done));
+    montague.link_becomes("capulet.lit", |link| link.streams_out == 0);
+    let mut seen = Vec::new();
+    let _ = peer.unwrap().read_to_end(&mut seen);
+    let seen = String::from_utf8(seen).unwrap();
+    let whole = seen.split_inclusive("</message>").filter(|stanza| stanza.ends_with("</message>"));
+    let number = |stanza: &str| stanza.split_once("<body>")?.1.split_once('.')?.0.parse::<usize>().ok();
+    let arrived: BTreeSet<usize> = whole.filter_map(number).collect();
+    let lost: Vec<usize> = (0..SENT).filter(|n| !arrived.contains(n)).collect();
+    assert!(!lost.is_empty() && !arrived.is_empty());
+    let mut bounced: Vec<usize> =
+        lost.iter().map(|_| romeo.next_of("message").get("id").unwrap().parse().unwrap()).collect();
+    // What came behind the cut may bounce before what the stream gives back.
+    bounced.sort_unstable();
+    assert_eq!(bounced, lost);
+    assert_eq!(romeo.quiet(), []);
+}
+
+/// A server that believes the first who comes (XEP-0220 2.1.1) and from then on reads nothing.
+fn believing_peer(listener: &TcpListener) -> TcpStream {
+    let (mut socket, _) = listener.accept().unwrap();
+    let read_to = |socket: &mut TcpStream, end: &str| {
+        let mut seen = String::new();
+        while !seen.ends_with(end) {
+            let mut byte = [0];
+            socket.read_exact(&mut byte).unwrap();
+            seen.push(char::from(byte[0]));
+        }
+    };
+    read_to(&mut socket, "xml:lang='en'>");
+    socket
+        .write_all(
+            b"<stream:stream xmlns='jabber:server' xmlns:db='jabber:server:dialback' \
+              xmlns:stream='http://etherx.jabber.org/streams' from='capulet.lit' to='montague.lit' id='s1' version='1.0'>\
+              <stream:features><dialback xmlns='urn:xmpp:features:dialback'/></stream:features>",
+        )
+        .unwrap();
+    read_to(&mut socket, "</db:result>");
+    socket.write_all(b"<db:result from='capulet.lit' to='montague.lit' type='valid'/>").unwrap();
+    socket
 }

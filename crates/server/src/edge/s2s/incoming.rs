@@ -29,7 +29,7 @@ pub fn stream_config(config: &Config, secret: &[u8; 32]) -> s2s_in::Config {
         tls: policy(config.s2s.tls),
         dialback: config.s2s.trust == Trust::Dialback,
         limits_before: Limits { stanza_bytes: bytes(limits.login_stanza_bytes), ..Limits::BEFORE_AUTHENTICATION },
-        limits: Limits { stanza_bytes: bytes(limits.stanza_bytes), ..Limits::AUTHENTICATED },
+        limits: Limits { stanza_bytes: bytes(config.s2s.stanza_bytes), ..Limits::AUTHENTICATED },
         ..s2s_in::Config::new(domains, secret.to_vec())
     }
 }
@@ -247,6 +247,7 @@ impl Server {
             self.traffic = remote.traffic.clone();
             self.conn.count_in(remote.traffic.clone());
         }
+        remote.heard.fetch_add(1, Relaxed);
         remote.streams_in.fetch_add(1, Relaxed);
         remote.note_change();
         self.shard.streams.borrow_mut().incoming.push((self.place, pair.from.clone()));

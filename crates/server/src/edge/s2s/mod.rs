@@ -1,10 +1,12 @@
 //! Servers: streams to us and from us, a stream of ours for each pair of domains.
 //!
+//! - `backoff`: domains that could not be reached
 //! - `incoming`: streams that others open to us
 //! - `outgoing`: streams of ours, and what waits for them
 //! - `stream`: the socket and the machine of a stream of ours
 //! - `verify`: asking a domain whether it made a dialback key (XEP-0220 2.1.2)
 
+mod backoff;
 mod incoming;
 mod outgoing;
 mod stream;
@@ -36,6 +38,7 @@ pub struct Item {
 #[derive(Default)]
 pub struct Streams {
     outgoing: BTreeMap<Pair, Rc<outgoing::Link>>,
+    backoff: backoff::Backoff,
     /// Streams to us, with the domains that they are authenticated for.
     incoming: Vec<(Place, String)>,
 }

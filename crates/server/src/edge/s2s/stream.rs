@@ -67,7 +67,8 @@ impl Stream {
         let socket = TcpStream::connect(target.address).await?;
         socket.set_nodelay(true)?;
         let config = &shard.edge.config;
-        let outbound = config.limits.outbound_bytes as usize;
+        // Stanzas wait as stanzas, but the one that is being written has to fit.
+        let outbound = (config.limits.outbound_bytes + config.s2s.stanza_bytes) as usize;
         let conn = Rc::new(Conn::new(socket, shard.handshake_end(), shard.second(), traffic, outbound));
         let place = shard.enter(conn.clone());
         let encrypts = config.s2s.tls != Encryption::Off;
