@@ -109,6 +109,14 @@ impl Mirror {
         }
         seats.extend(cx.site.direct.census(&self.room));
         seats.truncate(wire::SEATS_MAX);
+        let mut left = wire::PAYLOADS_BYTES_MAX;
+        for seat in &mut seats {
+            let bytes: usize = seat.payload.iter().map(|payload| payload.to_xml().len()).sum();
+            match left.checked_sub(bytes) {
+                Some(rest) => left = rest,
+                None => seat.payload.clear(),
+            }
+        }
         (!self.link.fresh || !seats.is_empty()).then_some(seats)
     }
 

@@ -38,6 +38,9 @@ pub const VERSION: u32 = 0;
 pub const OUTBOXES_MAX: usize = 4;
 /// Most sessions in one census or one list of verdicts: as many as one site may have in one room.
 pub const SEATS_MAX: usize = 10_000;
+/// Most bytes of presences in one census, so that it fits the 4 MiB that servers on a link take from each other; a seat
+/// whose presence finds no room is listed without.
+pub const PAYLOADS_BYTES_MAX: usize = 2 << 20;
 /// Most rooms in one `<heads/>`, so that a ping fits the stanza size any server takes; more rooms take more pings.
 pub const HEADS_MAX: usize = 200;
 /// Most domains besides its own that a replica may ask to serve.

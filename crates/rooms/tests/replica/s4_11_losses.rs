@@ -3,7 +3,7 @@
 use crate::site::*;
 use machine::Input;
 use rooms::Status;
-use rooms::wire::{Away, Down, Head, Heads, Kind, Removed, Reported, Up, UpMark, Verdict};
+use rooms::wire::{self, Away, Down, Head, Heads, Kind, Removed, Reported, Up, UpMark, Verdict};
 use xmpp::{Element, ns};
 
 fn eris() -> Site {
@@ -115,6 +115,21 @@ fn s4_11_1_a_bounce_to_somebody_who_has_left_is_no_outcome() {
     let left = site.grant(&left, 2, true);
     let bodies: Vec<_> = left.iter().filter_map(|s| Some(s.get_child("body", ns::CLIENT)?.content())).collect();
     assert_eq!(bodies, ["one", "two"]);
+}
+
+/// What people show of themselves is listed as far as a census has room for it (`docs/wire.md`, Registration).
+#[test]
+fn s4_11_a_census_stays_within_what_servers_take() {
+    let mut site = eris();
+    for (user, nick) in [(WIZ, "WiZ"), (TROY, "Troy")] {
+        let status = "z".repeat(wire::PAYLOADS_BYTES_MAX / 2);
+        site.send(&format!("<presence from='{user}' to='{ROOM}/{nick}'><status>{status}</status></presence>"));
+    }
+    site.feed(Input::StreamEnded(SERVICE.into()));
+    let left = site.pass_ms(1_000);
+    let (_, request) = site.request(&left);
+    let shown: Vec<usize> = request.census.unwrap().1.into_iter().map(|seat| seat.payload.len()).collect();
+    assert_eq!(shown, [1, 0]);
 }
 
 /// The census, the place, and after it the net difference: who is gone, who is new, what was said, once.
