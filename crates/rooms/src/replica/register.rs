@@ -281,7 +281,6 @@ impl Mirror {
     /// No answer, or none that can be read.
     pub(super) fn unanswered(&mut self, cx: &mut Cx<'_>) {
         if !self.link.fresh {
-            cx.out.push(Output::Renew(self.room.domain().to_owned()));
             return self.unreached(cx);
         }
         let withdraw = Withdraw { epoch: None }.element();
@@ -311,6 +310,10 @@ impl Mirror {
     pub(super) fn unreached(&mut self, cx: &mut Cx<'_>) {
         self.lost(cx);
         self.link.unreached = self.life == Life::Suspect;
+        if self.link.failures > 1 {
+            // Perhaps a stream stands that carries nothing: the next attempt takes another.
+            cx.out.push(Output::Renew(self.room.domain().to_owned()));
+        }
     }
 
     /// The service has been heard of: what was not reached is tried again now, whatever attempts have cost before.
