@@ -4,6 +4,7 @@
 //! judges, since on an ordered stream nothing that is still under way can be missing.
 
 use super::mirror::Mirror;
+use super::numbers::Outbox;
 use super::site::{Asked, Cx, Due, Site};
 use super::{Replica, ReplicaConfig};
 use crate::wire::{HEADS_MAX, Head, Heads, Sent};
@@ -69,8 +70,16 @@ impl Site {
         }
     }
 
+    /// After a restart a service is known by its room alone: it was asked what it is in a life before.
+    fn know(&mut self, room: &Jid, matters: bool, now: Now) {
+        if matters && !self.services.contains_key(room.domain()) {
+            self.services.insert(room.domain().to_owned(), Service::new(now));
+        }
+    }
+
     /// A room was not reached, or that is over.
-    pub(super) fn misses(&mut self, room: &Jid, unreached: bool) {
+    pub(super) fn misses(&mut self, room: &Jid, unreached: bool, now: Now) {
+        self.know(room, unreached, now);
         let Some(service) = self.services.get_mut(room.domain()) else { return };
         if unreached {
             service.unreached.insert(room.clone())
@@ -87,7 +96,8 @@ impl Site {
     }
 
     /// A room's link is in use, or not any more.
-    pub(super) fn talks(&mut self, room: &Jid, talks: bool) {
+    pub(super) fn talks(&mut self, room: &Jid, talks: bool, now: Now) {
+        self.know(room, talks, now);
         let Some(service) = self.services.get_mut(room.domain()) else { return };
         let changed = if talks { service.rooms.insert(room.clone()) } else { service.rooms.remove(room) };
         if changed {
@@ -146,7 +156,7 @@ impl Replica {
     /// How far this site has sent in each room of a service.
     fn heads(&self, domain: &str) -> Vec<Sent> {
         let rooms = self.site.services.get(domain).into_iter().flat_map(|service| &service.rooms);
-        rooms.filter_map(|room| self.mirrors.get(room)?.sent()).collect()
+        rooms.filter_map(|room| self.mirrors.get(room)).flat_map(Mirror::sent).collect()
     }
 
     /// A ping to the replica; only a service's own says anything of rooms.
@@ -180,14 +190,17 @@ impl Replica {
 }
 
 impl Mirror {
-    /// How far this site has sent, where there is a link.
-    fn sent(&self) -> Option<Sent> {
-        Some(Sent {
+    /// How far this site has sent of each outbox the primary has been told of, where there is a link.
+    fn sent(&self) -> Vec<Sent> {
+        let Some(epoch) = &self.link.epoch else { return Vec::new() };
+        let older = self.older.iter().filter(|outbox| outbox.offered);
+        let sent = |outbox: &Outbox| Sent {
             room: self.room.clone(),
-            epoch: self.link.epoch.clone()?,
-            outbox: self.outbox.name.clone(),
-            n: self.outbox.last(),
-        })
+            epoch: epoch.clone(),
+            outbox: outbox.name.clone(),
+            n: outbox.last(),
+        };
+        std::iter::once(&self.outbox).chain(older).map(sent).collect()
     }
 
     /// How far the room has sent: more than has come is a loss, and so is another registration.

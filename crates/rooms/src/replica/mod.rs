@@ -251,8 +251,8 @@ impl Replica {
         let (over, talks) = (mirror.life == Life::Over, mirror.life.talks());
         self.site.timers.set(Due::Room(room.clone()), if over { None } else { due });
         let unreached = mirror.life == Life::Suspect && mirror.link.unreached;
-        self.site.misses(room, unreached);
-        self.site.talks(room, talks);
+        self.site.misses(room, unreached, now);
+        self.site.talks(room, talks, now);
         if over && let Some(mirror) = self.mirrors.remove(room).filter(|mirror| mirror.link.place.is_some()) {
             self.site.resting.insert(mirror.room, now.unix_ms);
         }

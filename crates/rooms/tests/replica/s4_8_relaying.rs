@@ -2,7 +2,7 @@
 
 use crate::site::*;
 use machine::Input;
-use rooms::wire::{Ack, At, Down, Kind, UpMark};
+use rooms::wire::{Ack, At, Down, Heads, Kind, UpMark};
 use xmpp::{Element, ns};
 
 fn eris() -> Site {
@@ -188,6 +188,13 @@ fn s4_8_a_restart_loses_nothing_accepted() {
     assert_eq!(numbers(&left), [4, 5]);
     let said: Vec<_> = left.iter().map(|s| (s.name(), UpMark::find(s).unwrap().unwrap().outbox == before)).collect();
     assert_eq!(said, [("message", true), ("presence", true)]);
+    // Should its tail be lost, the next heads show it: the older outbox is named as well as the present one.
+    let ping = Element::new("ping", ns::PING).child(Heads::Down(Vec::new()).element());
+    let ping = Element::stanza("iq").attr("type", "get").attr("id", "k").attr("from", SERVICE).child(ping);
+    let pong = site.send(&ping.attr("to", "replica@eris.dclxvii.irc").to_xml());
+    let heads = pong[0].get_child("heads", ns::NETJOIN).map(Heads::parse);
+    let Some(Ok(Heads::Up(sent))) = heads else { panic!("{pong:?}") };
+    assert!(sent.iter().any(|sent| sent.outbox == before && sent.n == 5), "{sent:?}");
 }
 
 /// Somebody who had a seat before a restart asks to enter under a nick that is another's: his seat of before is given up.
