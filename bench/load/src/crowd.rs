@@ -3,15 +3,16 @@
 //! Told what to do by lines on standard input ([`Order`]), each answered by one line: `ok DELIVERIES SECONDS`. Stanzas
 //! are counted by their end tags and not parsed: the crowd must never be what is waited for.
 
+use crate::Kind;
 use crate::figures::{ROOM, id_prefix, message};
 use crate::link::Link;
 use crate::login::{DOMAIN, Login};
-use crate::{Kind, tls};
 use anyhow::{Context, Result, bail, ensure};
 use memchr::memmem::Finder;
 use mio::{Events, Interest, Poll, Token};
 use std::io::BufRead;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Clients that log in at a time: the server's handshakes have a time limit, and derive keys.
@@ -139,7 +140,9 @@ impl Crowd {
     /// All but the last few are logged in when this is done.
     fn connect(args: &Args) -> Result<Crowd> {
         let poll = Poll::new()?;
-        let config = tls::config();
+        let mut config = driver::tls::any_certificate();
+        config.alpn_protocols = vec![b"xmpp-client".to_vec()];
+        let config = Arc::new(config);
         let tls = (args.kind == Kind::XmppTls).then_some((&config, DOMAIN));
         let mut crowd = Crowd {
             poll,

@@ -18,7 +18,6 @@ mod login;
 mod plain;
 mod process;
 mod scenario;
-mod tls;
 
 use clap::{Parser, Subcommand};
 use std::net::SocketAddr;

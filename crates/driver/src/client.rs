@@ -1,9 +1,9 @@
 //! One user with a client: logs in over TLS, sends what it is told, remembers all it is sent.
 
+use crate::tls;
 use anyhow::{Context, Result, anyhow, bail};
 use base64::prelude::{BASE64_STANDARD, Engine};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::ServerName;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -245,7 +245,10 @@ impl Negotiation {
 
     async fn encrypted(tcp: TcpStream, domain: &str) -> Result<Negotiation> {
         let name = ServerName::try_from(domain.to_owned()).context("no name for TLS")?;
-        let tls = tokio_rustls::TlsConnector::from(tls_config()).connect(name, tcp).await.context("TLS")?;
+        let tls = tokio_rustls::TlsConnector::from(Arc::new(tls::any_certificate()))
+            .connect(name, tcp)
+            .await
+            .context("TLS")?;
         let exporter = channel_binding(tls.get_ref().1);
         Ok(Negotiation { exporter, encrypted: true, ..Negotiation::on(Box::new(tls)) })
     }
@@ -371,56 +374,6 @@ fn channel_binding(tls: &rustls::ClientConnection) -> Option<Vec<u8>> {
     }
     // RFC 9266 section 2: this label, no context, 32 bytes.
     tls.export_keying_material(vec![0; 32], b"EXPORTER-Channel-Binding", None).ok()
-}
-
-fn tls_config() -> Arc<rustls::ClientConfig> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()
-        .expect("the provider has the default versions")
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
-        .with_no_client_auth();
-    Arc::new(config)
-}
-
-/// Takes any certificate, though its key must have signed the handshake.
-#[derive(Debug)]
-struct AnyCertificate(Arc<rustls::crypto::CryptoProvider>);
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &rustls::DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &rustls::DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }
 
 /// A login that takes longer has failed.

@@ -4,6 +4,7 @@
 //! - [`names`]: a name server for the names of a test
 //! - [`site`]: one running `netjoin serve` with a folder and a configuration of its own
 //! - [`client`]: one logged-in user over TLS
+//! - [`tls`]: TLS that takes any certificate
 //!
 //! Used by `netjoin demo`, by the tests against the built program and by the benches. It knows nothing of the inside.
 
@@ -11,6 +12,7 @@ pub mod client;
 pub mod names;
 pub mod net;
 pub mod site;
+pub mod tls;
 
 pub use client::{Client, Login};
 pub use net::Net;
