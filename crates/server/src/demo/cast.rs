@@ -27,7 +27,12 @@ pub struct Person {
 impl Person {
     /// The full JID.
     pub fn jid(&self) -> String {
-        format!("{}@{}/{}", self.local, self.site, self.resource)
+        format!("{}/{}", self.bare(), self.resource)
+    }
+
+    /// The account.
+    pub fn bare(&self) -> String {
+        format!("{}@{}", self.local, self.site)
     }
 
     /// The first name of the site: `killrc` of `killrc.oulubox.irc`.
@@ -78,6 +83,47 @@ pub enum Act {
     Says(&'static str, &'static str),
     /// Leaves.
     Leaves(&'static str),
+    /// Lets everybody see real addresses (XEP-0045 10.2), so that sites may be named.
+    Reveals(&'static str),
+    /// An operator of the rooms' server holds a site apart.
+    Cut(&'static str),
+    /// And lets it connect again.
+    Heal(&'static str),
+    /// Bans somebody (XEP-0045 9.1).
+    Bans(&'static str, &'static str, &'static str),
+    /// Changes the nick (XEP-0045 7.6); by the nick of the cast.
+    Renames(&'static str, &'static str),
+    /// Tries what must be refused.
+    Tries(&'static str, Attempt),
+}
+
+impl Act {
+    /// By whom of the cast.
+    pub fn by(self) -> Option<&'static str> {
+        match self {
+            Act::Enters(nick) | Act::Opens(nick) | Act::Leaves(nick) | Act::Reveals(nick) => Some(nick),
+            Act::Affiliates(nick, _) | Act::Promotes(nick, _) | Act::Says(nick, _) | Act::Renames(nick, _) => {
+                Some(nick)
+            }
+            Act::Bans(nick, ..) | Act::Tries(nick, _) => Some(nick),
+            Act::Cut(_) | Act::Heal(_) => None,
+        }
+    }
+}
+
+/// What somebody tries in vain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempt {
+    /// To become the owner (XEP-0045 10.3).
+    Ownership,
+    /// To ban somebody.
+    Ban(&'static str),
+    /// To set the subject (XEP-0045 8.1).
+    Subject(&'static str),
+    /// To take another's nick.
+    Nick(&'static str),
+    /// To enter.
+    Entry,
 }
 
 /// The story, in chapters: XEP-0282 section 5 with what has to come before it.
@@ -108,6 +154,29 @@ pub const STORY: [(&str, &[Act]); 4] = [
         ],
     ),
     ("Leaving (XEP-0282 4.6)", &[Act::Leaves("BigCheese"), Act::Leaves("Phaedrus")]),
+];
+
+/// What follows where there are replicas: XEP-0282 4.11, and what it leaves "to follow".
+pub const SPLIT: [(&str, &[Act]); 4] = [
+    ("Before the storm", &[Act::Enters("BigCheese"), Act::Reveals("Wumpus"), Act::Promotes("WiZ", "BigCheese")]),
+    (
+        "Netsplit (XEP-0282 4.11)",
+        &[
+            Act::Cut(SITES[3]),
+            Act::Says("Troy", "There goes vesa. And Efchen was about to tell us something."),
+            Act::Says("BigCheese", "Avalon is gone! From now on this channel is mine."),
+            Act::Tries("BigCheese", Attempt::Ownership),
+            Act::Tries("BigCheese", Attempt::Ban("WiZ")),
+            Act::Tries("BigCheese", Attempt::Subject("BigCheese rules")),
+            Act::Says("Efchen", "It is raining in Vesa, that is what I wanted to say. I hope they get it one day."),
+            Act::Bans("WiZ", "BigCheese", "whoever takes over channels"),
+            Act::Renames("Troy", "Elektra"),
+            Act::Tries("Valdis", Attempt::Nick("Efchen")),
+            Act::Says("Wumpus", "Nobody takes this channel."),
+        ],
+    ),
+    ("Netjoin (XEP-0282 4.11.2)", &[Act::Heal(SITES[3]), Act::Tries("BigCheese", Attempt::Entry)]),
+    ("As if nothing had been", &[Act::Says("Efchen", "You have all been so quiet. Is it raining in Oulu as well?")]),
 ];
 
 /// The person with this nick.

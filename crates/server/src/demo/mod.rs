@@ -1,19 +1,25 @@
-//! `netjoin demo`: the story of XEP-0282 on four servers, told twice and checked.
+//! `netjoin demo`: the story of XEP-0282 on four servers, told and checked: section 5 twice, with replicas and without; then a
+//! site is cut off and joined again.
 //!
 //! - `cast`: who is who, and what they do
 //! - `network`: four child processes of this program and seven clients over TLS
-//! - `expect`: what XEP-0045 promises each of them, worked out from the story alone
-//! - `story`: plays it; `print`: tells it
+//! - `sight`: what a client is shown, in the story's terms
+//! - `expect`: what XEP-0045 promises each of them, worked out from the story alone; `netsplit`: while a site is cut off
+//! - `story`: plays it; `archive`: reads the history as users are given it; `print` and `columns`: tell it
 
+mod archive;
 mod cast;
+mod columns;
 mod expect;
+mod netsplit;
 mod network;
 mod print;
+mod sight;
 mod story;
 
 use anyhow::{Context, Result, bail};
 use network::{Network, Replicas};
-use story::Played;
+use story::Play;
 
 /// Runs the demo; an error when anything of it did not hold. With `stay` the servers run on until Ctrl-C.
 pub async fn run(stay: bool) -> Result<()> {
@@ -35,11 +41,23 @@ async fn tell(program: &std::path::Path, folder: &std::path::Path, stay: bool) -
         Network::start(program, &without, Replicas::Off)
     )?;
     print::opening(&distributed);
-    let (with, without) = tokio::try_join!(story::play(&distributed), story::play(&plain))?;
-    print::timeline(&with, &without);
-    print::closing(&with, &without);
+    let (mut with, mut without) = (Play::new(&distributed), Play::new(&plain));
+    tokio::try_join!(with.play(&cast::STORY), without.play(&cast::STORY))?;
+    print::timeline(&with.scenes, &without.scenes);
+    print::closing(&with.scenes, &without.scenes);
+    let mut faults = compare(&with, &without);
     plain.stop().await?;
-    let checked = check(&with, &without);
+
+    let before = with.scenes.len();
+    with.play(&cast::SPLIT).await?;
+    columns::timeline(&with.scenes[before..]);
+    let history = archive::read(&distributed, &with.model).await?;
+    columns::history(&history);
+    faults.extend(with.faults.iter().map(|f| format!("with replicas: {f}")));
+    faults.extend(wrong_copies(&with.scenes, "with replicas", |seers| u64::from(seers > 0)));
+    faults.extend(history.faults);
+
+    let checked = judge(&with, faults);
     if checked.is_ok() && stay {
         print::invitation(&distributed);
         tokio::signal::ctrl_c().await?;
@@ -48,35 +66,33 @@ async fn tell(program: &std::path::Path, folder: &std::path::Path, stay: bool) -
     checked
 }
 
-fn check(with: &Played, without: &Played) -> Result<()> {
-    let mut faults: Vec<String> = Vec::new();
-    faults.extend(with.faults.iter().map(|f| format!("with replicas: {f}")));
-    faults.extend(without.faults.iter().map(|f| format!("without: {f}")));
+fn compare(with: &Play<'_>, without: &Play<'_>) -> Vec<String> {
+    let mut faults: Vec<String> = without.faults.iter().map(|f| format!("without: {f}")).collect();
     if let Err(difference) = story::compare(with, without) {
         faults.push(difference.to_string());
     }
-    for scene in with.scenes.iter().filter(|s| story::is_broadcast(s.act)) {
+    faults.extend(wrong_copies(&without.scenes, "without replicas", |seers| seers as u64));
+    faults
+}
+
+/// Where a message to all has not crossed a link as often as it should, by how many there see it.
+fn wrong_copies(scenes: &[story::Scene], which: &str, copies: impl Fn(usize) -> u64) -> Vec<String> {
+    let mut faults = Vec::new();
+    for scene in scenes.iter().filter(|scene| story::is_broadcast(scene.act)) {
         for (site, crossed) in &scene.crossed {
-            let copies = u64::from(scene.occupants[site] > 0);
+            let copies = copies(scene.seers_behind(site));
             if crossed.down != copies {
-                faults.push(format!("{:?}: {} stanzas went to {site}, not {copies}", scene.act, crossed.down));
+                faults.push(format!("{which}: {:?}: {} stanzas went to {site}, not {copies}", scene.act, crossed.down));
             }
         }
     }
-    for scene in without.scenes.iter().filter(|s| story::is_broadcast(s.act)) {
-        for (site, crossed) in &scene.crossed {
-            if crossed.down != scene.occupants[site] as u64 {
-                faults.push(format!("{:?} without replicas: {} stanzas went to {site}", scene.act, crossed.down));
-            }
-        }
-    }
+    faults
+}
+
+fn judge(play: &Play<'_>, faults: Vec<String>) -> Result<()> {
     if faults.is_empty() {
-        let acts = with.scenes.len();
-        let stanzas: usize = with.views.values().map(Vec::len).sum();
-        println!(
-            "\nAll of it held: {acts} acts, {stanzas} stanzas as XEP-0045 promises them, the same with replicas and"
-        );
-        println!("without; one copy per link for each message; no word of replicas to any client.");
+        let stanzas: usize = play.views().values().map(Vec::len).sum();
+        print::verdict(play.scenes.len(), stanzas);
         return Ok(());
     }
     for fault in &faults {

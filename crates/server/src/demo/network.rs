@@ -84,6 +84,11 @@ impl Network {
         self.clients[nick].send(&stanza).await
     }
 
+    /// Runs another command of the program at a site, as its operator; gives what it printed.
+    pub async fn operator(&self, site: &str, command: &[&str]) -> Result<String> {
+        self.sites[site].command(command).await
+    }
+
     /// What has crossed each link so far.
     pub async fn crossed(&self) -> Result<BTreeMap<&'static str, Crossed>> {
         let metrics = self.sites[CHANNEL].metrics().await?;
@@ -152,9 +157,9 @@ fn configuration(net: &Net, number: usize, replicas: Replicas) -> String {
     }
     let _ = writeln!(text, "\n[http]\nlisten = [\"{host}:0\"]\n");
     if domain == CHANNEL {
-        let _ = writeln!(text, "[rooms]\ndomain = \"{CHANNEL}\"");
+        let _ = writeln!(text, "[rooms]\ndomain = \"{CHANNEL}\"\nsuspect_seconds = {SUSPECT_SECONDS}");
     } else if replicas == Replicas::On {
-        let _ = writeln!(text, "[replica]\njid = \"replica@{domain}\"");
+        let _ = writeln!(text, "[replica]\njid = \"replica@{domain}\"\nsuspect_seconds = {SUSPECT_SECONDS}");
     }
     text
 }
@@ -162,6 +167,11 @@ fn configuration(net: &Net, number: usize, replicas: Replicas) -> String {
 /// `<presence/>` that enters the room.
 pub fn enter(nick: &str) -> Element {
     Element::stanza("presence").attr("to", format!("{ROOM}/{nick}")).child(Element::new("x", ns::MUC))
+}
+
+/// `<presence/>` that changes the nick.
+pub fn rename(nick: &str) -> Element {
+    Element::stanza("presence").attr("to", format!("{ROOM}/{nick}"))
 }
 
 /// `<presence/>` that leaves it.
@@ -178,15 +188,38 @@ pub fn say(text: &str, id: &str) -> Element {
         .child(Element::new("body", ns::CLIENT).text(text))
 }
 
+/// A new subject.
+pub fn subject(text: &str) -> Element {
+    Element::stanza("message")
+        .attr("to", ROOM)
+        .attr("type", "groupchat")
+        .attr("id", "subject")
+        .child(Element::new("subject", ns::CLIENT).text(text))
+}
+
 /// The empty form that makes a new room an instant one (XEP-0045 10.1.2).
 pub fn open() -> Element {
+    owner(Element::new("x", ns::FORMS).attr("type", "submit"))
+}
+
+/// The form that changes one thing (XEP-0045 10.2).
+pub fn configure(var: &str, value: &str) -> Element {
+    let field = |var: &str, value: &str| {
+        let value = Element::new("value", ns::FORMS).text(value);
+        Element::new("field", ns::FORMS).attr("var", var).child(value)
+    };
     let form = Element::new("x", ns::FORMS).attr("type", "submit");
+    owner(form.child(field("FORM_TYPE", ns::MUC_ROOMCONFIG)).child(field(var, value)))
+}
+
+fn owner(form: Element) -> Element {
     Element::stanza("iq").attr("to", ROOM).attr("type", "set").child(Element::new("query", ns::MUC_OWNER).child(form))
 }
 
 /// An iq that sets one item of muc#admin.
-pub fn administer(attributes: &[(&str, &str)]) -> Element {
-    let mut item = Element::new("item", ns::MUC_ADMIN);
+pub fn administer(attributes: &[(&str, &str)], reason: Option<&str>) -> Element {
+    let mut item = Element::new("item", ns::MUC_ADMIN)
+        .with(reason.map(|reason| Element::new("reason", ns::MUC_ADMIN).text(reason)));
     for (name, value) in attributes {
         item.set(name, value);
     }
@@ -198,3 +231,5 @@ pub const PASSWORD: &str = "replica";
 /// The usual ports; the addresses are nobody else's.
 pub const C2S_PORT: u16 = 5222;
 const S2S_PORT: u16 = 5269;
+/// After so long a link that is in doubt is split: as short as can be, since the story waits for it.
+const SUSPECT_SECONDS: u64 = 1;
