@@ -246,6 +246,8 @@ pub struct ArchivePage {
     pub rows: Vec<Row>,
     /// Whether no more rows follow in the direction of reading.
     pub complete: bool,
+    /// The place that `after_id` came to; 0 where there was none.
+    pub behind: u64,
     /// How many rows match without paging, where asked for.
     pub count: Option<u64>,
     /// Whether `after_id`, `before_id` or one of `ids` names no row (XEP-0313 5: `item-not-found`).

@@ -4,9 +4,10 @@
 //! - `room/`: XEP-0045, a file per section
 //! - `primary/`: XEP-0282 as the room's side of a link speaks it; `docs/wire.md`
 //! - `replica/`: XEP-0282 as the site's side speaks it: [`Replica`]
-//! - `names`: the words of the field as types; `paging`: long lists
+//! - `names`: the words of the field as types; `paging`: long lists; `archive`: queries of what was said, and their answers
 //! - [`wire`]: what stands on the link between the two, as types both share
 
+mod archive;
 pub mod names;
 mod paging;
 mod primary;

@@ -118,7 +118,7 @@ impl SimDisk {
         if query.backwards {
             rows.reverse();
         }
-        ArchivePage { rows, complete, count, unknown_id: false }
+        ArchivePage { rows, complete, behind: after.unwrap_or_default(), count, unknown_id: false }
     }
 }
 

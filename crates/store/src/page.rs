@@ -46,6 +46,17 @@ impl Bounds {
     }
 }
 
+/// Where a page is looked for.
+#[derive(Debug, Clone, Copy)]
+struct Places {
+    /// What the filter by time leaves.
+    filter: Bounds,
+    /// What paging leaves of that.
+    paged: Bounds,
+    /// The place that `after_id` names.
+    behind: u64,
+}
+
 /// Reads a page, all of it from one state of the archive.
 ///
 /// `count` counts what `start_ms`, `end_ms`, `with` and `ids` let through; `after_id`, `before_id` and `after_seq`
@@ -53,7 +64,7 @@ impl Bounds {
 pub(crate) fn read(connection: &Connection, query: &ArchiveQuery) -> rusqlite::Result<ArchivePage> {
     let snapshot = connection.unchecked_transaction()?;
     let Some(archive) = number(&snapshot, &query.archive)? else { return Ok(absent(query)) };
-    let Some((filter, paged)) = bounds(&snapshot, archive, query)? else { return Ok(unknown()) };
+    let Some(Places { filter, paged, behind }) = bounds(&snapshot, archive, query)? else { return Ok(unknown()) };
     let max = query.max.min(PAGE_ROWS_MAX);
     let (mut rows, count) = if query.ids.is_empty() {
         let count = if query.count { Some(count(&snapshot, archive, filter, query)?) } else { None };
@@ -72,7 +83,7 @@ pub(crate) fn read(connection: &Connection, query: &ArchiveQuery) -> rusqlite::R
     if query.backwards {
         rows.reverse();
     }
-    Ok(ArchivePage { rows, complete, count, unknown_id: false })
+    Ok(ArchivePage { rows, complete, behind, count, unknown_id: false })
 }
 
 /// The page of an archive that is not there: empty, and whole unless it names a row.
@@ -88,8 +99,8 @@ pub(crate) fn unknown() -> ArchivePage {
     ArchivePage { unknown_id: true, ..ArchivePage::default() }
 }
 
-/// What the filter by time leaves, and what paging leaves of that; `None` when a row is named that is not there.
-fn bounds(connection: &Connection, archive: i64, query: &ArchiveQuery) -> rusqlite::Result<Option<(Bounds, Bounds)>> {
+/// Where a page is looked for; `None` when a row is named that is not there.
+fn bounds(connection: &Connection, archive: i64, query: &ArchiveQuery) -> rusqlite::Result<Option<Places>> {
     let first = |sql: &str, stamp_ms: i64| -> rusqlite::Result<Option<i64>> {
         connection.prepare_cached(sql)?.query_row(params![archive, stamp_ms], |row| row.get(0)).optional()
     };
@@ -108,10 +119,10 @@ fn bounds(connection: &Connection, archive: i64, query: &ArchiveQuery) -> rusqli
             None => filter = Bounds::NONE,
         }
     }
-    let mut paged = filter;
+    let (mut paged, mut behind) = (filter, 0);
     if let Some(id) = &query.after_id {
         let Some(seq) = place_behind(connection, archive, id, query.site.as_deref())? else { return Ok(None) };
-        paged.above = paged.above.max(seq);
+        (paged.above, behind) = (paged.above.max(seq), seq.unsigned_abs());
     }
     if let Some(id) = &query.before_id {
         let Some(seq) = seq_of(id)? else { return Ok(None) };
@@ -120,7 +131,7 @@ fn bounds(connection: &Connection, archive: i64, query: &ArchiveQuery) -> rusqli
     if let Some(seq) = query.after_seq {
         paged.above = paged.above.max(seq.min(SEQ_MAX) as i64);
     }
-    Ok(Some((filter, paged)))
+    Ok(Some(Places { filter, paged, behind }))
 }
 
 /// The place that `after_id` names: that of the row, or where the island stood that it was born on, for those who were

@@ -8,7 +8,7 @@ use super::site::Cx;
 use crate::names::{Nick, Status};
 use crate::room::{Past, add_statuses, is_subject, retracted_by, without_jids, worth_keeping};
 use crate::wire::{At, RoomConfig};
-use machine::{AudienceChange, Change, Class, Output};
+use machine::{AudienceChange, Born, Class, Output};
 use xmpp::{Element, Jid, Shared, ns};
 
 impl Mirror {
@@ -134,7 +134,7 @@ impl Mirror {
         if let Some(config) = config {
             return self.configured(config.clone(), cx);
         }
-        self.remember(past, shown.row, cx);
+        self.remember(past, shown.was, cx);
     }
 
     /// The room is configured anew.
@@ -143,19 +143,19 @@ impl Mirror {
         self.reclass(cx);
     }
 
-    /// Keeps a message that is worth it, in the place of the provisional `row` where there is one.
-    pub(super) fn remember(&mut self, past: Past, row: Option<Change>, cx: &mut Cx<'_>) {
+    /// Keeps a message that is worth it, in the place of what `was` provisional.
+    pub(super) fn remember(&mut self, past: Past, was: Option<Born>, cx: &mut Cx<'_>) {
         let taken_back = retracted_by(past.stanza.element(), &self.room).map(str::to_owned);
         if let Some(id) = taken_back {
             self.bury(&id, cx);
         }
         let message = past.stanza.element();
         if is_subject(message) {
-            self.archive_rows(std::slice::from_ref(&past), row, cx);
+            self.archive_row(&past, was, cx);
             self.past.came_to(past.seq, &past.id);
             self.past.subject = Some(past);
         } else if worth_keeping(message) {
-            self.archive_rows(std::slice::from_ref(&past), row, cx);
+            self.archive_row(&past, was, cx);
             self.past.push(past);
         }
     }

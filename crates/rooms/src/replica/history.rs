@@ -3,7 +3,7 @@
 use super::mirror::Mirror;
 use super::site::Cx;
 use crate::room::{Past, tombstone, without_jids};
-use machine::{Change, Row};
+use machine::{Born, Change, Row};
 use std::collections::VecDeque;
 use xmpp::{Element, Jid, Shared, ns};
 
@@ -86,18 +86,28 @@ impl Mirror {
     }
 
     /// Writes messages to the mirrored archive; nobody waits for it, since a resumption begins where it ends.
-    /// `instead_of` removes the provisional row of the same message.
-    pub(super) fn archive_rows(&self, past: &[Past], instead_of: Option<Change>, cx: &mut Cx<'_>) {
-        let rows = past.iter().filter(|_| self.config.logging).map(|past| self.row(past));
-        cx.keep(instead_of.into_iter().chain(rows).collect());
+    pub(super) fn archive_rows(&self, past: &[Past], cx: &mut Cx<'_>) {
+        cx.keep(past.iter().filter(|_| self.config.logging).map(|past| self.row(past, None)).collect());
+    }
+
+    /// The same for one that may have been provisional here: it has its place now, and stays known as one of this site's.
+    pub(super) fn archive_row(&self, past: &Past, was: Option<Born>, cx: &mut Cx<'_>) {
+        let provisional = was.as_ref().map(|_| self.row_gone(&past.id));
+        let row = self.config.logging.then(|| self.row(past, was));
+        cx.keep(provisional.into_iter().chain(row).collect());
+    }
+
+    /// The end of a row.
+    pub(super) fn row_gone(&self, id: &str) -> Change {
+        Change::DeleteRow { archive: self.archive(), id: id.to_owned() }
     }
 
     /// XEP-0425: the mirror, too, keeps a tombstone at most.
     pub(super) fn bury(&mut self, id: &str, cx: &mut Cx<'_>) {
-        let mut changes = vec![Change::DeleteRow { archive: self.archive(), id: id.to_owned() }];
+        let mut changes = vec![self.row_gone(id)];
         if let Some(past) = self.past.forget(id) {
             let stanza = Shared::new(tombstone(past.stanza.element(), None));
-            changes.push(self.row(&Past { stanza, ..past }));
+            changes.push(self.row(&Past { stanza, ..past }, None));
         }
         if self.config.logging {
             cx.keep(changes);
@@ -105,7 +115,7 @@ impl Mirror {
     }
 
     /// A message as it is kept, without real JIDs.
-    pub(super) fn row(&self, past: &Past) -> Change {
+    pub(super) fn row(&self, past: &Past, born: Option<Born>) -> Change {
         let said = past.stanza.element();
         Change::Append(Row {
             archive: self.archive(),
@@ -114,7 +124,7 @@ impl Mirror {
             stamp_ms: past.stamp_ms,
             with: said.get("from").unwrap_or_default().to_owned(),
             stanza: without_jids(said).as_ref().unwrap_or(said).to_xml(),
-            born: None,
+            born,
         })
     }
 }

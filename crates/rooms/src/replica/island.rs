@@ -170,6 +170,12 @@ impl Mirror {
         }
         match (stanza.name(), Nick::of(to)) {
             ("iq", None) if stanza.has_child("query", ns::MUC_ADMIN) => self.kick_here(&stanza, from, cx),
+            ("iq", None)
+                if answerable(&stanza)
+                    && let Some(query) = stanza.get_child("query", ns::MAM) =>
+            {
+                self.read_here(&stanza, query, from, cx);
+            }
             ("message", Some(nick)) if stanza.get("type") != Some("groupchat") => {
                 self.whisper_here(&stanza, from, &nick, cx);
             }

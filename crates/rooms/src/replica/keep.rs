@@ -8,6 +8,7 @@
 //! Rows of the archive `mirror:` and the room are what was said. No real JID is on disk but those of the site's own users.
 
 use super::Replica;
+use super::archive::Whole;
 use super::history::archive_of;
 use super::life::{Life, Sign};
 use super::mirror::{Mirror, Place};
@@ -25,6 +26,9 @@ struct Meta {
     incarnation: String,
     term: String,
     seq: u64,
+    /// Behind which event its archive has no hole, and since when, Unix milliseconds; of an older record nothing is known.
+    #[serde(default)]
+    whole: Option<(u64, i64)>,
 }
 
 /// The record `outbox`/(room)/(outbox and place).
@@ -75,8 +79,9 @@ impl Mirror {
     pub(super) fn meta_change(&self) -> Change {
         let owner = self.room.to_string();
         match &self.link.place {
-            Some(Place { incarnation, term, seq }) => {
-                let meta = Meta { incarnation: incarnation.clone(), term: term.clone(), seq: *seq };
+            Some(Place { incarnation, term, seq, whole }) => {
+                let whole = Some((whole.behind, whole.since_ms));
+                let meta = Meta { incarnation: incarnation.clone(), term: term.clone(), seq: *seq, whole };
                 let value = serde_json::to_string(&meta).expect("a record of strings and a number");
                 Change::Put { space: "mirror", owner, key: "meta".into(), value }
             }
@@ -101,8 +106,10 @@ impl Replica {
         for record in records {
             match record.space.as_str() {
                 "mirror" => {
-                    if let Ok(Meta { incarnation, term, seq }) = serde_json::from_str(&record.value) {
-                        places.insert(record.owner, Place { incarnation, term, seq });
+                    if let Ok(Meta { incarnation, term, seq, whole }) = serde_json::from_str(&record.value) {
+                        let (behind, since_ms) = whole.unwrap_or((seq, i64::MIN));
+                        let whole = Whole { behind, since_ms };
+                        places.insert(record.owner, Place { incarnation, term, seq, whole });
                     }
                 }
                 "outbox" => drop(said.insert((record.owner, record.key), record.value)),

@@ -1,5 +1,6 @@
 //! One room as mirrored at a site, XEP-0282 4.1, and the way everything from the primary takes through it.
 
+use super::archive::Whole;
 use super::away::{Overlay, lay};
 use super::echo::Echo;
 use super::history::Remembered;
@@ -109,6 +110,8 @@ pub(super) struct Place {
     pub incarnation: String,
     pub term: String,
     pub seq: u64,
+    /// From where on the mirrored archive has no hole.
+    pub whole: Whole,
 }
 
 /// A local session in the room.

@@ -20,6 +20,7 @@
 //! | `direct` | 4.2 | users whom rooms serve themselves, until they are handed over |
 //! | `digest` | | whether the mirror is still what the primary has |
 //! | `island` | 4.11.1 | what a split begins and ends, and what users may do meanwhile |
+//! | `archive` | 4.11.1 | queries of what was said, answered from the mirror |
 //! | `provisional`, `hold` | 4.11.1 | messages shown before the primary has them, and not before the disk has them |
 //! | `returning`, `private`, `kick` | 4.11.1 | who comes back, private messages and kicks among those who are here |
 //! | `away` | 4.11.1 | who is shown as away because a site is not reached |
@@ -28,6 +29,7 @@
 //! | `keep` | | records on disk |
 //! | `summary` | | what an operator is shown |
 
+mod archive;
 mod away;
 mod digest;
 mod direct;
@@ -293,7 +295,8 @@ impl Machine for Replica {
             }
             Input::StreamEnded(domain) => self.with_all_of(&domain, now, out, Mirror::unreached),
             Input::Timeout => self.timeout(now, out),
-            Input::Rows(..) | Input::SessionEnded(_) => {}
+            Input::Rows(id, page) => self.rows(id, page, now, out),
+            Input::SessionEnded(_) => {}
         }
     }
 

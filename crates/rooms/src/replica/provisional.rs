@@ -5,14 +5,14 @@
 //! stands behind everything that has one.
 
 use super::mirror::Mirror;
-use super::numbers::Entry;
+use super::numbers::{Entry, Provisionally, author};
 use super::relay::refused;
 use super::site::Cx;
 use crate::names::{Nick, Role};
 use crate::room::{Past, RETRACT, as_broadcast, is_subject, worth_keeping};
 use crate::wire::UpMark;
 use crate::wire::ids::message_id;
-use machine::{Change, Output, Row, Token};
+use machine::{Born, Change, Output, Row, Token};
 use std::collections::BTreeMap;
 use xmpp::stanza::{Condition, StanzaError};
 use xmpp::{Element, Jid, Shared, ns};
@@ -37,6 +37,8 @@ pub(super) struct Provisional {
     seen_before: Option<u64>,
     /// The primary had it when the registration was granted: it has come when the snapshot is whole.
     had: bool,
+    /// Where and on what it was said.
+    born: Born,
 }
 
 /// What of a message that has come was here already.
@@ -44,8 +46,8 @@ pub(super) struct Provisional {
 pub(super) struct Shown {
     /// The sessions that have seen it.
     pub seen_by: Vec<Jid>,
-    /// What removes its provisional row.
-    pub row: Option<Change>,
+    /// Where and on what it was said, when it was provisional here.
+    pub was: Option<Born>,
 }
 
 impl Provisionals {
@@ -91,8 +93,9 @@ impl Mirror {
         let Some((said, id)) = said else { return self.refuse_here(&stanza, cx) };
         let past = self.provisional_past(said, id, cx.now.unix_ms);
         let row = self.provisional_row(&past);
+        let born = born_of(from, self.provisionally(cx.now));
         if let Some((_, Some(token))) = self.submit_with(stanza, row, cx) {
-            self.show_when_kept(past, token, cx);
+            self.show_when_kept(past, born, token, cx);
         }
     }
 
@@ -108,12 +111,13 @@ impl Mirror {
         let Some((said, id)) = said.filter(|(_, id)| !self.provisional.by_id.contains_key(id)) else {
             return cx.keep(vec![put]);
         };
+        let Some(born) = born_on(entry) else { return cx.keep(vec![put]) };
         let past = self.provisional_past(said, id, cx.now.unix_ms);
         let mut changes = vec![put];
         changes.extend(self.provisional_row(&past));
         let token = cx.keep_or_say(changes, &self.room);
         self.outbox.wait_for(entry.n, token);
-        self.show_when_kept(past, token, cx);
+        self.show_when_kept(past, born, token, cx);
     }
 
     /// What those who come to an island are told of it, oldest first; once it is joined they get it from the primary.
@@ -144,7 +148,6 @@ impl Mirror {
     /// A message has come from the primary: what of it was here already, which is over now.
     pub(super) fn has_come(&mut self, id: &str) -> Shown {
         let Some(said) = self.provisional.by_id.remove(id) else { return Shown::default() };
-        let row = Change::DeleteRow { archive: self.archive(), id: id.to_owned() };
         let seen_by = match said.waits {
             // Nobody has seen it; what waits for the disk is not needed any more.
             Some(token) => {
@@ -154,7 +157,7 @@ impl Mirror {
             }
             None => self.entered_before(said.seen_before.unwrap_or(self.entries)),
         };
-        Shown { seen_by, row: Some(row) }
+        Shown { seen_by, was: Some(said.born) }
     }
 
     /// The primary has refused a message that was shown here: those who saw it are told that it was none (XEP-0425), and
@@ -184,7 +187,8 @@ impl Mirror {
         let said = self.provisional.by_id.get(id).filter(|said| said.waits.is_none() && self.config.logging);
         let refused = said.map(|said| refused_row(&self.room, &said.past, why));
         // One that is not on disk yet was never shown; its row, should it come to be written, goes as well.
-        let Shown { seen_by, row } = self.has_come(id);
+        let Shown { seen_by, was } = self.has_come(id);
+        let row = was.map(|_| self.row_gone(id));
         for to in seen_by {
             cx.pass(&to, self.retraction(id));
         }
@@ -235,13 +239,16 @@ impl Mirror {
         let Some(outbox) = outbox else { return };
         outbox.key = Some(key);
         for entry in outbox.entries().filter(|entry| worth_keeping(&entry.stanza)) {
-            let (Some(provisionally), Some(nick)) = (entry.provisionally, &entry.nick) else { continue };
+            let (Some(provisionally), Some(nick), Some(born)) = (entry.provisionally, &entry.nick, born_on(entry))
+            else {
+                continue;
+            };
             let id = message_id(&key, entry.n);
             if !own {
                 let stanza = Shared::new(as_broadcast(&entry.stanza, room, nick, None, Some(&id)));
                 let (seq, stamp_ms) = (ISLAND_SEQ + entry.n, provisionally.said_ms);
                 let past = Past { seq, id: id.clone(), stamp_ms, stanza };
-                let said = Provisional { past, waits: None, seen_before: Some(0), had: false };
+                let said = Provisional { past, waits: None, seen_before: Some(0), had: false, born };
                 self.provisional.by_id.insert(id.clone(), said);
             }
             if let Some(said) = self.provisional.by_id.get_mut(&id) {
@@ -250,12 +257,12 @@ impl Mirror {
         }
     }
 
-    fn show_when_kept(&mut self, past: Past, token: Token, cx: &mut Cx<'_>) {
+    fn show_when_kept(&mut self, past: Past, born: Born, token: Token, cx: &mut Cx<'_>) {
         let (plain, jids) = (Some(past.stanza.clone()), Some(past.stanza.clone()));
         let shown = Output::Broadcast { audience: self.audience, plain, jids, except: Vec::new() };
         cx.when_kept(token, shown);
         self.provisional.writes.insert(token, past.id.clone());
-        let said = Provisional { waits: Some(token), seen_before: None, had: false, past };
+        let said = Provisional { waits: Some(token), seen_before: None, had: false, born, past };
         self.provisional.by_id.insert(said.past.id.clone(), said);
     }
 
@@ -276,12 +283,21 @@ impl Mirror {
     }
 
     fn provisional_row(&self, past: &Past) -> Vec<Change> {
-        if self.config.logging { vec![self.row(past)] } else { Vec::new() }
+        if self.config.logging { vec![self.row(past, None)] } else { Vec::new() }
     }
 
     fn entered_before(&self, entry: u64) -> Vec<Jid> {
         self.sessions.iter().filter(|(_, session)| session.entry < entry).map(|(jid, _)| jid.clone()).collect()
     }
+}
+
+/// Where and on what something relayed was said, when that was an island.
+fn born_on(entry: &Entry) -> Option<Born> {
+    Some(born_of(&author(&entry.stanza)?, entry.provisionally?))
+}
+
+fn born_of(author: &Jid, said: Provisionally) -> Born {
+    Born { base: said.base, site: author.domain().to_owned() }
 }
 
 /// A message that was refused, with the reason, as an operator finds it.

@@ -4,6 +4,7 @@
 //! where this mirror stands, and what users say waits until its answer has sorted out what arrived.
 
 use super::Replica;
+use super::archive::Whole;
 use super::leave::Parting;
 use super::life::{Life, Sign};
 use super::mirror::{Mirror, Place, Session};
@@ -13,7 +14,8 @@ use super::snapshot::Staging;
 use super::{intent, keepalive};
 use crate::names::{Nick, Status};
 use crate::wire::{
-    self, CensusSeat, Destroyed, Granted, Replicate, Reported, Resume, Retry, RosterSent, Verdict, Withdraw,
+    self, CensusSeat, Destroyed, Granted, HistorySent, Replicate, Reported, Resume, Retry, RosterSent, Verdict,
+    Withdraw,
 };
 use machine::{AudienceChange, Change, Now, Output};
 use std::collections::BTreeMap;
@@ -159,7 +161,12 @@ impl Mirror {
             Some(place) => place.seq.min(self.past.last_seq()),
             None => 0,
         };
-        self.link.place = Some(Place { incarnation: granted.incarnation.clone(), term: granted.term.clone(), seq });
+        let whole = match &self.link.place {
+            Some(place) if granted.history == HistorySent::Missed => place.whole,
+            _ => Whole { behind: granted.seq, since_ms: cx.now.unix_ms },
+        };
+        self.link.place =
+            Some(Place { incarnation: granted.incarnation.clone(), term: granted.term.clone(), seq, whole });
         self.link.epoch = Some(granted.epoch.clone());
         for mark in &granted.marks {
             self.learn_key(&mark.outbox, mark.key, mark.n);

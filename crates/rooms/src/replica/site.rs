@@ -3,7 +3,8 @@
 use super::ReplicaConfig;
 use super::direct::Direct;
 use super::keepalive::Service;
-use machine::{Change, Now, Output, Token};
+use crate::archive::Reading;
+use machine::{Change, Now, Output, QueryId, Token};
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +17,8 @@ pub(super) struct Site {
     pub asked: BTreeMap<String, Asked>,
     /// Writes that somebody must hear of when they fail: the room.
     pub tokens: BTreeMap<Token, Jid>,
+    /// Queries of mirrored archives under way: the room, and what is to be answered.
+    pub readings: BTreeMap<QueryId, (Jid, Reading)>,
     pub services: BTreeMap<String, Service>,
     pub timers: Timers,
     /// Mirrors on disk of rooms that nobody here is in, and when they were last of use, Unix milliseconds.
@@ -23,6 +26,7 @@ pub(super) struct Site {
     pub direct: Direct,
     rng: ChaCha12Rng,
     next_token: u64,
+    last_query: u64,
 }
 
 /// What a request was for; its answer must come from where it went.
@@ -62,12 +66,14 @@ impl Site {
             config,
             asked: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            readings: BTreeMap::new(),
             services: BTreeMap::new(),
             timers: Timers::default(),
             resting: BTreeMap::new(),
             direct: Direct::default(),
             rng: ChaCha12Rng::from_seed(seed),
             next_token: 0,
+            last_query: 0,
         }
     }
 
@@ -84,6 +90,12 @@ impl Site {
     /// A number nobody can guess.
     pub fn random(&mut self) -> u64 {
         self.rng.next_u64()
+    }
+
+    /// A number for a query.
+    pub fn next_query(&mut self) -> QueryId {
+        self.last_query += 1;
+        QueryId(self.last_query)
     }
 
     /// A name nobody can guess.

@@ -3,6 +3,7 @@
 //! A snapshot is applied whole or not at all. After a loss those who stayed are shown the net difference of the
 //! rosters, and told once what was said meanwhile.
 
+use super::archive::Whole;
 use super::away::Overlay;
 use super::leave::Parting;
 use super::life::Sign;
@@ -103,6 +104,9 @@ impl Mirror {
         self.reclass(cx);
         if let Some(place) = &mut self.link.place {
             place.seq = place.seq.max(seq);
+            if gap {
+                place.whole = Whole { behind: seq, since_ms: cx.now.unix_ms };
+            }
         }
         let mut changes = vec![self.meta_change()];
         changes.extend(self.swept());
@@ -203,7 +207,7 @@ impl Mirror {
     fn catch_up(&mut self, gap: bool, past: Vec<Past>, cx: &mut Cx<'_>) {
         let told = self.link.place.as_ref().map_or(0, |place| place.seq);
         if self.link.fresh {
-            self.archive_rows(&past, None, cx);
+            self.archive_rows(&past, cx);
             return self.past.replace(past.into_iter().filter(|p| !is_subject(p.stanza.element())).collect());
         }
         if gap {
@@ -218,7 +222,7 @@ impl Mirror {
             }
             let handed = self.link.handed.iter().filter(|(_, behind)| missed.seq > **behind);
             cx.out.extend(handed.map(|(to, _)| Output::Send { to: to.clone(), stanza: stanza.clone() }));
-            self.remember(missed, shown.row, cx);
+            self.remember(missed, shown.was, cx);
         }
     }
 

@@ -70,6 +70,7 @@ mod tell;
 pub(crate) mod tests;
 mod voice;
 
+use crate::archive::Reading;
 use crate::names::{Affiliation, Nick, Role};
 use crate::primary::{Links, Up};
 use crate::service::PrimaryConfig;
@@ -136,7 +137,7 @@ pub(crate) struct Room {
     /// Whose registration waits for an admin, oldest first (9.9).
     pub applicants: VecDeque<Jid>,
     /// Queries of the archive under way.
-    pub readings: BTreeMap<QueryId, archive::Reading>,
+    pub readings: BTreeMap<QueryId, Reading>,
     /// Retractions whose message is being looked for.
     pub retractions: BTreeMap<QueryId, moderate::Retraction>,
     /// The lower half of the last query's number.

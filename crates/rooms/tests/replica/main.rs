@@ -7,6 +7,7 @@ mod handover;
 mod moderated;
 mod one_world;
 mod properties;
+mod s4_11_archive;
 mod s4_11_losses;
 mod s4_11_netsplit;
 mod s4_2_creating;

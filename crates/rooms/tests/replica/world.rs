@@ -466,16 +466,21 @@ impl Server {
         Input::Persisted(token)
     }
 
-    /// What a room asks its archive when a replica resumes.
+    /// A page of an archive, as far as rooms and clients here ask for one.
     fn page(&self, query: &ArchiveQuery) -> ArchivePage {
         let mut rows: Vec<&Row> = self.rows.iter().filter(|row| row.archive == query.archive).collect();
         rows.retain(|row| query.ids.is_empty() || query.ids.contains(&row.id));
         rows.sort_by_key(|row| row.seq);
-        let seq_of = |id: &String| rows.iter().find(|row| row.id == *id).map(|row| row.seq);
-        if query.after_id.iter().any(|id| seq_of(id).is_none()) {
+        let place_of = |id: &String| {
+            let row = rows.iter().find(|row| row.id == id.trim_end_matches('~'))?;
+            let born = row.born.as_ref().filter(|born| !id.ends_with('~') && query.site.as_ref() == Some(&born.site));
+            Some(born.map_or(row.seq, |born| born.base.min(row.seq)))
+        };
+        if query.after_id.iter().any(|id| place_of(id).is_none()) {
             return ArchivePage { unknown_id: true, ..ArchivePage::default() };
         }
-        let after = query.after_id.as_ref().and_then(seq_of).max(query.after_seq);
+        let behind = query.after_id.as_ref().and_then(place_of);
+        let after = behind.max(query.after_seq);
         let mut page: Vec<Row> =
             rows.into_iter().filter(|row| after.is_none_or(|after| row.seq > after)).cloned().collect();
         let complete = page.len() <= query.max;
@@ -484,7 +489,7 @@ impl Server {
         } else {
             page.truncate(query.max);
         }
-        ArchivePage { rows: page, complete, count: None, unknown_id: false }
+        ArchivePage { rows: page, complete, behind: behind.unwrap_or_default(), count: None, unknown_id: false }
     }
 }
 

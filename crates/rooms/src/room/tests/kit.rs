@@ -208,7 +208,7 @@ impl Kit {
         } else {
             paged.truncate(query.max);
         }
-        ArchivePage { rows: paged, complete, count, unknown_id: false }
+        ArchivePage { rows: paged, complete, behind: after.unwrap_or_default(), count, unknown_id: false }
     }
 }
 

@@ -1,0 +1,83 @@
+//! The room's archive as an island answers for it, XEP-0313: from the mirror, with what was said here since.
+//!
+//! What is provisional has the id it will keep and no place yet, so such a page is not stable. When the room is reached again,
+//! whoever pages on from such an id is shown what was said elsewhere meanwhile (`docs/wire.md`, *Netjoin*). A mirror with a hole
+//! never says that an answer is complete.
+
+use super::Replica;
+use super::keep::DAY_MS;
+use super::mirror::Mirror;
+use super::provisional::ISLAND_SEQ;
+use super::site::Cx;
+use crate::archive::{Asked, Reading, Stability, asked};
+use machine::{ArchivePage, ArchiveQuery, Now, Output, QueryId};
+use xmpp::stanza::{Condition, StanzaError};
+use xmpp::{Element, Jid};
+
+/// From where on a mirrored archive has no hole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Whole {
+    /// Nothing that was said behind this event is missing.
+    pub behind: u64,
+    /// Since when, Unix milliseconds.
+    pub since_ms: i64,
+}
+
+impl Whole {
+    /// Whether everything is there behind the place that a query has named, when what is older than `kept_ms` may be gone.
+    fn holds(self, behind: u64, kept_ms: i64) -> bool {
+        let from_the_beginning = self.behind == 0 && self.since_ms >= kept_ms;
+        from_the_beginning || (behind > 0 && behind >= self.behind)
+    }
+}
+
+impl Replica {
+    /// A page of a mirrored archive.
+    pub(super) fn rows(&mut self, id: QueryId, page: Option<ArchivePage>, now: Now, out: &mut Vec<Output>) {
+        let Some((room, reading)) = self.site.readings.remove(&id) else { return };
+        self.with(&room, now, out, |mirror, cx| mirror.answer_reading(&reading, page, cx));
+    }
+}
+
+impl Mirror {
+    /// Somebody who is in asks for what was said while the primary is not reached.
+    pub(super) fn read_here(&self, iq: &Element, query: &Element, from: &Jid, cx: &mut Cx<'_>) {
+        match asked(from, iq, query, self.archive()) {
+            Ok(Asked::Filters(answer)) => cx.pass(from, answer),
+            Ok(Asked::Page(..)) if cx.site.readings.len() >= READINGS_MAX => {
+                let error = StanzaError::new(Condition::ResourceConstraint, "Too many queries at a time.");
+                cx.pass(from, error.reply(iq));
+            }
+            Ok(Asked::Page(reading, wanted)) => {
+                // How much there is altogether only the primary knows.
+                let query = ArchiveQuery { count: false, ..*wanted };
+                let id = cx.site.next_query();
+                cx.site.readings.insert(id, (self.room.clone(), reading));
+                cx.out.push(Output::Query { id, query });
+            }
+            Err(condition) => cx.pass(from, StanzaError::from(condition).reply(iq)),
+        }
+    }
+
+    fn answer_reading(&self, reading: &Reading, page: Option<ArchivePage>, cx: &mut Cx<'_>) {
+        let Some(mut page) = page else {
+            let error = StanzaError::from(Condition::InternalServerError);
+            return cx.pass(&reading.asker, error.reply(&reading.iq));
+        };
+        if page.unknown_id {
+            // The room may know it.
+            return self.refuse_here(&reading.iq, cx);
+        }
+        let kept_ms = cx.now.unix_ms - i64::from(cx.site.config.mirror_days) * DAY_MS;
+        let whole = self.link.place.as_ref().is_some_and(|place| place.whole.holds(page.behind, kept_ms));
+        page.complete &= whole;
+        let provisional = page.rows.iter().any(|row| row.seq >= ISLAND_SEQ);
+        let stability = if provisional { Stability::Unstable } else { Stability::Stable };
+        for stanza in reading.answer(&self.room, page, stability) {
+            cx.pass(&reading.asker, stanza);
+        }
+    }
+}
+
+/// Most queries of a site's mirrors under way at a time.
+const READINGS_MAX: usize = 200;

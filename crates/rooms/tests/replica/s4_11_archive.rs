@@ -1,0 +1,214 @@
+//! XEP-0282 4.11.1 with XEP-0313: what was said is asked for on an island, and what is paged during a split and after it fits
+//! together.
+
+use crate::site::{ROOM, join};
+use crate::world::{ERIS, World, of};
+use xmpp::{Element, ns};
+
+/// Longer than a link is suspect.
+const SPLIT_MS: u64 = 15_000;
+
+/// What a query was answered.
+#[derive(Debug, PartialEq)]
+struct Page {
+    bodies: Vec<String>,
+    ids: Vec<String>,
+    last: Option<String>,
+    complete: bool,
+    stable: bool,
+}
+
+fn ask(world: &mut World, nick: &str, after: Option<&str>, max: usize) -> Result<Page, String> {
+    let after = after.map(|id| format!("<after>{id}</after>")).unwrap_or_default();
+    world.take(of(nick));
+    world.user(&format!(
+        "<iq from='{}' to='{ROOM}' type='set' id='m'><query xmlns='{}' queryid='q'>\
+         <set xmlns='{}'><max>{max}</max>{after}</set></query></iq>",
+        of(nick),
+        ns::MAM,
+        ns::RSM
+    ));
+    page(&world.take(of(nick)))
+}
+
+fn page(got: &[Element]) -> Result<Page, String> {
+    let (end, rows) = got.split_last().expect("an answer");
+    if let Some(error) = end.get_child("error", ns::CLIENT) {
+        return Err(error.children().next().expect("a condition").name().to_owned());
+    }
+    let fin = end.get_child("fin", ns::MAM).expect("the end of the page");
+    let said = |row: &Element| {
+        let result = row.get_child("result", ns::MAM).expect("a result");
+        assert_eq!((row.get("from"), result.get("queryid")), (Some(ROOM), Some("q")));
+        let message = result.get_child("forwarded", ns::FORWARD).and_then(|f| f.get_child("message", ns::CLIENT));
+        let body = message.and_then(|message| message.get_child("body", ns::CLIENT)).expect("a body").content();
+        (body, result.get("id").expect("an id").to_owned())
+    };
+    let (bodies, ids) = rows.iter().map(said).unzip();
+    let last = fin.get_child("set", ns::RSM).and_then(|set| set.get_child("last", ns::RSM)).map(Element::content);
+    Ok(Page {
+        bodies,
+        ids,
+        last,
+        complete: fin.get("complete") == Some("true"),
+        stable: fin.get("stable") != Some("false"),
+    })
+}
+
+/// Pages to the end; what was said, and the id it goes on from.
+fn all(world: &mut World, nick: &str, after: Option<&str>, max: usize) -> (Vec<String>, Option<String>) {
+    let (mut bodies, mut after) = (Vec::new(), after.map(str::to_owned));
+    loop {
+        let page = ask(world, nick, after.as_deref(), max).expect("a page");
+        if page.bodies.is_empty() {
+            return (bodies, after);
+        }
+        bodies.extend(page.bodies);
+        after = page.last;
+    }
+}
+
+/// The whole cast in the room, where these were said, and eris cut off.
+fn cut_after(said: &[&str]) -> World {
+    let mut world = World::with_cast(true);
+    for body in said {
+        world.says("Wumpus", body);
+    }
+    world.cut(ERIS);
+    world.pass_ms(SPLIT_MS);
+    world
+}
+
+/// The mirror and what was said on the island answer, page by page, in one order; what is provisional is not stable.
+#[test]
+fn s4_11_1_queries_are_answered_from_the_mirror() {
+    let mut world = cut_after(&["one", "two"]);
+    world.says("WiZ", "three");
+    world.says("Troy", "four");
+    let first = ask(&mut world, "Troy", None, 2).expect("a page");
+    assert_eq!((first.bodies, first.complete, first.stable), (vec!["one".into(), "two".into()], false, true));
+    let second = ask(&mut world, "Troy", first.last.as_deref(), 2).expect("a page");
+    assert_eq!((&*second.bodies, second.stable), (&["three".to_owned(), "four".to_owned()][..], false));
+    assert!(second.complete, "nothing is missing behind what he has named");
+    let ids = second.ids.clone();
+    // The ids are those that the room gives them.
+    world.heal(ERIS);
+    world.pass_ms(120_000);
+    let after = ask(&mut world, "Wumpus", first.last.as_deref(), 9).expect("a page");
+    assert_eq!((after.bodies, after.ids, after.stable), (second.bodies, ids, true));
+}
+
+/// XEP-0313 4.1.5 and 4.1.3: the filters are told, a query that is not understood is refused as ever.
+#[test]
+fn s4_11_1_queries_are_judged_as_at_the_room() {
+    let mut world = cut_after(&["one"]);
+    let mut asks = |kind: &str, content: &str| {
+        world.take(of("WiZ"));
+        world.user(&format!(
+            "<iq from='{}' to='{ROOM}' type='{kind}' id='m'><query xmlns='{}'>{content}</query></iq>",
+            of("WiZ"),
+            ns::MAM
+        ));
+        world.take(of("WiZ")).pop().expect("an answer").to_xml()
+    };
+    assert!(asks("get", "").contains("var='after-id'"));
+    let form = |field: &str| {
+        format!(
+            "<x xmlns='{}' type='submit'><field var='FORM_TYPE' type='hidden'><value>{}</value></field>\
+             <field var='{field}'><value>x</value></field></x>",
+            ns::FORMS,
+            ns::MAM
+        )
+    };
+    assert!(asks("set", &form("start")).contains("<bad-request"));
+    assert!(asks("set", &form("colour")).contains("<feature-not-implemented"));
+    assert!(asks("set", &form("after-id")).contains("<remote-server-timeout"), "the room may know the id");
+}
+
+/// Whoever is not in the room is told that it is not reached.
+#[test]
+fn s4_11_1_only_those_who_are_in_are_answered() {
+    let mut world = cut_after(&["one"]);
+    world.user(&format!("<presence from='{}' type='unavailable' to='{ROOM}/Troy'/>", of("Troy")));
+    assert_eq!(ask(&mut world, "Troy", None, 9), Err("remote-server-timeout".into()));
+}
+
+/// P9: who pages on an island and goes away there pages on from its last id when all is whole, and gets what was said
+/// elsewhere meanwhile.
+#[test]
+fn s4_11_1_paging_on_from_the_island_misses_nothing() {
+    let mut world = cut_after(&["before"]);
+    world.says("WiZ", "here");
+    world.says("Wumpus", "elsewhere");
+    let (bodies, last) = all(&mut world, "Troy", None, 1);
+    assert_eq!(bodies, ["before", "here"]);
+    world.user(&format!("<presence from='{}' type='unavailable' to='{ROOM}/Troy'/>", of("Troy")));
+    world.says("WiZ", "here again");
+    world.heal(ERIS);
+    world.pass_ms(120_000);
+    world.says("Wumpus", "whole");
+    world.user(&join(of("Troy"), "Troy"));
+    let (bodies, last) = all(&mut world, "Troy", last.as_deref(), 1);
+    assert_eq!(bodies, ["elsewhere", "here", "here again", "whole"], "what he has had is told apart by its id");
+    world.says("Valdis", "later");
+    assert_eq!(all(&mut world, "Troy", last.as_deref(), 9).0, ["later"], "and on from there without doing so again");
+}
+
+/// The same from the mirror, on the next island.
+#[test]
+fn s4_11_1_paging_on_from_one_island_on_the_next() {
+    let mut world = cut_after(&["before"]);
+    world.says("WiZ", "here");
+    world.says("Wumpus", "elsewhere");
+    let (_, last) = all(&mut world, "Troy", None, 9);
+    world.heal(ERIS);
+    world.pass_ms(120_000);
+    world.cut(ERIS);
+    world.pass_ms(4 * SPLIT_MS);
+    world.says("WiZ", "here again");
+    assert_eq!(world.states(ERIS), ["split"]);
+    let (bodies, last) = all(&mut world, "Troy", last.as_deref(), 1);
+    assert_eq!(bodies, ["elsewhere", "here", "here again"]);
+    assert_eq!(all(&mut world, "Troy", last.as_deref(), 1).0, [""; 0]);
+}
+
+/// Also when the site has died and started again on the island.
+#[test]
+fn s4_11_1_paging_on_from_an_island_whose_site_has_died() {
+    let mut world = cut_after(&["before"]);
+    world.says("WiZ", "here");
+    world.says("Wumpus", "elsewhere");
+    let (_, last) = all(&mut world, "Troy", None, 9);
+    world.restart(ERIS);
+    world.heal(ERIS);
+    world.pass_ms(240_000);
+    world.user(&join(of("Troy"), "Troy"));
+    assert_eq!(all(&mut world, "Troy", last.as_deref(), 9).0, ["elsewhere", "here"]);
+    world.cut(ERIS);
+    world.pass_ms(4 * SPLIT_MS);
+    assert_eq!(all(&mut world, "Troy", last.as_deref(), 9).0, ["elsewhere", "here"], "from the mirror too");
+}
+
+/// A mirror begins where its site came: what was said before is missing there, and no answer says that it is complete which may
+/// need it.
+#[test]
+fn s4_11_1_a_mirror_with_a_hole_is_never_complete() {
+    let mut world = World::with_cast(true);
+    for nick in ["WiZ", "Troy"] {
+        world.user(&format!("<presence from='{}' type='unavailable' to='{ROOM}/{nick}'/>", of(nick)));
+    }
+    for n in 0..30 {
+        world.says("Wumpus", &format!("{n}"));
+    }
+    world.user(&join(of("WiZ"), "WiZ"));
+    world.says("Wumpus", "welcome");
+    world.says("Wumpus", "again");
+    world.cut(ERIS);
+    world.pass_ms(SPLIT_MS);
+    let whole = ask(&mut world, "WiZ", None, 99).expect("a page");
+    assert_eq!((whole.bodies.len(), whole.complete), (22, false), "the room's history length, and what came since");
+    let rest = ask(&mut world, "WiZ", whole.ids.get(20).map(String::as_str), 9).expect("a page");
+    assert_eq!((rest.bodies, rest.complete), (vec!["again".to_owned()], true));
+    let early = ask(&mut world, "WiZ", whole.ids.first().map(String::as_str), 99).expect("a page");
+    assert!(!early.complete, "it is not known what is between what was told of the past");
+}
