@@ -2,7 +2,7 @@
 //! over. What it says of itself is in `service_disco`.
 
 use crate::names::Nick;
-use crate::primary::Keepalive;
+use crate::primary::{Keepalive, Tombstones, kept_since};
 use crate::room::{Cx, Kept, Life, Room};
 use machine::{Gate, Input, Machine, Now, Output, Record, Row, Token};
 use rand_chacha::ChaCha12Rng;
@@ -78,11 +78,12 @@ pub struct Primary {
     unread: Vec<String>,
     /// XEP-0282: what is known of the replicas of all rooms.
     pub(crate) keepalive: Keepalive,
+    pub(crate) tombstones: Tombstones,
     pub(crate) rng: ChaCha12Rng,
 }
 
 impl Primary {
-    /// The service as it was kept: `records` are all of the spaces `room`, `affiliation`, `occupant` and `mark`; `recent` the
+    /// The service as it was kept: `records` are all of the spaces `room`, `affiliation`, `occupant`, `mark` and `tombstone`; `recent` the
     /// last rows of each room's archive (100 are used), in rising order. `seed` is fresh for every start.
     pub fn new(config: PrimaryConfig, seed: [u8; 32], records: Vec<Record>, recent: Vec<Row>) -> Primary {
         let mut service = Primary {
@@ -95,6 +96,7 @@ impl Primary {
             gate: Gate::numbered(0),
             unread: Vec::new(),
             keepalive: Keepalive::default(),
+            tombstones: Tombstones::default(),
             rng: ChaCha12Rng::from_seed(seed),
         };
         service.load(&records);
@@ -146,6 +148,9 @@ impl Primary {
             return;
         }
         let room = to.bare();
+        if let Some(error) = self.buried(&room, &stanza, now) {
+            return reply(&stanza, &error, out);
+        }
         if !self.rooms.contains_key(&room) && !self.begin_room(&room, &stanza, out) {
             return;
         }
@@ -211,7 +216,10 @@ impl Primary {
             // A server hands over all that it keeps; accounts and mirrors have other owners.
             let owner = Jid::new(&record.owner).ok().filter(|owner| owner.domain() == self.config.domain.as_str());
             let Some(owner) = owner else { continue };
-            let taken = kept.entry(owner).or_default().take(record);
+            let taken = match record.space.as_str() {
+                "tombstone" => self.tombstones.load(owner, record),
+                _ => kept.entry(owner).or_default().take(record),
+            };
             self.unread.extend(taken.err());
         }
         for (jid, kept) in kept {
@@ -249,15 +257,20 @@ impl Primary {
         if room.life != Life::Over || room.gate.held() > 0 {
             return self.note_due(jid);
         }
-        let ended = room.end();
+        let ended = room.end(now);
         self.by_number.remove(&room.number);
         self.rooms.remove(jid);
         if let Some(at) = self.due_of.remove(jid) {
             self.due.remove(&(at, jid.clone()));
         }
         out.push(ended.audience);
-        if !ended.changes.is_empty() {
-            self.gate.persist(ended.changes, out);
+        let mut changes = ended.changes;
+        if let Some((incarnation, tombstone)) = ended.tombstone {
+            let kept_since = kept_since(&self.config, now);
+            changes.extend(self.tombstones.put(jid.clone(), incarnation, tombstone, kept_since));
+        }
+        if !changes.is_empty() {
+            self.gate.persist(changes, out);
         }
     }
 

@@ -77,6 +77,11 @@ pub(crate) enum Judged {
 }
 
 impl Marks {
+    /// Whether any replica has ever relayed something.
+    pub fn any(&self) -> bool {
+        !self.marks.is_empty()
+    }
+
     /// The mark as it stands; 0 for an outbox that is not known.
     pub fn get(&self, replica: &Jid, outbox: &str) -> u64 {
         self.marks.get(&(replica.clone(), outbox.to_owned())).map_or(0, |mark| mark.n)

@@ -16,6 +16,7 @@
 //! | `away` | 4.11: occupants behind a link that is lost, as others see them |
 //! | `netjoin` | what an island reports, judged against the room as it is |
 //! | `end` | withdrawal |
+//! | `tombstone` | rooms that are no more, for sites that come back |
 //! | `summary` | what an operator is shown |
 //!
 //! A room owns [`Links`] and calls into it at few places: [`Links::tell`] for every event, with `Room::entitle` before it;
@@ -38,11 +39,13 @@ mod replicate;
 mod snapshot;
 mod split;
 mod summary;
+mod tombstone;
 
 pub(crate) use keepalive::Keepalive;
 pub(crate) use link::Links;
 pub(crate) use marks::Up;
 pub use summary::{OccupantSummary, ReplicaSummary};
+pub(crate) use tombstone::{Tombstone, Tombstones, kept_since};
 
 #[cfg(test)]
 pub(crate) mod tests;

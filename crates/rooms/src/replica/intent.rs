@@ -20,7 +20,7 @@ impl Replica {
         let (room, service) = (to.bare(), to.server());
         let mut mirror = Mirror::new(room.clone(), &mut self.cx(now, out));
         mirror.hold(stanza, from, to, &mut self.cx(now, out));
-        self.site.resting.remove(&room);
+        mirror.link.former = self.site.resting.remove(&room).map(|resting| resting.incarnation);
         self.mirrors.insert(room.clone(), mirror);
         match self.site.announced(service.domain()) {
             Some(_) => self.with(&room, now, out, Mirror::announced),

@@ -14,10 +14,11 @@ use super::life::{Life, Sign};
 use super::mirror::{Mirror, Place};
 use super::numbers::{Entry, Outbox, Provisionally};
 use super::provisional::ISLAND_SEQ;
-use super::site::{Cx, Due};
+use super::site::{Cx, Due, Resting};
 use machine::{AudienceId, Change, Now, Output, Record, Row};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use xmpp::stanza::Condition;
 use xmpp::{Element, Jid};
 
 /// The record `mirror`/(room)/`meta`.
@@ -93,7 +94,7 @@ impl Mirror {
     pub(super) fn forget(&mut self, cx: &mut Cx<'_>) {
         self.link.place = None;
         cx.keep(vec![self.meta_change(), Change::DeleteArchive { archive: self.archive() }]);
-        self.end(Sign::Refused, cx);
+        self.end_for(Condition::Gone, Sign::Refused, cx);
         self.sign(Sign::Expired, cx);
     }
 }
@@ -133,12 +134,16 @@ impl Replica {
                 outbox.load(entry);
             }
         }
-        self.site.resting = places.keys().filter_map(|room| Some((Jid::new(room).ok()?, 0))).collect();
+        let rests = |(room, place): (&String, &Place)| {
+            let resting = Resting { incarnation: place.incarnation.clone(), used_ms: 0 };
+            Some((Jid::new(room).ok()?, resting))
+        };
+        self.site.resting = places.iter().filter_map(rests).collect();
         self.site.timers.set(Due::Old, Some(0));
         for row in recent {
             let Some(room) = row.archive.strip_prefix("mirror:").and_then(|room| Jid::new(room).ok()) else { continue };
-            if let Some(used_ms) = self.site.resting.get_mut(&room) {
-                *used_ms = row.stamp_ms.max(*used_ms);
+            if let Some(resting) = self.site.resting.get_mut(&room) {
+                resting.used_ms = row.stamp_ms.max(resting.used_ms);
             }
             if row.seq >= ISLAND_SEQ {
                 // Said on an island: no place that was reached.
@@ -159,9 +164,9 @@ impl Replica {
     pub(super) fn clear_out(&mut self, now: Now, out: &mut Vec<Output>) {
         let before_ms = now.unix_ms - i64::from(self.site.config.mirror_days) * DAY_MS;
         let mut changes = Vec::new();
-        self.site.resting.retain(|room, used_ms| {
+        self.site.resting.retain(|room, resting| {
             let archive = archive_of(room);
-            if *used_ms < before_ms {
+            if resting.used_ms < before_ms {
                 let owner = room.to_string();
                 changes.push(Change::Delete { space: "mirror", owner, key: "meta".into() });
                 changes.push(Change::DeleteArchive { archive });

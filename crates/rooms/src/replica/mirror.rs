@@ -75,6 +75,8 @@ pub(super) struct Link {
     pub d: u64,
     /// Which life of the room, which start of the primary, the last event applied; where there was one.
     pub place: Option<Place>,
+    /// Which life of the room is on disk, when this one has not begun.
+    pub former: Option<String>,
     /// The id of the request under way.
     pub asked: Option<String>,
     /// Which request this is; 0 for none yet.

@@ -62,7 +62,7 @@ use crate::wire::{self, Withdrawn};
 use life::Life;
 use machine::{Input, Machine, Now, Output, Record, Row};
 use mirror::Mirror;
-use site::{Cx, Due, Site};
+use site::{Cx, Due, Resting, Site};
 use std::collections::BTreeMap;
 use xmpp::stanza::{Condition, StanzaError, answerable, iq_result};
 use xmpp::{Element, Jid, ns};
@@ -255,8 +255,10 @@ impl Replica {
         let unreached = mirror.life == Life::Suspect && mirror.link.unreached;
         self.site.misses(room, unreached, now);
         self.site.talks(room, talks, now);
-        if over && let Some(mirror) = self.mirrors.remove(room).filter(|mirror| mirror.link.place.is_some()) {
-            self.site.resting.insert(mirror.room, now.unix_ms);
+        if over && let Some(mirror) = self.mirrors.remove(room) {
+            let incarnation = mirror.link.place.map(|place| place.incarnation).or(mirror.link.former);
+            let resting = incarnation.map(|incarnation| Resting { incarnation, used_ms: now.unix_ms });
+            self.site.resting.extend(resting.map(|resting| (mirror.room, resting)));
         }
     }
 

@@ -196,7 +196,7 @@ impl Mirror {
         for (stanza, nick) in again.chain(presence.into_iter().map(|entry| (entry.stanza, entry.nick))) {
             self.outbox.push(stanza, nick, None);
         }
-        self.give_back((rest, changes), cx);
+        self.give_back((rest, changes), Condition::RemoteServerTimeout, cx);
         self.count_joins();
     }
 
@@ -252,12 +252,12 @@ impl Mirror {
         }
     }
 
-    /// What can no longer be delivered goes back to its authors.
-    pub(super) fn give_back(&mut self, (entries, changes): (Vec<Entry>, Vec<Change>), cx: &mut Cx<'_>) {
+    /// What can no longer be delivered goes back to its authors, with this error.
+    pub(super) fn give_back(&mut self, (entries, changes): (Vec<Entry>, Vec<Change>), why: Condition, cx: &mut Cx<'_>) {
         cx.keep(changes);
         for entry in entries.iter().filter(|entry| entry.stanza.name() == "message" && entry.nick.is_some()) {
             if let Some(from) = author(&entry.stanza) {
-                cx.pass(&from, StanzaError::from(Condition::RemoteServerTimeout).reply(&entry.stanza));
+                cx.pass(&from, StanzaError::from(why).reply(&entry.stanza));
             }
         }
     }

@@ -196,11 +196,11 @@ impl Mirror {
     }
 
     /// The link has ended for good: nothing that has no outcome will have one.
-    pub(super) fn give_up_provisional(&mut self, cx: &mut Cx<'_>) {
-        let timeout = StanzaError::from(Condition::RemoteServerTimeout).element(None);
+    pub(super) fn give_up_provisional(&mut self, why: Condition, cx: &mut Cx<'_>) {
+        let error = StanzaError::from(why).element(None);
         let ids: Vec<String> = self.provisional.by_id.keys().cloned().collect();
         for id in ids {
-            self.take_back(&id, Some(timeout.clone()), cx);
+            self.take_back(&id, Some(error.clone()), cx);
         }
     }
 

@@ -19,6 +19,7 @@ use crate::wire::{
 };
 use machine::{AudienceChange, Change, Now, Output};
 use std::collections::BTreeMap;
+use xmpp::stanza::Condition;
 use xmpp::{Element, Jid, ns};
 
 impl Replica {
@@ -149,7 +150,9 @@ impl Mirror {
         if !self.link.fresh {
             self.resumes += 1;
         }
-        if self.link.place.as_ref().is_some_and(|place| place.incarnation != granted.incarnation) {
+        let former = self.link.former.take();
+        let former = self.link.place.as_ref().map(|place| &place.incarnation).or(former.as_ref());
+        if former.is_some_and(|incarnation| *incarnation != granted.incarnation) {
             // Another room under the same name: nothing of the former belongs to it.
             self.past.clear();
             self.link.place = None;
@@ -279,9 +282,9 @@ impl Mirror {
     /// Nobody of those who believed to be in the room is; who has asked to enter still may.
     fn start_over(&mut self, cx: &mut Cx<'_>) {
         self.island = None;
-        self.give_up_provisional(cx);
+        self.give_up_provisional(Condition::RemoteServerTimeout, cx);
         self.remove_all(cx);
-        self.drop_older(cx);
+        self.drop_older(Condition::RemoteServerTimeout, cx);
         if self.joins.is_empty() { self.end(Sign::Nobody, cx) } else { self.register(cx) }
     }
 
@@ -352,9 +355,9 @@ impl Mirror {
     pub(super) fn fall_dormant(&mut self, cx: &mut Cx<'_>) {
         if self.sign(Sign::Emptied, cx) {
             // Whoever said it was put out before the primary heard it.
-            self.give_up_provisional(cx);
+            self.give_up_provisional(Condition::RemoteServerTimeout, cx);
             let unheard = self.outbox.drain(&self.room);
-            self.give_back(unheard, cx);
+            self.give_back(unheard, Condition::RemoteServerTimeout, cx);
             self.outbox = Outbox::new(cx.site.name());
             self.seats.clear();
             self.hidden.clear();
@@ -383,27 +386,32 @@ impl Mirror {
 
     /// No replica of this room any more: whoever is here is told, whatever waits goes on.
     pub(super) fn end(&mut self, sign: Sign, cx: &mut Cx<'_>) {
+        self.end_for(Condition::RemoteServerTimeout, sign, cx);
+    }
+
+    /// The same; `why` is what authors are told whose words have had no outcome.
+    pub(super) fn end_for(&mut self, why: Condition, sign: Sign, cx: &mut Cx<'_>) {
         self.island = None;
-        self.give_up_provisional(cx);
+        self.give_up_provisional(why, cx);
         self.remove_all(cx);
-        self.drop_older(cx);
+        self.drop_older(why, cx);
         let users: Vec<Jid> = self.joins.keys().cloned().collect();
         for user in users {
             self.forget_join(&user, cx);
         }
         let unsent = self.outbox.drain(&self.room);
-        self.give_back(unsent, cx);
+        self.give_back(unsent, why, cx);
         let end = Output::Audience { audience: self.audience, member: self.room.clone(), change: AudienceChange::End };
         cx.out.push(end);
         (self.link.epoch, self.link.asked) = (None, None);
         self.sign(sign, cx);
     }
 
-    fn drop_older(&mut self, cx: &mut Cx<'_>) {
+    fn drop_older(&mut self, why: Condition, cx: &mut Cx<'_>) {
         for mut outbox in std::mem::take(&mut self.older) {
             cx.log(format!("link {}: {} of before a restart were not taken", self.room, outbox.len()));
             let unsent = outbox.drain(&self.room);
-            self.give_back(unsent, cx);
+            self.give_back(unsent, why, cx);
         }
     }
 

@@ -21,12 +21,21 @@ pub(super) struct Site {
     pub readings: BTreeMap<QueryId, (Jid, Reading)>,
     pub services: BTreeMap<String, Service>,
     pub timers: Timers,
-    /// Mirrors on disk of rooms that nobody here is in, and when they were last of use, Unix milliseconds.
-    pub resting: BTreeMap<Jid, i64>,
+    /// Mirrors on disk of rooms that nobody here is in.
+    pub resting: BTreeMap<Jid, Resting>,
     pub direct: Direct,
     rng: ChaCha12Rng,
     next_token: u64,
     last_query: u64,
+}
+
+/// A mirror on disk that is not in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Resting {
+    /// Which life of the room its archive is of.
+    pub incarnation: String,
+    /// When it was last of use, Unix milliseconds.
+    pub used_ms: i64,
 }
 
 /// What a request was for; its answer must come from where it went.

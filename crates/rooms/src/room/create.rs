@@ -60,6 +60,7 @@ impl Room {
             retractions: BTreeMap::new(),
             last_query: 0,
             lost: Vec::new(),
+            destruction: None,
             lost_since_ms: None,
             kept_until_ms: 0,
             rng,

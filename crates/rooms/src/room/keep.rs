@@ -8,6 +8,7 @@
 //! | `affiliation` | room | bare JID | [`Affiliated`] |
 //! | `occupant` | room | full JID | [`Seated`]; kept lazily |
 //! | `mark` | room | replica and outbox | `primary/` |
+//! | `tombstone` | room | incarnation | `primary/`; when there is no room any more |
 
 use super::avatar::Vcard;
 use super::{Affiliated, Apply, Config, Cx, Life, Lost, Order, Past, Room, Session, Via};

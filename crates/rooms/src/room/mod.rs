@@ -86,10 +86,11 @@ pub(crate) use affiliations::{Affiliated, Affiliations};
 pub(crate) use config::{Config, PrivateMessages, Whois};
 pub(crate) use create::name as fresh_name;
 pub(crate) use enter::payload_of;
-pub(crate) use keep::Kept;
+pub(crate) use keep::{Kept, put};
 pub(crate) use leave::Removal;
 pub(crate) use message::{HINTS, RETRACT, as_broadcast, worth_keeping};
 pub(crate) use moderate::{is_tombstone, retracted_by, tombstone};
+pub(crate) use owner::Destruction;
 pub(crate) use pending::{Apply, Pending, Waiting};
 pub(crate) use presence::outsider;
 pub(crate) use private::as_private;
@@ -144,6 +145,8 @@ pub(crate) struct Room {
     pub last_query: u32,
     /// Sessions of before a restart that have not been told yet.
     pub lost: Vec<Lost>,
+    /// How it was destroyed, when it was.
+    pub destruction: Option<Destruction>,
     /// Since when they are waited for, monotonic milliseconds; none before the first look at them.
     pub lost_since_ms: Option<u64>,
     /// An empty temporary room is not given up before (monotonic milliseconds); 0 for at once.

@@ -36,7 +36,7 @@ impl Room {
         }
         if let Some(destroy) = query.get_child("destroy", ns::MUC_OWNER) {
             return match Destruction::parse(destroy) {
-                Ok(destruction) => self.decide(self.removal_changes(), Apply::Destruction(destruction), iq, cx),
+                Ok(destruction) => self.destroy(destruction, iq, cx),
                 Err(condition) => self.refuse(iq, condition, cx),
             };
         }
@@ -44,11 +44,19 @@ impl Room {
             Some(form) if form.kind == "submit" => self.handle_form(iq, &form, cx),
             // 10.1.3: a room whose configuration is cancelled was never there.
             Some(form) if form.kind == "cancel" && self.life == Life::Locked => {
-                self.decide(self.removal_changes(), Apply::Destruction(Destruction::default()), iq, cx);
+                self.destroy(Destruction::default(), iq, cx);
             }
             Some(form) if form.kind == "cancel" => self.answer(from, iq_result(iq), cx),
             _ => self.refuse(iq, Condition::BadRequest, cx),
         }
+    }
+
+    /// Its records go, and what a replica may still ask for takes their place.
+    fn destroy(&mut self, destruction: Destruction, iq: &Element, cx: &mut Cx<'_>) {
+        let mut changes = self.removal_changes();
+        let tombstone = self.tombstone(&destruction, cx.now);
+        changes.extend(tombstone.map(|tombstone| tombstone.change(&self.jid, &self.order.incarnation)));
+        self.decide(changes, Apply::Destruction(destruction), iq, cx);
     }
 
     /// A submitted form; one without fields takes the room as it is (10.1.2).
@@ -117,6 +125,7 @@ impl Room {
     /// 10.9: every occupant is told once, then the owner; the room is over.
     pub fn destroyed(&mut self, destruction: &Destruction, request: &Element, cx: &mut Cx<'_>) {
         self.kept = false;
+        self.destruction = Some(destruction.clone());
         self.tell_destroyed(destruction.element(), cx);
         if let Some(owner) = request.get("from").and_then(|from| Jid::new(from).ok()) {
             self.answer(&owner, iq_result(request), cx);

@@ -5,6 +5,7 @@
 use super::{Cx, Life, Room, Via};
 use crate::names::Affiliation;
 use crate::names::Nick;
+use crate::primary::Tombstone;
 use crate::service::RoomSummary;
 use machine::{AudienceChange, Change, Now, Output};
 use xmpp::stanza::form::Form;
@@ -17,6 +18,8 @@ pub(crate) struct Ended {
     pub audience: Output,
     /// Its records and its archive, to be removed.
     pub changes: Vec<Change>,
+    /// Which life of it has ended, and what remains of it.
+    pub tombstone: Option<(String, Tombstone)>,
 }
 
 impl Room {
@@ -60,9 +63,16 @@ impl Room {
     }
 
     /// What remains to be done for a room that is over.
-    pub fn end(&self) -> Ended {
+    pub fn end(&self, now: Now) -> Ended {
         let audience = self.audience_change(&self.jid, AudienceChange::End);
-        Ended { audience, changes: if self.kept { self.removal_changes() } else { Vec::new() } }
+        let was_there = self.kept || self.destruction.is_some();
+        let destruction = self.destruction.clone().unwrap_or_default();
+        let tombstone = self.tombstone(&destruction, now).filter(|_| was_there);
+        // Of one that was destroyed everything is on disk.
+        let mut changes = if self.kept { self.removal_changes() } else { Vec::new() };
+        let buried = tombstone.iter().filter(|_| self.kept);
+        changes.extend(buried.map(|tombstone| tombstone.change(&self.jid, &self.order.incarnation)));
+        Ended { audience, changes, tombstone: tombstone.map(|it| (self.order.incarnation.clone(), it)) }
     }
 
     /// One room as an operator sees it.

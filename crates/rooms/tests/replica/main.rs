@@ -8,6 +8,7 @@ mod moderated;
 mod one_world;
 mod properties;
 mod s4_11_archive;
+mod s4_11_destroyed;
 mod s4_11_losses;
 mod s4_11_netsplit;
 mod s4_2_creating;
