@@ -9,7 +9,7 @@ use crate::control::{self, Answer, Handler, Refusal, Request, Response};
 use crate::core::{Core, INBOX_MAX, Machines, ToCore};
 use crate::edge::shard::{self, Order, Service, Shard};
 use crate::edge::throttle::Throttle;
-use crate::edge::{Edge, c2s, dns, judge, listen, s2s, tls};
+use crate::edge::{Edge, c2s, dns, judge, listen, s2s, tls, traffic};
 use crate::http::{self, Figures, LinkFigures, Source, Stored, Traffic};
 use crate::log;
 use anyhow::Context as _;
@@ -70,7 +70,7 @@ impl Server {
 
         let (to_core, inbox) = mpsc::channel(INBOX_MAX);
         let threads = match config.limits.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            0 => std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1)),
             n => n as usize,
         };
         let (orders, inboxes): (Vec<_>, Vec<_>) = (0..threads).map(|_| mpsc::channel(shard::INBOX_MAX)).unzip();
@@ -220,12 +220,12 @@ fn edge(config: Config, core: mpsc::Sender<ToCore>, shards: Vec<mpsc::Sender<Ord
         s2s: Arc::new(s2s::stream_config(&config, &secret)),
         counters: Default::default(),
         core,
+        clients: shards.iter().map(|_| Default::default()).collect(),
         shards,
         tls: tls::Certificates::read(&config)?,
         judge: judge::Judge::new(config.s2s.ca.as_deref())?,
         resolver: dns::Resolver::new(config.routes.clone(), &config.s2s.resolvers),
         throttle: Throttle::new(config.limits.login_failures_per_minute, config.c2s.registrations_per_day),
-        clients: Default::default(),
         links: Default::default(),
         held_apart: Default::default(),
         secret,
@@ -375,7 +375,7 @@ impl Front {
     fn counted(&self, links: Vec<control::Link>) -> Figures {
         let counters = &self.edge.counters;
         let stored = self.store.metrics();
-        let clients = self.edge.clients.figures();
+        let clients: traffic::Figures = self.edge.clients.iter().map(|shard| shard.figures()).sum();
         Figures {
             uptime_seconds: self.start.elapsed().as_secs(),
             client_connections: counters.client_connections.load(Relaxed),

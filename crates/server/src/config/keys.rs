@@ -250,7 +250,7 @@ section! {
 section! {
     /// Bounds on what anybody can make this server do. The defaults suit most.
     Limits "limits" {
-        /// Threads that serve connections; 0 for one per core.
+        /// Threads that serve connections; 0 for one per core but one, which is left to the rooms and the store.
         threads: u64 = "0" in 0..=1_024,
         /// Bytes that a client's stanza may have. What is longer ends its stream. For servers: s2s.stanza_bytes.
         stanza_bytes: u64 = "262144" in 10_000..=16_777_216,

@@ -66,7 +66,7 @@ pub(super) fn bytes(limit: u64) -> u32 {
 pub fn accept(shard: &Rc<Shard>, socket: TcpStream, peer: SocketAddr, direct_tls: bool) {
     let edge = &shard.edge;
     let outbound = edge.config.limits.outbound_bytes as usize;
-    let conn = Rc::new(Conn::new(socket, shard.handshake_end(), shard.second(), edge.clients.clone(), outbound));
+    let conn = Rc::new(Conn::new(socket, shard.handshake_end(), shard.second(), shard.clients().clone(), outbound));
     let place = shard.enter(conn.clone());
     edge.counters.client_connections.fetch_add(1, Relaxed);
     let mut client = Client {
@@ -298,7 +298,7 @@ impl Client {
     }
 
     async fn stanza(&mut self, stanza: Element) -> Next {
-        self.shard.edge.clients.stanza_in();
+        self.shard.clients().stanza_in();
         if let Err(refusal) = self.within_bounds(&stanza) {
             self.shard.edge.counters.throttled.fetch_add(1, Relaxed);
             if answerable(&stanza) {

@@ -23,6 +23,10 @@ const RECORD_BYTES_MAX: usize = 16 << 10;
 /// Most reads of what is thrown away at the end: a peer that goes on for longer may lose the last words.
 const REST_READS_MAX: usize = 1_000;
 
+/// Bytes put together for a connection before they are written all the same: enough for one system call, and what is
+/// put together must not be taken for what its receiver does not read.
+const CORKED_BYTES_MAX: usize = 16 << 10;
+
 /// Written prefix of a waiting buffer that is worth moving the rest for.
 const COMPACT_BYTES: usize = 64 << 10;
 
@@ -200,6 +204,9 @@ impl Conn {
         if self.is_ending() {
             return;
         }
+        if self.waiting() + bytes.len() > CORKED_BYTES_MAX && self.io.borrow().corked {
+            self.flush();
+        }
         let io = &mut *self.io.borrow_mut();
         let written = if io.corked || !io.out.is_empty() {
             Ok(0)
@@ -256,16 +263,14 @@ impl Conn {
         self.traffic.borrow().stanzas_out(1);
     }
 
-    /// Writes stanzas to a client as one, and says how many; `scratch` is room to work in.
-    pub fn deliver_all<'a>(&self, stanzas: impl Iterator<Item = &'a Shared>, scratch: &mut Vec<u8>) -> usize {
+    /// Appends what a client gets of these stanzas to `out`, to be written by [`Conn::write`], and says how many they are.
+    pub fn put_together<'a>(&self, stanzas: impl Iterator<Item = &'a Shared>, out: &mut Vec<u8>) -> usize {
         let Some(address) = self.address() else { return 0 };
-        scratch.clear();
         let mut count = 0;
         for stanza in stanzas {
-            stanza.splice(Splice { to: address.as_str(), tail: b"" }, scratch);
+            stanza.splice(Splice { to: address.as_str(), tail: b"" }, out);
             count += 1;
         }
-        self.write(scratch);
         self.traffic.borrow().stanzas_out(count);
         count
     }
@@ -476,8 +481,13 @@ impl Read for Socket<'_> {
 }
 
 impl Write for Socket<'_> {
+    /// The kernel is asked straight away: tokio would look at its own record of the socket first, one more piece of
+    /// memory for each receiver. Only who is refused goes by tokio, which then waits for room.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let n = self.0.socket.try_write(bytes)?;
+        let n = match socket2::SockRef::from(&self.0.socket).send(bytes) {
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => self.0.socket.try_write(bytes)?,
+            done => done?,
+        };
         self.0.traffic.borrow().bytes_out(n);
         Ok(n)
     }
@@ -486,3 +496,6 @@ impl Write for Socket<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

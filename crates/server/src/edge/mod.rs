@@ -46,6 +46,8 @@ pub struct Edge {
     pub core: mpsc::Sender<ToCore>,
     /// The ways to the shards.
     pub shards: Vec<mpsc::Sender<shard::Order>>,
+    /// What the clients of each shard have said and heard.
+    pub clients: Vec<Arc<traffic::Traffic>>,
     /// Our certificates.
     pub tls: tls::Certificates,
     /// Whom we trust to vouch for other servers.
@@ -54,8 +56,6 @@ pub struct Edge {
     pub resolver: dns::Resolver,
     /// Addresses that fail to log in.
     pub throttle: throttle::Throttle,
-    /// All clients together.
-    pub clients: Arc<traffic::Traffic>,
     /// What is known of other domains.
     pub links: links::Links,
     /// Domains held apart by hand.

@@ -6,6 +6,7 @@
 use super::audience::{Audiences, Broadcast};
 use super::conn::{Conn, End, Watch};
 use super::slab::{Place, Slab};
+use super::traffic::Traffic;
 use super::{Edge, c2s, s2s};
 use machine::{AudienceId, Class};
 use std::cell::{Cell, RefCell};
@@ -22,11 +23,15 @@ use xmpp::{Element, Shared};
 /// Most orders that wait for a shard; the core waits for room, and a shard never waits for the core to make it.
 pub const INBOX_MAX: usize = 16_384;
 
-/// Orders carried out between two rounds of writing; bounds what is put together per connection.
-const BATCH_MAX: usize = 256;
+/// Orders carried out between two rounds of writing. When many enter a room at once, each entry is an order for every
+/// presence there is, and one broadcast; the broadcasts of several entries are to go out together.
+const BATCH_MAX: usize = 2_048;
 
 /// Members of an audience served until the shard's other tasks get their turn.
 const MEMBERS_PER_TURN: usize = 256;
+
+/// Bytes put together before they are written to their receivers; the last receiver's may go beyond.
+const TOGETHER_BYTES: usize = 32 << 10;
 
 /// Largest piece read from a socket at once.
 const READ_BYTES: usize = 16 << 10;
@@ -73,6 +78,15 @@ pub enum Order {
     Renew(String),
     /// End all streams, then the shard.
     Stop,
+}
+
+/// When the bytes of a broadcast go to the sockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Written {
+    /// Now: nothing else comes in this batch.
+    AtOnce,
+    /// When the batch is through, together with what else it has for the same receiver.
+    WithTheBatch,
 }
 
 /// A shard, on its own thread.
@@ -126,19 +140,19 @@ impl Shard {
                 match order {
                     Order::Broadcast(broadcast) => {
                         if run.first().is_some_and(|first| first.audience != broadcast.audience) {
-                            self.broadcast(&mut run).await;
+                            self.broadcast(&mut run, Written::WithTheBatch).await;
                         }
                         run.push(broadcast);
                         continue;
                     }
                     Order::Stop => stop = true,
                     other => {
-                        self.broadcast(&mut run).await;
+                        self.broadcast(&mut run, Written::WithTheBatch).await;
                         self.carry_out(other);
                     }
                 }
             }
-            self.broadcast(&mut run).await;
+            self.broadcast(&mut run, Written::AtOnce).await;
             self.uncork();
             // Here and nowhere else, since a broadcast counts on its list while it takes turns.
             if self.sweep_due.take() {
@@ -178,6 +192,11 @@ impl Shard {
             Service::C2s | Service::C2sTls => c2s::accept(self, socket, peer, service == Service::C2sTls),
             Service::S2s | Service::S2sTls => s2s::accept(self, socket, peer, service == Service::S2sTls),
         }
+    }
+
+    /// What its clients have said and heard.
+    pub fn clients(&self) -> &Arc<Traffic> {
+        &self.edge.clients[usize::from(self.index)]
     }
 
     /// A connection by place, if it is still there.
@@ -235,25 +254,65 @@ impl Shard {
     }
 
     /// Gives each member all the broadcasts of a run, all of them to one audience, in one write.
-    async fn broadcast(&self, run: &mut Vec<Broadcast>) {
+    async fn broadcast(&self, run: &mut Vec<Broadcast>, written: Written) {
         let Some(first) = run.first() else { return };
         let audience = first.audience;
         let (mut served, mut delivered) = (0, 0);
         let mut scratch = Vec::new();
         loop {
-            let turn: Vec<_> = self.audiences.borrow().part(audience, served, MEMBERS_PER_TURN).to_vec();
-            for (place, class) in &turn {
-                let Some(conn) = self.conn(*place) else { continue };
-                delivered += conn.deliver_all(run.iter().filter_map(|b| b.for_member(*place, *class)), &mut scratch);
+            let mut turn = 0;
+            while turn < MEMBERS_PER_TURN {
+                let (members, stanzas) = self.broadcast_to_some(audience, served + turn, run, written, &mut scratch);
+                (turn, delivered) = (turn + members, delivered + stanzas);
+                if members == 0 {
+                    break;
+                }
             }
-            served += turn.len();
-            if turn.len() < MEMBERS_PER_TURN {
+            served += turn;
+            if turn < MEMBERS_PER_TURN {
                 break;
             }
             tokio::task::yield_now().await;
         }
         self.edge.counters.deliveries.fetch_add(delivered as u64, Relaxed);
         run.clear();
+    }
+
+    /// Serves the next members, as many as [`TOGETHER_BYTES`] hold: first what each gets is put together, then it is
+    /// written. Between two system calls nothing of the next member would be at hand; so it comes for many at once.
+    /// Says how many members and stanzas.
+    fn broadcast_to_some(
+        &self,
+        audience: AudienceId,
+        from: usize,
+        run: &[Broadcast],
+        written: Written,
+        scratch: &mut Vec<u8>,
+    ) -> (usize, usize) {
+        let (audiences, conns) = (self.audiences.borrow(), self.conns.borrow());
+        let (mut members, mut delivered) = (0, 0);
+        let mut pieces = Vec::new();
+        scratch.clear();
+        for (place, class) in audiences.part(audience, from, MEMBERS_PER_TURN) {
+            members += 1;
+            let Some(conn) = conns.get(*place) else { continue };
+            delivered += conn.put_together(run.iter().filter_map(|b| b.for_member(*place, *class)), scratch);
+            if scratch.len() > pieces.last().map_or(0, |(_, end)| *end) {
+                pieces.push((conn, scratch.len()));
+            }
+            if scratch.len() >= TOGETHER_BYTES {
+                break;
+            }
+        }
+        let mut begin = 0;
+        for (conn, end) in pieces {
+            if written == Written::WithTheBatch {
+                self.cork(conn);
+            }
+            conn.write(&scratch[begin..end]);
+            begin = end;
+        }
+        (members, delivered)
     }
 
     /// What is written to this connection until the batch ends is written at once.
