@@ -3,12 +3,13 @@
 //! The stanzas, and their order, are those of `room/tell.rs`: others first, then the sessions of whoever it is about.
 
 use super::mirror::Mirror;
-use super::roster::{Seat, item_of};
+use super::roster::{Seat, Seats, item_of};
 use super::site::Cx;
 use crate::names::{Nick, Status};
 use crate::room::{Past, add_statuses, is_subject, retracted_by, without_jids, worth_keeping};
 use crate::wire::{At, RoomConfig};
 use machine::{AudienceChange, Born, Class, Output};
+use std::collections::BTreeSet;
 use xmpp::{Element, Jid, Shared, ns};
 
 impl Mirror {
@@ -54,8 +55,8 @@ impl Mirror {
         let Some(nick) = from.as_ref().and_then(Nick::of) else {
             return self.destroyed(&stanza, cx);
         };
-        if at.part.is_none() && self.is_echo(&nick, &stanza) {
-            return;
+        if at.part.is_none() && self.is_echoed(&nick) {
+            return self.echoed_presence(&nick, &stanza, cx);
         }
         let own_statuses = at.own.clone().unwrap_or_else(|| vec![Status::SELF]);
         let hidden = at.own_only || self.hidden.contains(&nick);
@@ -65,23 +66,45 @@ impl Mirror {
                 None => (nick, true),
             }
         } else {
-            if let Some(seat) = Seat::of(&stanza) {
-                let place = match self.seats.get(&nick) {
-                    Some(known) => known.place,
-                    None => self.next_place(),
-                };
-                self.seats.insert(nick.clone(), Seat { place, ..seat });
-            }
+            self.learn_seat(&nick, &stanza);
             (nick, false)
         };
         let shown = self.laid_over(&seen_as, stanza);
         self.show(&shown, &seen_as, &own_statuses, hidden, cx);
         if ends {
-            self.away.remove(&seen_as);
-            self.seats.remove(&seen_as);
-            self.hidden.remove(&seen_as);
+            self.forget_seat(&seen_as);
         }
         self.reclass(cx);
+    }
+
+    /// Presence of an occupant who is shown otherwise than the primary has told: news as far as it changes what is shown.
+    fn echoed_presence(&mut self, nick: &Nick, stanza: &Element, cx: &mut Cx<'_>) {
+        let seen =
+            |mirror: &Mirror| -> Seats { mirror.as_shown(nick).into_iter().map(|seat| (nick.clone(), seat)).collect() };
+        let before = seen(self);
+        if stanza.get("type") == Some("unavailable") {
+            self.forget_seat(nick);
+        } else {
+            self.learn_seat(nick, stanza);
+        }
+        self.show_difference(&before, &seen(self), &BTreeSet::new(), cx);
+        self.reclass(cx);
+    }
+
+    fn learn_seat(&mut self, nick: &Nick, presence: &Element) {
+        if let Some(seat) = Seat::of(presence) {
+            let place = match self.seats.get(nick) {
+                Some(known) => known.place,
+                None => self.next_place(),
+            };
+            self.seats.insert(nick.clone(), Seat { place, ..seat });
+        }
+    }
+
+    fn forget_seat(&mut self, nick: &Nick) {
+        self.away.remove(nick);
+        self.seats.remove(nick);
+        self.hidden.remove(nick);
     }
 
     /// Shows an occupant's presence to the others, and to the occupant's own sessions with codes of their own.
@@ -120,6 +143,7 @@ impl Mirror {
         if self.hidden.remove(from) {
             self.hidden.insert(to.clone());
         }
+        self.rename_echoes(from, &to);
         for session in self.sessions.values_mut().chain(self.gone.values_mut()).filter(|s| s.nick == *from) {
             session.nick = to.clone();
         }

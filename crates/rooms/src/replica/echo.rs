@@ -1,68 +1,75 @@
-//! Presence that was shown here before the primary told of it: when it comes back as an event it is no news to anybody.
+//! Presence that was shown here before the primary told of it: laid over the mirrored seats until its outcome is known.
 //!
-//! Until then the roster that entrants get has what was shown, not what the primary still has.
+//! Seats are what the primary has told, whatever was shown meanwhile. What it tells of an occupant who is shown otherwise
+//! is news as far as it changes what is shown; so is what is not laid over him any more, should nothing ever have come of it.
 
-use super::mirror::{Mirror, Session};
-use super::roster::{Seat, Seats, item_of};
+use super::life::Life;
+use super::mirror::Mirror;
+use super::roster::{Seat, Seats};
+use super::site::Cx;
 use crate::names::Nick;
-use xmpp::{Element, Jid, ns};
+use std::collections::BTreeSet;
 
-/// Something shown here whose event is still to come.
+/// Something shown here whose outcome is still to come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Echo {
     /// Its number in the outbox.
     pub n: u64,
     pub nick: Nick,
-    /// A leave that another session of the seat has undone here since; else presence of somebody who is there.
-    pub leaves: bool,
+    /// How the occupant was shown.
+    pub seat: Seat,
+    /// Whether he came back here, and the primary may have heard in between that his nick is gone.
+    pub back: bool,
 }
 
 impl Mirror {
-    /// What has had its outcome, told of or not, is no longer waited for.
-    pub(super) fn forget_echoes(&mut self) {
-        if !self.echoes.is_empty() {
-            let acked = self.outbox.acked();
-            self.echoes.retain(|echo| echo.n > acked);
+    /// An occupant as those here see him, but for who is away; `None` where they see none of that nick.
+    pub(super) fn as_shown(&self, nick: &Nick) -> Option<Seat> {
+        if self.hidden.contains(nick) {
+            return None;
+        }
+        let told = self.seats.get(nick);
+        let of_him = |echo: &&Echo| echo.nick == *nick && told.is_none_or(|seat| seat.is_of(&echo.seat));
+        let is_back = || {
+            let comes = self.sessions.values().any(|session| session.awaits_enter && session.nick == *nick);
+            comes && self.echoes.iter().filter(of_him).any(|echo| echo.back)
+        };
+        let last = self.echoes.iter().rev().find(of_him);
+        match (told, last) {
+            (Some(told), Some(echo)) => Some(Seat { payload: echo.seat.payload.clone(), ..told.clone() }),
+            // The primary has heard that he left, and not that he is back.
+            (None, Some(echo)) if is_back() => Some(echo.seat.clone()),
+            (told, _) => told.cloned(),
         }
     }
 
-    /// A new roster does not know yet what was shown here.
-    pub(super) fn lay_over_echoes(&mut self, before: &Seats) {
-        for echo in self.echoes.iter().filter(|echo| !echo.leaves) {
-            let back = |(_, session): (&Jid, &Session)| session.awaits_enter && session.nick == echo.nick;
-            match (self.seats.get_mut(&echo.nick), before.get(&echo.nick)) {
-                (Some(seat), Some(shown)) => seat.payload = shown.payload.clone(),
-                // The primary has heard that he left, and not that he is back.
-                (None, Some(shown)) if self.sessions.iter().any(back) => {
-                    self.seats.insert(echo.nick.clone(), shown.clone());
-                }
-                _ => {}
-            }
-        }
+    /// All occupants as those here see them.
+    pub(super) fn all_as_shown(&self) -> Seats {
+        let echoed = self.echoes.iter().map(|echo| &echo.nick);
+        let nicks: BTreeSet<&Nick> = self.seats.keys().chain(echoed).collect();
+        nicks.into_iter().filter_map(|nick| Some((nick.clone(), self.as_shown(nick)?))).collect()
     }
 
-    /// Whether an event tells nothing but what was shown here; it is over then.
-    pub(super) fn is_echo(&mut self, nick: &Nick, event: &Element) -> bool {
-        let leaves = event.get("type") == Some("unavailable");
-        let Some(at) = self.echoes.iter().position(|echo| echo.nick == *nick && echo.leaves == leaves) else {
-            return false;
-        };
-        let plain = if leaves {
-            !event.get_child("x", ns::MUC_USER).is_some_and(|x| x.has_child("status", ns::MUC_USER))
-        } else {
-            let (known, told) = (self.seats.get(nick), item_of(event).and_then(|_| Seat::of(event)));
-            known
-                .zip(told)
-                .is_some_and(|(known, told)| (known.affiliation, known.role) == (told.affiliation, told.role))
-        };
-        if !plain {
-            return false;
+    /// Whether something is laid over this occupant.
+    pub(super) fn is_echoed(&self, nick: &Nick) -> bool {
+        self.echoes.iter().any(|echo| echo.nick == *nick)
+    }
+
+    /// What has had its outcome is as the primary has told it. While a snapshot is coming that is told together with it.
+    pub(super) fn forget_echoes(&mut self, cx: &mut Cx<'_>) {
+        let acked = self.outbox.acked();
+        if self.life != Life::Live || self.echoes.iter().all(|echo| echo.n > acked) {
+            return;
         }
-        self.echoes.remove(at);
-        let last = !leaves && !self.echoes.iter().any(|echo| echo.nick == *nick);
-        if let (true, Some(told), Some(seat)) = (last, Seat::of(event), self.seats.get_mut(nick)) {
-            (seat.payload, seat.jid) = (told.payload, told.jid);
+        let before = self.all_as_shown();
+        self.echoes.retain(|echo| echo.n > acked);
+        self.show_difference(&before, &self.all_as_shown(), &BTreeSet::new(), cx);
+    }
+
+    /// An occupant has another nick now: what was shown of him goes with it.
+    pub(super) fn rename_echoes(&mut self, from: &Nick, to: &Nick) {
+        for echo in self.echoes.iter_mut().filter(|echo| echo.nick == *from) {
+            echo.nick = to.clone();
         }
-        true
     }
 }

@@ -45,16 +45,16 @@ impl Mirror {
         if !self.hidden.remove(nick) {
             return;
         }
-        if let Some(seat) = self.seats.get(nick).filter(|seat| self.shows(seat)) {
+        if let Some(seat) = self.as_shown(nick).filter(|seat| self.shows(seat)) {
             self.broadcast(&seat.presence(&nick.in_room(&self.room), Class::Jids), self.sessions_of(nick), cx);
         }
     }
 
     /// Everything a new session is sent.
     pub(super) fn welcome(&mut self, to: &Jid, me: &Nick, own: Element, wanted: &HistoryWanted, cx: &mut Cx<'_>) {
-        let class = self.class_of(self.seats.get(me));
-        let seen = |nick: &Nick, seat: &Seat| nick != me && self.shows(seat) && !self.hidden.contains(nick);
-        let mut others: Vec<_> = self.seats.iter().filter(|(nick, seat)| seen(nick, seat)).collect();
+        let seats = self.all_as_shown();
+        let class = self.class_of(seats.get(me));
+        let mut others: Vec<_> = seats.iter().filter(|(nick, seat)| *nick != me && self.shows(seat)).collect();
         others.sort_by_key(|(_, seat)| seat.place);
         for (nick, seat) in others {
             cx.pass(to, self.shown_presence(nick, seat, class));

@@ -10,6 +10,7 @@ use super::life::Life;
 use super::mirror::{Mirror, Session};
 use super::numbers::{Provisionally, author};
 use super::relay::{Sent, refused};
+use super::roster::Seat;
 use super::site::Cx;
 use crate::names::{Nick, Status};
 use crate::room::{HINTS, payload_of};
@@ -155,12 +156,11 @@ impl Mirror {
         let Some(session) = self.sessions.get_mut(from) else { return };
         session.payload = payload_of(stanza);
         let (nick, payload) = (session.nick.clone(), session.payload.clone());
-        let Some(seat) = self.seats.get_mut(&nick) else { return };
-        seat.payload = payload;
-        let seat = seat.clone();
+        let Some(seat) = self.as_shown(&nick) else { return };
+        let seat = Seat { payload, ..seat };
         let (shown, hidden) = (seat.presence(&nick.in_room(&self.room), Class::Jids), !self.shows(&seat));
+        self.echoes.push(Echo { n, nick: nick.clone(), seat, back: false });
         self.show(&shown, &nick, &[Status::SELF], hidden, cx);
-        self.echoes.push(Echo { n, nick, leaves: false });
     }
 
     /// What else an occupant asks for while the primary is not reached.

@@ -85,10 +85,12 @@ impl Mirror {
 
     /// Those here see that an occupant is gone, when that was the last of his sessions.
     pub(super) fn tell_parted(&mut self, nick: &Nick, parting: &Parting, cx: &mut Cx<'_>) {
-        if !self.sessions_of(nick).is_empty() || !self.hidden.insert(nick.clone()) {
+        if !self.sessions_of(nick).is_empty() || self.hidden.contains(nick) {
             return;
         }
-        if let Some(seat) = self.seats.get(nick).filter(|seat| self.shows(seat)) {
+        let shown = self.as_shown(nick);
+        self.hidden.insert(nick.clone());
+        if let Some(seat) = shown.filter(|seat| self.shows(seat)) {
             let mut stanza = seat.unavailable(&nick.in_room(&self.room), parting.payload.clone(), Class::Jids);
             add_statuses(&mut stanza, &parting.statuses);
             describe(&mut stanza, parting);

@@ -217,7 +217,7 @@ impl Mirror {
             return self.lost(cx);
         }
         self.link.d = at.d;
-        self.forget_echoes();
+        self.forget_echoes(cx);
         if let Some(ack) = &at.ack {
             self.acknowledged(&ack.outbox, ack.n, cx);
         }

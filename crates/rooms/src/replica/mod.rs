@@ -11,7 +11,7 @@
 //! | `mirror` | 4.1 | one room as mirrored here, and the way a stanza takes through it |
 //! | `intent` | 4.2 | whether a room is distributed at all, found out while the user's join is held |
 //! | `register` | 4.2 | registration, resumption, back-off, withdrawal |
-//! | `snapshot` | 4.3, 4.4 | roster and history at the start, and their difference at a resumption |
+//! | `snapshot`, `difference` | 4.3, 4.4 | roster and history at the start, and their difference at a resumption |
 //! | `relay`, `outbox`, `numbers` | 4.8 | what users send, marked and kept until its outcome is known |
 //! | `distribute` | 4.7, 4.9 | one copy from the primary to all who are here |
 //! | `enter`, `leave` | 4.5, 4.6 | who is here |
@@ -31,6 +31,7 @@
 
 mod archive;
 mod away;
+mod difference;
 mod digest;
 mod direct;
 mod distribute;

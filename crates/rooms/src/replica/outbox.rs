@@ -190,6 +190,7 @@ impl Mirror {
         }
         let (entries, changes) = self.outbox.drain(&self.room);
         self.outbox = Outbox::new(cx.site.name());
+        self.echoes.clear();
         let (presence, rest): (Vec<Entry>, Vec<Entry>) =
             entries.into_iter().partition(|entry| entry.stanza.name() == "presence");
         let again = lost.into_iter().map(|join| (join, None));
@@ -216,7 +217,6 @@ impl Mirror {
             }
             let changes = self.outbox.reconcile(n, &self.room);
             cx.keep(changes);
-            self.forget_echoes();
         } else if let Some(outbox) = self.older.iter_mut().find(|outbox| outbox.name == name) {
             let changes = outbox.reconcile(n, &self.room);
             cx.keep(changes);

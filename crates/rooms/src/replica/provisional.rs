@@ -268,7 +268,7 @@ impl Mirror {
 
     /// Whether an occupant may speak as far as it was mirrored; here a role is never more.
     pub(super) fn may_speak(&self, nick: &Nick) -> bool {
-        self.seats.get(nick).is_some_and(|seat| seat.role >= Role::Participant)
+        self.as_shown(nick).is_some_and(|seat| seat.role >= Role::Participant)
     }
 
     /// A message as the primary would broadcast it.

@@ -361,6 +361,7 @@ impl Mirror {
             self.outbox = Outbox::new(cx.site.name());
             self.seats.clear();
             self.hidden.clear();
+            self.echoes.clear();
         }
     }
 
@@ -424,6 +425,7 @@ impl Mirror {
         self.gone.clear();
         self.hidden.clear();
         self.seats.clear();
+        self.echoes.clear();
     }
 }
 

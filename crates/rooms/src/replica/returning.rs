@@ -5,6 +5,7 @@
 
 use super::echo::Echo;
 use super::mirror::{Mirror, Session};
+use super::roster::Seat;
 use super::site::Cx;
 use crate::names::{Nick, Status};
 use crate::room::{HistoryWanted, add_statuses, payload_of};
@@ -49,20 +50,19 @@ impl Mirror {
         if !self.hidden.remove(nick) {
             return;
         }
-        let Some(seat) = self.seats.get_mut(nick) else { return };
-        seat.payload = payload.to_vec();
-        let seat = seat.clone();
+        let Some(seat) = self.seats.get(nick) else { return };
+        let seat = Seat { payload: payload.to_vec(), ..seat.clone() };
         if self.shows(&seat) {
             self.broadcast(&seat.presence(&nick.in_room(&self.room), Class::Jids), self.sessions_of(nick), cx);
         }
-        self.echoes.push(Echo { n, nick: nick.clone(), leaves: true });
-        self.echoes.push(Echo { n, nick: nick.clone(), leaves: false });
+        self.echoes.push(Echo { n, nick: nick.clone(), seat, back: true });
     }
 
     /// What an entrant gets of himself, XEP-0045 7.2.2.
     fn own_presence(&self, nick: &Nick, join: &Element, assigned: bool) -> Element {
-        let (seat, from) = (self.seats.get(nick), nick.in_room(&self.room));
-        let mut own = seat.map_or_else(|| Element::stanza("presence"), |s| s.presence(&from, self.class_of(seat)));
+        let (seat, from) = (self.as_shown(nick), nick.in_room(&self.room));
+        let class = self.class_of(seat.as_ref());
+        let mut own = seat.map_or_else(|| Element::stanza("presence"), |seat| seat.presence(&from, class));
         if let Some(id) = join.get("id") {
             own.set("id", id);
         }

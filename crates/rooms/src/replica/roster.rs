@@ -42,6 +42,16 @@ impl Seat {
         })
     }
 
+    /// Whether both are of the same occupant, as far as is known (XEP-0421).
+    pub fn is_of(&self, other: &Seat) -> bool {
+        self.occupant_id.is_none() || other.occupant_id.is_none() || self.occupant_id == other.occupant_id
+    }
+
+    /// Whether those who know the one must be told of the other; real JIDs are no news to anybody.
+    pub fn presence_differs(&self, other: &Seat) -> bool {
+        self.payload != other.payload || self.affiliation != other.affiliation || self.role != other.role
+    }
+
     /// The presence by which somebody learns of it, XEP-0045 7.2.2.
     pub fn presence(&self, from: &Jid, class: Class) -> Element {
         let stanza = Element::stanza("presence").attr("from", from.as_str()).with(self.payload.iter().cloned());

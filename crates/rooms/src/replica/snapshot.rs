@@ -1,7 +1,7 @@
 //! Roster and history at the start, XEP-0282 4.3 and 4.4, and what of them is news after a loss.
 //!
 //! A snapshot is applied whole or not at all. After a loss those who stayed are shown the net difference of the
-//! rosters, and told once what was said meanwhile.
+//! rosters (`difference`), and told once what was said meanwhile.
 
 use super::archive::Whole;
 use super::away::Overlay;
@@ -11,11 +11,11 @@ use super::mirror::Mirror;
 use super::roster::{Seat, Seats};
 use super::site::Cx;
 use crate::names::{Nick, Status};
-use crate::room::{Past, add_statuses, is_subject, without_jids};
+use crate::room::{Past, is_subject};
 use crate::wire::{At, Granted, HistorySent, Kind, RoomConfig, Verdict};
-use machine::{Change, Class, Output};
-use std::collections::BTreeMap;
-use xmpp::{Element, Jid, Shared, ns};
+use machine::{Change, Output};
+use std::collections::{BTreeMap, BTreeSet};
+use xmpp::{Element, Jid, Shared};
 
 /// A snapshot as far as it has come.
 #[derive(Debug)]
@@ -80,10 +80,11 @@ impl Mirror {
         if let Some(config) = staging.config {
             self.config = config;
         }
-        self.judged(&staging.granted, cx);
-        let before = std::mem::replace(&mut self.seats, staging.seats);
-        self.lay_over_echoes(&before);
-        let before = self.known(&before);
+        let before = self.all_as_shown();
+        let assigned = self.judged(&staging.granted, cx);
+        self.seats = staging.seats;
+        let acked = self.outbox.acked();
+        self.echoes.retain(|echo| echo.n > acked);
         self.link.roster_wrong = false;
         self.lower_classes(cx);
         let gone: Vec<&Nick> = self.gone.values().map(|session| &session.nick).collect();
@@ -91,7 +92,7 @@ impl Mirror {
         self.hidden.retain(|nick| self.seats.contains_key(nick) && gone.contains(&nick));
         let marks = cx.site.config.split.mark_away;
         let covered = std::mem::replace(&mut self.away, if marks { staging.away } else { Overlay::new() });
-        self.show_difference(&before, &self.known(&self.seats), cx);
+        self.show_difference(&before, &self.all_as_shown(), &assigned, cx);
         self.show_overlay(&covered, cx);
         self.end_island(cx);
         let gap = gap || staging.granted.history == HistorySent::Recent;
@@ -115,16 +116,22 @@ impl Mirror {
         cx.keep(changes);
     }
 
-    /// What became of those who were here: told to whom it concerns.
-    fn judged(&mut self, granted: &Granted, cx: &mut Cx<'_>) {
+    /// What became of those who were here: told to whom it concerns. Gives the nicks that were given to some in place of
+    /// theirs.
+    fn judged(&mut self, granted: &Granted, cx: &mut Cx<'_>) -> BTreeSet<Nick> {
+        let mut assigned = BTreeSet::new();
         if self.link.fresh {
-            return;
+            return assigned;
         }
         for seat in &granted.seats {
             let Verdict::Removed(removed) = &seat.verdict else {
                 // Renamed while the link was down.
-                if let Some(session) = self.sessions.get_mut(&seat.jid) {
-                    session.nick = seat.nick.clone();
+                if let Some(session) = self.sessions.get_mut(&seat.jid).filter(|session| session.nick != seat.nick) {
+                    let before = std::mem::replace(&mut session.nick, seat.nick.clone());
+                    self.rename_echoes(&before, &seat.nick);
+                    if seat.verdict == Verdict::Reenter {
+                        assigned.insert(seat.nick.clone());
+                    }
                 }
                 if let Some(session) = self.gone.get_mut(&seat.jid).filter(|session| session.nick != seat.nick) {
                     session.nick = seat.nick.clone();
@@ -153,54 +160,11 @@ impl Mirror {
             let statuses = if self.is_leaving(&jid) { None } else { Some(Status::FAILURE) };
             self.take_out(&jid, &Parting::with(statuses), cx);
         }
+        assigned
     }
 
     fn is_leaving(&self, jid: &Jid) -> bool {
         self.sessions.get(jid).is_some_and(|session| session.leaving)
-    }
-
-    /// Seats without those that are gone for everybody here, though not yet for the primary.
-    fn known(&self, seats: &Seats) -> Seats {
-        let known = seats.iter().filter(|(nick, _)| !self.hidden.contains(*nick));
-        known.map(|(nick, seat)| (nick.clone(), seat.clone())).collect()
-    }
-
-    /// Shows those who stayed the net difference: who is gone, who has another name, who is new, who has changed.
-    fn show_difference(&self, before: &Seats, after: &Seats, cx: &mut Cx<'_>) {
-        if self.sessions.len() == self.link.handed.len() {
-            return;
-        }
-        let renamed = renamings(before, after);
-        for (nick, seat) in before.iter().filter(|(nick, seat)| !after.contains_key(*nick) && self.shows(seat)) {
-            let from = nick.in_room(&self.room);
-            let mut stanza = seat.unavailable(&from, Vec::new(), Class::Jids);
-            if let Some(new) = renamed.get(nick) {
-                name_new(&mut stanza, new, seat);
-            }
-            self.show_seat(&stanza, renamed.get(nick).unwrap_or(nick), cx);
-        }
-        for (nick, seat) in after {
-            let changed = before.get(nick).is_none_or(|known| known.presence_differs(seat));
-            if changed && self.shows(seat) {
-                let stanza = self.shown_presence(nick, seat, Class::Jids);
-                self.show_seat(&stanza, nick, cx);
-            }
-        }
-    }
-
-    fn show_seat(&self, stanza: &Element, of: &Nick, cx: &mut Cx<'_>) {
-        let mut own = self.sessions_of(of);
-        own.retain(|jid| !self.link.handed.contains_key(jid));
-        self.broadcast(stanza, own.clone(), cx);
-        for to in own {
-            let class = self.class_of(self.seats.get(of));
-            let mut own_stanza = match class {
-                Class::Jids => stanza.clone(),
-                Class::Plain => without_jids(stanza).unwrap_or_else(|| stanza.clone()),
-            };
-            add_statuses(&mut own_stanza, &[Status::SELF]);
-            cx.pass(&to, own_stanza);
-        }
     }
 
     /// What was said: kept, and told once to those who were here and have not been told.
@@ -243,35 +207,6 @@ impl Mirror {
             cx.out.push(Output::Broadcast { audience: self.audience, plain, jids, except: Vec::new() });
         }
     }
-}
-
-impl Seat {
-    /// Whether those who know the one must be told of the other; real JIDs are no news to anybody.
-    fn presence_differs(&self, other: &Seat) -> bool {
-        self.payload != other.payload || self.affiliation != other.affiliation || self.role != other.role
-    }
-}
-
-/// Who has another name now, by occupant-id (XEP-0421).
-fn renamings(before: &Seats, after: &Seats) -> BTreeMap<Nick, Nick> {
-    let new: BTreeMap<&str, &Nick> = after
-        .iter()
-        .filter(|(nick, _)| !before.contains_key(*nick))
-        .filter_map(|(nick, seat)| Some((seat.occupant_id.as_deref()?, nick)))
-        .collect();
-    let renamed =
-        |(nick, seat): (&Nick, &Seat)| Some((nick.clone(), (*new.get(seat.occupant_id.as_deref()?)?).clone()));
-    before.iter().filter(|(nick, _)| !after.contains_key(*nick)).filter_map(renamed).collect()
-}
-
-/// Makes an unavailable presence one of a nick change, XEP-0045 7.6.
-fn name_new(stanza: &mut Element, new: &Nick, seat: &Seat) {
-    let item = stanza.get_child_mut("x", ns::MUC_USER).and_then(|x| x.get_child_mut("item", ns::MUC_USER));
-    if let Some(item) = item {
-        item.set("role", seat.role.as_str());
-        item.set("nick", new.as_str());
-    }
-    add_statuses(stanza, &[Status::NICK_CHANGE]);
 }
 
 /// Most seats in a room that is mirrored here.

@@ -351,3 +351,63 @@ fn s4_11_who_left_before_a_loss_is_told_so_and_no_more() {
     let xml = to_wiz[0].to_xml();
     assert!(xml.contains("type='unavailable'") && xml.contains("code='110'") && !xml.contains("code='333'"), "{xml}");
 }
+
+/// Lets time pass until it asks again; gives what leaves then.
+fn until_it_registers(site: &mut Site) -> Vec<Element> {
+    for _ in 0..600 {
+        let left = site.pass_ms(1_000);
+        if left.iter().any(is_register) {
+            return left;
+        }
+    }
+    panic!("it never asks again");
+}
+
+/// What was shown on an island is shown until its outcome is known, whatever else is told of the occupant meanwhile; then he
+/// is as the primary tells, also when it has told nothing.
+#[test]
+fn s4_11_1_what_was_shown_here_is_laid_over_what_is_told() {
+    let mut site = eris();
+    site.feed(Input::StreamEnded(SERVICE.into()));
+    site.pass_ms(15_000);
+    site.send(&format!("<presence from='{WIZ}' to='{ROOM}/WiZ'><show>dnd</show></presence>"));
+    let left = until_it_registers(&mut site);
+    site.grant(&left, 2, true);
+    let seen = |got: Vec<Element>| -> Vec<String> {
+        let to_troy = got.iter().filter(|s| s.get("to") == Some(TROY) && s.name() == "presence");
+        to_troy.map(|s| s.get_child("show", ns::CLIENT).map(Element::content).unwrap_or_default()).collect()
+    };
+    assert_eq!(seen(site.snapshot(&CAST, &[], 810)), [""; 0]);
+    let moderator = presence("WiZ", "admin", "moderator");
+    assert_eq!(seen(site.event(&moderator, 811)), ["dnd"], "he has another role, and is busy still");
+    let busy = moderator.replacen("<x ", "<show>dnd</show><x ", 1);
+    assert_eq!(seen(site.event(&busy, 812)), [""; 0], "nobody is told twice");
+
+    site.feed(Input::StreamEnded(SERVICE.into()));
+    site.pass_ms(60_000);
+    site.send(&format!("<presence from='{WIZ}' to='{ROOM}/WiZ'><show>xa</show></presence>"));
+    let left = until_it_registers(&mut site);
+    site.grant(&left, 3, true);
+    let roster = [("WiZ", "admin", "moderator"), ("Troy", "none", "participant")];
+    site.snapshot(&roster, &[], 813);
+    let mut at = site.at(Kind::Event, Some(814));
+    at.ack = Some(wire::Ack { outbox: site.outbox(), n: 4 });
+    site.down_at(&groupchat("Troy", "hi", 814), Down::Event { said_ms: Some(THEN_MS), config: None }, at);
+    assert_eq!(seen(site.event(&groupchat("Troy", "hello?", 815), 815)), [""], "nothing came of it");
+}
+
+/// Who came back to an island does not hear that the seat he had before is gone: that is not about him.
+#[test]
+fn s4_11_1_the_end_of_the_seat_before_is_not_told_to_who_came_back() {
+    let mut site = eris();
+    site.feed(Input::StreamEnded(SERVICE.into()));
+    site.pass_ms(15_000);
+    site.send(&format!("<presence from='{WIZ}' type='unavailable' to='{ROOM}/WiZ'/>"));
+    site.send(&join(WIZ, "WiZ"));
+    let left = until_it_registers(&mut site);
+    site.grant(&left, 2, true);
+    site.snapshot(&CAST, &[], 810);
+    assert_eq!(lines(&site.event(&unavailable("WiZ", "<status code='333'/>"), 811)), [""; 0]);
+    assert_eq!(lines(&site.event(&presence("WiZ", "admin", "participant"), 812)), [""; 0]);
+    assert_eq!(lines(&site.enter(&own_presence("WiZ", "admin", "participant"), WIZ)), [""; 0]);
+}

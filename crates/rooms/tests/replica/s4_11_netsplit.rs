@@ -416,3 +416,37 @@ fn s4_11_1_a_stream_that_carries_nothing_is_made_anew() {
     world.pass_ms(600_000);
     assert!(world.renewed.is_empty(), "{:?}", world.renewed);
 }
+
+/// An islander whose nick was taken after his seat had been given up is given another and told so, as an occupant who is
+/// renamed is (XEP-0045 7.6), with 210; that another has his old one now changes nothing of that.
+#[test]
+fn s4_11_another_has_the_nick_by_now() {
+    let mut world = cut();
+    world.pass_ms(3_700_000);
+    world.user(&format!("<presence from='{}' to='{ROOM}/WiZ'/>", of("BigCheese")));
+    world.inbox.clear();
+    world.heal(ERIS);
+    world.pass_ms(120_000);
+    assert_eq!(world.states(ERIS), ["live"]);
+    let told = |got: Vec<Element>| -> Vec<(String, bool, Vec<String>)> {
+        let renamed = |s: &Element| s.get("from").is_some_and(|from| from.starts_with(&format!("{ROOM}/WiZ")));
+        let codes = |s: &Element| -> Vec<String> {
+            let x = s.get_child("x", ns::MUC_USER).into_iter().flat_map(Element::children);
+            x.filter_map(|child| child.get("code").map(str::to_owned)).collect()
+        };
+        let of_them = got.iter().filter(|s| s.name() == "presence" && renamed(s));
+        let nick = |s: &Element| s.get("from").and_then(|f| f.rsplit('/').next()).unwrap_or_default().to_owned();
+        of_them.map(|s| (nick(s), s.get("type").is_none(), codes(s))).collect()
+    };
+    let one = |nick: &str, there: bool, codes: &[&str]| {
+        (nick.to_owned(), there, codes.iter().map(|&code| code.to_owned()).collect::<Vec<_>>())
+    };
+    assert_eq!(
+        told(world.take(of("WiZ"))),
+        [one("WiZ", false, &["303", "110"]), one("WiZ_", true, &["110", "210"]), one("WiZ", true, &[])]
+    );
+    assert_eq!(
+        told(world.take(of("Troy"))),
+        [one("WiZ", false, &["303"]), one("WiZ_", true, &[]), one("WiZ", true, &[])]
+    );
+}

@@ -1,0 +1,132 @@
+//! The net difference of two rosters as those here are shown it: who is gone, who has another name, who is new, who has
+//! changed. It goes by occupants, since another may have a nick by now.
+
+use super::mirror::Mirror;
+use super::roster::{Seat, Seats};
+use super::site::Cx;
+use crate::names::{Nick, Status};
+use crate::room::{add_statuses, without_jids};
+use machine::Class;
+use std::collections::{BTreeMap, BTreeSet};
+use xmpp::{Element, Jid, ns};
+
+/// An occupant under a name.
+type Named<'a> = (&'a Nick, &'a Seat);
+
+impl Mirror {
+    /// Shows those who are here the difference. `assigned` are the nicks that the primary has given to occupants of this site.
+    pub(super) fn show_difference(&self, before: &Seats, after: &Seats, assigned: &BTreeSet<Nick>, cx: &mut Cx<'_>) {
+        if self.sessions.len() == self.link.handed.len() {
+            return;
+        }
+        let (renamed, gone): (Vec<(Named<'_>, Option<Nick>)>, _) =
+            departed(before, after).into_iter().partition(|(_, new)| new.is_some());
+        for (old, _) in gone {
+            self.show_gone(old, None, cx);
+        }
+        let mut shown = BTreeSet::new();
+        let mut renamed: Vec<(Named<'_>, Nick)> =
+            renamed.into_iter().filter_map(|(old, new)| Some((old, new?))).collect();
+        while !renamed.is_empty() {
+            // Whose new name is free goes first, and is shown under it at once (XEP-0045 7.6); of those who have changed theirs
+            // around all give them up first.
+            let free = renamed.iter().position(|(_, new)| !renamed.iter().any(|((nick, _), _)| *nick == new));
+            let next: Vec<_> = match free {
+                Some(at) => vec![renamed.remove(at)],
+                None => std::mem::take(&mut renamed),
+            };
+            for (old, new) in &next {
+                self.show_gone(*old, Some(new), cx);
+            }
+            for (_, new) in next {
+                if let Some(seat) = after.get(&new) {
+                    self.show_there((&new, seat), before.get(&new), assigned, cx);
+                }
+                shown.insert(new);
+            }
+        }
+        for (nick, seat) in after.iter().filter(|(nick, _)| !shown.contains(*nick)) {
+            let known = before.get(nick);
+            if known.is_none_or(|known| !known.is_of(seat) || known.presence_differs(seat)) {
+                self.show_there((nick, seat), known, assigned, cx);
+            }
+        }
+    }
+
+    /// An occupant has this nick no more; `new` is the one he has, if any.
+    fn show_gone(&self, (nick, seat): Named<'_>, new: Option<&Nick>, cx: &mut Cx<'_>) {
+        let mut stanza = seat.unavailable(&nick.in_room(&self.room), Vec::new(), Class::Jids);
+        // Who came back to that nick is in it, whatever the primary knows, until it has answered him.
+        let mut except: Vec<Jid> = self.sessions_of(nick).into_iter().filter(|jid| self.waits(jid)).collect();
+        let mut own = Vec::new();
+        if let Some(new) = new {
+            name_new(&mut stanza, new, seat);
+            own = self.sessions_of(new);
+            except.extend(own.iter().cloned());
+        }
+        self.show_seat(seat, &stanza, except, (&own, &[Status::SELF]), cx);
+    }
+
+    /// An occupant is there, or is shown otherwise than before; `known` is who had that nick before.
+    fn show_there(&self, (nick, seat): Named<'_>, known: Option<&Seat>, assigned: &BTreeSet<Nick>, cx: &mut Cx<'_>) {
+        let stanza = self.shown_presence(nick, seat, Class::Jids);
+        let except = self.sessions_of(nick);
+        let another = known.is_some_and(|known| !known.is_of(seat));
+        let own: Vec<Jid> = except.iter().filter(|jid| !(another && self.waits(jid))).cloned().collect();
+        let codes = [Status::SELF, Status::NICK_ASSIGNED];
+        let codes = if assigned.contains(nick) { &codes[..] } else { &codes[..1] };
+        self.show_seat(seat, &stanza, except, (&own, codes), cx);
+    }
+
+    /// Whether this session has come back to an island and the primary has not answered.
+    fn waits(&self, jid: &Jid) -> bool {
+        self.sessions.get(jid).is_some_and(|session| session.awaits_enter)
+    }
+
+    /// Shows a presence to all but some, and with codes of their own to those whose it is.
+    fn show_seat(
+        &self,
+        seat: &Seat,
+        stanza: &Element,
+        except: Vec<Jid>,
+        (own, codes): (&[Jid], &[Status]),
+        cx: &mut Cx<'_>,
+    ) {
+        if self.shows(seat) {
+            self.broadcast(stanza, except, cx);
+        }
+        for to in own.iter().filter(|jid| !self.link.handed.contains_key(*jid)) {
+            let mut own_stanza = match self.class_of(Some(seat)) {
+                Class::Jids => stanza.clone(),
+                Class::Plain => without_jids(stanza).unwrap_or_else(|| stanza.clone()),
+            };
+            add_statuses(&mut own_stanza, codes);
+            cx.pass(to, own_stanza);
+        }
+    }
+}
+
+/// Who is not there any more under the nick he had, and the one he has now, by occupant-id (XEP-0421).
+fn departed<'a>(before: &'a Seats, after: &Seats) -> Vec<(Named<'a>, Option<Nick>)> {
+    let come = after.iter().filter(|(nick, seat)| !is_among(before, nick, seat));
+    let come: BTreeMap<&str, &Nick> =
+        come.filter_map(|(nick, seat)| Some((seat.occupant_id.as_deref()?, nick))).collect();
+    let gone = before.iter().filter(|(nick, seat)| !is_among(after, nick, seat));
+    let new = |seat: &Seat| Some((*come.get(seat.occupant_id.as_deref()?)?).clone());
+    gone.map(|(nick, seat)| ((nick, seat), new(seat))).collect()
+}
+
+/// Whether this occupant has this nick among those.
+fn is_among(seats: &Seats, nick: &Nick, seat: &Seat) -> bool {
+    seats.get(nick).is_some_and(|other| other.is_of(seat))
+}
+
+/// Makes an unavailable presence one of a nick change, XEP-0045 7.6.
+fn name_new(stanza: &mut Element, new: &Nick, seat: &Seat) {
+    let item = stanza.get_child_mut("x", ns::MUC_USER).and_then(|x| x.get_child_mut("item", ns::MUC_USER));
+    if let Some(item) = item {
+        item.set("role", seat.role.as_str());
+        item.set("nick", new.as_str());
+    }
+    add_statuses(stanza, &[Status::NICK_CHANGE]);
+}
