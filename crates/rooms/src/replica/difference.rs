@@ -122,7 +122,7 @@ fn is_among(seats: &Seats, nick: &Nick, seat: &Seat) -> bool {
 }
 
 /// Makes an unavailable presence one of a nick change, XEP-0045 7.6.
-fn name_new(stanza: &mut Element, new: &Nick, seat: &Seat) {
+pub(super) fn name_new(stanza: &mut Element, new: &Nick, seat: &Seat) {
     let item = stanza.get_child_mut("x", ns::MUC_USER).and_then(|x| x.get_child_mut("item", ns::MUC_USER));
     if let Some(item) = item {
         item.set("role", seat.role.as_str());

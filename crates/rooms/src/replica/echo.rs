@@ -58,11 +58,19 @@ impl Mirror {
     /// What has had its outcome is as the primary has told it. While a snapshot is coming that is told together with it.
     pub(super) fn forget_echoes(&mut self, cx: &mut Cx<'_>) {
         let acked = self.outbox.acked();
-        if self.life != Life::Live || self.echoes.iter().all(|echo| echo.n > acked) {
-            return;
+        if self.echoes.iter().any(|echo| echo.n <= acked) {
+            self.showing(cx, |_, _| {});
         }
+    }
+
+    /// Does something that may change who is shown, and shows it; what has had its outcome is laid over nobody any more.
+    pub(super) fn showing(&mut self, cx: &mut Cx<'_>, change: impl FnOnce(&mut Mirror, &mut Cx<'_>)) {
         let before = self.all_as_shown();
-        self.echoes.retain(|echo| echo.n > acked);
+        change(self, cx);
+        if self.life == Life::Live {
+            let acked = self.outbox.acked();
+            self.echoes.retain(|echo| echo.n > acked);
+        }
         self.show_difference(&before, &self.all_as_shown(), &BTreeSet::new(), cx);
     }
 

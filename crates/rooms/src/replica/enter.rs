@@ -16,8 +16,8 @@ impl Mirror {
     /// that the user has sent directed presence").
     pub(super) fn enter(&mut self, jid: &Jid, own: Element, occupant: &Jid, wanted: Wanted, cx: &mut Cx<'_>) {
         let Some(nick) = Nick::of(occupant) else { return };
-        if self.is_entered_here(jid) {
-            return;
+        if let Some(before) = self.is_entered_here(jid, &nick) {
+            return self.tell_renamed(jid, &before, &nick, cx);
         }
         if !cx.site.is_local(jid) || !self.joins.contains_key(jid) {
             return self.refuse_enter(jid, occupant, cx);

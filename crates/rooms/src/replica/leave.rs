@@ -88,7 +88,8 @@ impl Mirror {
         if !self.sessions_of(nick).is_empty() || self.hidden.contains(nick) {
             return;
         }
-        let shown = self.as_shown(nick);
+        let back = || self.echoes.iter().rev().find(|echo| echo.nick == *nick && echo.back);
+        let shown = self.as_shown(nick).or_else(|| Some(back()?.seat.clone()));
         self.hidden.insert(nick.clone());
         if let Some(seat) = shown.filter(|seat| self.shows(seat)) {
             let mut stanza = seat.unavailable(&nick.in_room(&self.room), parting.payload.clone(), Class::Jids);

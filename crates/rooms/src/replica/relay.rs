@@ -159,8 +159,7 @@ impl Mirror {
         let join_refused = stanza.name() == "presence";
         if join_refused && self.sessions.get(to).is_some_and(|session| session.awaits_enter) {
             // He is in here by the roster of before; now he is not.
-            self.take_out(to, &Parting::with([Status::FAILURE]), cx);
-            return;
+            return self.showing(cx, |mirror, cx| drop(mirror.take_out(to, &Parting::with([Status::FAILURE]), cx)));
         }
         cx.pass(to, stanza);
         if join_refused {

@@ -3,6 +3,7 @@
 //!
 //! His join is kept for the primary; the ENTER that answers it shows nothing.
 
+use super::difference::name_new;
 use super::echo::Echo;
 use super::mirror::{Mirror, Session};
 use super::roster::Seat;
@@ -74,13 +75,27 @@ impl Mirror {
         own
     }
 
-    /// ENTER for a session that is in already; whether it is one.
-    pub(super) fn is_entered_here(&mut self, jid: &Jid) -> bool {
-        let Some(session) = self.sessions.get_mut(jid).filter(|session| session.awaits_enter) else { return false };
+    /// ENTER for a session that is in already, where it is one; gives the nick it had so far.
+    pub(super) fn is_entered_here(&mut self, jid: &Jid, nick: &Nick) -> Option<Nick> {
+        let session = self.sessions.get_mut(jid).filter(|session| session.awaits_enter)?;
         session.awaits_enter = false;
+        let before = std::mem::replace(&mut session.nick, nick.clone());
         self.gone.remove(jid);
         self.link.kept.remove(jid);
-        true
+        Some(before)
+    }
+
+    /// The seat to which it came back has another name by now, and had it before the session was one of it: it is told what the
+    /// others of that seat were.
+    pub(super) fn tell_renamed(&self, to: &Jid, before: &Nick, now: &Nick, cx: &mut Cx<'_>) {
+        let Some(seat) = self.as_shown(now).filter(|_| before != now) else { return };
+        let class = self.class_of(Some(&seat));
+        let mut old = seat.unavailable(&before.in_room(&self.room), Vec::new(), class);
+        name_new(&mut old, now, &seat);
+        for mut own in [old, seat.presence(&now.in_room(&self.room), class)] {
+            add_statuses(&mut own, &[Status::SELF]);
+            cx.pass(to, own);
+        }
     }
 
     /// Joins of those who are in already and that the primary has had, with an ENTER that was lost.

@@ -450,3 +450,45 @@ fn s4_11_another_has_the_nick_by_now() {
         [one("WiZ", false, &["303"]), one("WiZ_", true, &[]), one("WiZ", true, &[])]
     );
 }
+
+/// Who was banned while he came back to his island is out when that is known, for those who are there as well.
+#[test]
+fn s4_11_who_came_back_and_may_not_is_gone_for_all() {
+    let mut world = cut();
+    let (wiz, moon) = (of("WiZ"), "squit@eris.dclxvii.irc/moon");
+    world.user(&format!(
+        "<iq from='{}' to='{ROOM}' type='set' id='ban'><query xmlns='{}'>\
+         <item affiliation='outcast' jid='squit@eris.dclxvii.irc'/></query></iq>",
+        of("Wumpus"),
+        ns::MUC_ADMIN
+    ));
+    world.user(&format!("<presence from='{wiz}' type='unavailable' to='{ROOM}/WiZ'/>"));
+    world.user(&join(moon, "WiZ"));
+    assert_eq!(presence_of(&world.take(of("Troy")), "WiZ"), ["unavailable", "available"]);
+    world.heal(ERIS);
+    world.pass_ms(120_000);
+    assert_eq!(presence_of(&world.take(moon), "WiZ").pop().as_deref(), Some("unavailable"));
+    assert_eq!(presence_of(&world.take(of("Troy")), "WiZ"), ["unavailable"]);
+}
+
+/// A further client of a seat comes in while the word that the seat has another name now is lost: it learns the name when it
+/// is answered.
+#[test]
+fn s4_11_1_a_session_comes_back_to_a_seat_that_was_renamed() {
+    let mut world = World::with_cast(true);
+    let moon = "squit@eris.dclxvii.irc/moon";
+    world.user_sends(&join(moon, "WiZ"));
+    world.user_sends(&format!("<presence from='{}' to='{ROOM}/TheWiZ'/>", of("WiZ")));
+    world.cut_after_delivery(ERIS);
+    world.pass_ms(SPLIT_MS);
+    assert_eq!(presence_of(&world.take(moon), "WiZ"), ["available"]);
+    world.heal(ERIS);
+    world.pass_ms(120_000);
+    let got = world.take(moon);
+    assert_eq!(
+        (presence_of(&got, "WiZ"), presence_of(&got, "TheWiZ").pop()),
+        (vec!["unavailable".into()], Some("available".into()))
+    );
+    let own = got.iter().rfind(|s| s.get("from") == Some(&format!("{ROOM}/TheWiZ"))).expect("his own");
+    assert!(own.to_xml().contains("code='110'"), "{own}");
+}
