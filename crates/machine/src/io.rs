@@ -167,6 +167,19 @@ pub enum Change {
         /// The row's id.
         id: String,
     },
+    /// Moves rows to another archive, where one of the same id or place gives way.
+    MoveRows {
+        /// The archive.
+        archive: String,
+        /// Rows behind this place,
+        above: u64,
+        /// and before this one.
+        below: u64,
+        /// Where to.
+        to: String,
+        /// By how much their places are raised there.
+        shift: u64,
+    },
     /// Removes an archive.
     DeleteArchive {
         /// The archive.

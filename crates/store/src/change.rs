@@ -54,6 +54,9 @@ impl<'c> Applier<'c> {
             Change::DeleteRow { archive, id } => self.within(archive, |it, number| {
                 it.execute("DELETE FROM archive WHERE archive = ?1 AND id = ?2", params![number, id])
             }),
+            Change::MoveRows { archive, above, below, to, shift } => {
+                self.move_rows(archive, (*above, *below), to, *shift)
+            }
             Change::DeleteArchive { archive } => self.delete_archive(archive),
             Change::TrimArchive { archive, before_ms } => self.within(archive, |it, number| {
                 it.execute("DELETE FROM archive WHERE archive = ?1 AND stamp_ms < ?2", params![number, before_ms])
@@ -82,6 +85,19 @@ impl<'c> Applier<'c> {
                 base.map(|base| base as i64),
                 row.born.as_ref().map(|born| &born.site)
             ],
+        )
+    }
+
+    fn move_rows(&mut self, from: &str, (above, below): (u64, u64), to: &str, shift: u64) -> Result<(), Refusal> {
+        if below.saturating_add(shift) > SEQ_MAX {
+            return Err(Refusal::Conflict);
+        }
+        let Some(from) = number(self.connection, from)? else { return Ok(()) };
+        let to = self.number_or_new(to)?;
+        let above = above.min(below);
+        self.execute(
+            "UPDATE OR REPLACE archive SET archive = ?2, seq = seq + ?5 WHERE archive = ?1 AND seq > ?3 AND seq < ?4",
+            params![from, to, above as i64, below as i64, shift as i64],
         )
     }
 
@@ -140,6 +156,7 @@ pub(crate) fn bytes(change: &Change) -> usize {
         Change::DeleteAll { owner, .. } => owner.len(),
         Change::Append(row) => row.archive.len() + row.id.len() + row.with.len() + row.stanza.len(),
         Change::DeleteRow { archive, id } => archive.len() + id.len(),
+        Change::MoveRows { archive, to, .. } => archive.len() + to.len(),
         Change::DeleteArchive { archive } | Change::TrimArchive { archive, .. } => archive.len(),
     };
     text + size_of::<Change>()

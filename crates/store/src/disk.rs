@@ -151,10 +151,36 @@ impl Tables {
                 return self.archives.entry(row.archive.clone()).or_default().append(row);
             }
             Change::DeleteRow { archive, id } => self.retain(archive, |row| row.id != *id),
+            Change::MoveRows { archive, above, below, to, shift } => {
+                return self.move_rows(archive, (*above, *below), to, *shift);
+            }
             Change::DeleteArchive { archive } => {
                 self.archives.remove(archive);
             }
             Change::TrimArchive { archive, before_ms } => self.retain(archive, |row| row.stamp_ms >= *before_ms),
+        }
+        Ok(())
+    }
+
+    fn move_rows(&mut self, from: &str, (above, below): (u64, u64), to: &str, shift: u64) -> Result<(), Conflict> {
+        if below.saturating_add(shift) > SEQ_MAX {
+            return Err(Conflict);
+        }
+        let moves = |row: &Row| row.seq > above && row.seq < below;
+        let Some(rows) = self.archives.get(from).map(|archive| &archive.rows) else { return Ok(()) };
+        let moved: Vec<Row> = rows.values().filter(|row| moves(row)).cloned().collect();
+        self.retain(from, |row| !moves(row));
+        let target = self.archives.entry(to.to_owned()).or_default();
+        for row in moved {
+            let seq = row.seq + shift;
+            if let Some(other) = target.ids.remove(&row.id) {
+                target.rows.remove(&other);
+            }
+            if let Some(other) = target.rows.remove(&seq) {
+                target.ids.remove(&other.id);
+            }
+            target.ids.insert(row.id.clone(), seq);
+            target.rows.insert(seq, Row { archive: to.to_owned(), seq, ..row });
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! The end of a link by either side's will: `docs/wire.md`, *End*.
 
+use super::link::Link;
+use crate::names::Status;
 use crate::room::{Cx, Room, Via};
 use crate::wire::{Damaged, Withdraw, Withdrawn};
 use machine::Output;
@@ -54,10 +56,26 @@ impl Room {
             Some(epoch) if present.as_ref() != Some(epoch) && present.is_some() => {
                 return Err(WithdrawError::Over);
             }
+            Some(_) if withdraw.deserted => self.desert(replica, cx),
             Some(_) => {}
         }
         self.make_direct(replica, cx);
         Ok(Withdrawn { seq: self.order.seq })
+    }
+
+    /// Nobody is at that site any more of whom the room believes it, as the site itself says: they are removed now.
+    fn desert(&mut self, replica: &Jid, cx: &mut Cx<'_>) {
+        let link = self.links.links.remove(replica);
+        if link.as_ref().is_some_and(Link::is_split) {
+            self.announce_back(replica, cx);
+        }
+        let (seats, mut domains) = link.map(|link| (link.seats, link.domains)).unwrap_or_default();
+        for jid in &seats {
+            self.remove_session(jid, &[Status::FAILURE], None, cx);
+        }
+        domains.insert(replica.domain().to_owned());
+        self.forget_split(&domains, cx);
+        self.forget_lost(replica, cx);
     }
 
     /// The room is closed to replicas from now on.

@@ -1,7 +1,7 @@
 //! Keepalive, XEP-0282 4.10: pings between the service and a replica for all their rooms together, with how far each side
 //! has sent, so that a lost tail is found within one interval; `docs/wire.md`, *Keepalive*.
 
-use super::link::Links;
+use super::link::{Link, Links, Phase};
 use super::receive::is_connectivity;
 use crate::room::Room;
 use crate::service::Primary;
@@ -241,9 +241,11 @@ impl Primary {
 }
 
 impl Room {
-    /// How far the room has sent to a replica; none while something waits for the disk or is held.
+    /// How far the room has sent to a replica; none while something waits for the disk or its snapshot is on its way. One that is
+    /// doubted or lost is told as well: should its site know nothing of the room any more, it says so.
     fn head_for(&self, replica: &Jid) -> Option<Head> {
-        let link = self.links.links.get(replica).filter(|link| !link.holds() && self.gate.held() == 0)?;
+        let syncing = |link: &Link| matches!(link.phase, Phase::Syncing { .. });
+        let link = self.links.links.get(replica).filter(|link| !syncing(link) && self.gate.held() == 0)?;
         let present = link.outboxes.first()?;
         let n = self.links.durable(replica, present);
         let ack = (n > 0).then(|| Ack { outbox: present.clone(), n });

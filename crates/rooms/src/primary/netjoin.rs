@@ -11,6 +11,7 @@ use crate::names::{Nick, Role, Status};
 use crate::room::{Cx, JoinError, Life, Removal, Room, Standing, Via, judge_role};
 use crate::wire::{CensusSeat, Destroyed, Replicate, Reported, Seat, UpMark, Verdict};
 use machine::Now;
+use std::collections::BTreeSet;
 use xmpp::{Element, Jid};
 
 impl Room {
@@ -158,6 +159,15 @@ impl Room {
         })
     }
 
+    /// Whom of these domains a split has cost the seat will not come back by a census.
+    pub(super) fn forget_split(&mut self, domains: &BTreeSet<String>, cx: &mut Cx<'_>) {
+        let splits = self.links.removals.splits().map(|(jid, _)| jid);
+        let of_site: Vec<Jid> = splits.filter(|jid| domains.contains(jid.domain())).cloned().collect();
+        for jid in &of_site {
+            self.forget_absent(jid, cx);
+        }
+    }
+
     /// The replica has sent all that its outbox held at the answer.
     pub(super) fn reported(&mut self, replica: &Jid, reported: &Reported, cx: &mut Cx<'_>) {
         match self.links.links.get(replica) {
@@ -175,17 +185,7 @@ impl Room {
         for jid in &unlisted {
             self.remove_session(jid, &[Status::FAILURE], None, cx);
         }
-        let of_site: Vec<Jid> = self
-            .links
-            .removals
-            .splits()
-            .map(|(jid, _)| jid)
-            .filter(|j| domains.contains(j.domain()))
-            .cloned()
-            .collect();
-        for jid in &of_site {
-            self.forget_absent(jid, cx);
-        }
+        self.forget_split(&domains, cx);
         self.forget_lost(replica, cx);
         self.begin_lifting(replica, cx);
     }

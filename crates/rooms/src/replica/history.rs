@@ -26,6 +26,16 @@ impl Remembered {
         }
     }
 
+    /// Nothing that was said behind this event has been.
+    pub fn set_back(&mut self, seq: u64) {
+        self.ring.retain(|past| past.seq <= seq);
+        self.subject.take_if(|subject| subject.seq > seq);
+        if let Some((last, id)) = self.last.as_mut().filter(|(last, _)| *last > seq) {
+            // An id that the room does not know: should it be asked for what was missed since, it says that it cannot tell.
+            (*last, *id) = self.ring.back().map_or((seq, id.clone()), |past| (past.seq, past.id.clone()));
+        }
+    }
+
     /// A message that was taken back is not remembered any more; gives what it was.
     pub fn forget(&mut self, id: &str) -> Option<Past> {
         let at = self.ring.iter().position(|past| past.id == id)?;

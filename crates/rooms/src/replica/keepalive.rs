@@ -184,6 +184,9 @@ impl Replica {
     fn judge(&mut self, domain: &str, heads: &Element, now: Now, out: &mut Vec<Output>) {
         let Ok(Heads::Down(heads)) = Heads::parse(heads) else { return };
         for head in heads.iter().filter(|head| head.room.domain() == domain) {
+            if !self.mirrors.contains_key(&head.room) {
+                self.cx(now, out).say_deserted(&head.room, &head.epoch);
+            }
             self.with(&head.room, now, out, |mirror, cx| mirror.head(head, cx));
         }
     }

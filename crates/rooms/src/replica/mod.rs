@@ -17,6 +17,7 @@
 //! | `enter`, `leave` | 4.5, 4.6 | who is here |
 //! | `roster` | 4.7 | the stored seats, and who may see real JIDs |
 //! | `history` | 4.4 | what was said, in memory and in the mirrored archive |
+//! | `deserted` | | rooms that believe somebody to be here when nobody is |
 //! | `direct` | 4.2 | users whom rooms serve themselves, until they are handed over |
 //! | `digest` | | whether the mirror is still what the primary has |
 //! | `island` | 4.11.1 | what a split begins and ends, and what users may do meanwhile |
@@ -31,6 +32,7 @@
 
 mod archive;
 mod away;
+mod deserted;
 mod difference;
 mod digest;
 mod direct;
@@ -205,7 +207,7 @@ impl Replica {
             _ if self.mirrors.contains_key(&from.bare()) => {
                 self.with(&from.bare(), now, out, |mirror, cx| mirror.down(stanza, from, cx));
             }
-            _ => {}
+            _ => self.unknown_down(stanza, from, now, out),
         }
     }
 

@@ -64,7 +64,7 @@ impl Provisionals {
     }
 
     /// The next place in the archive: behind everything that has one in the one order.
-    fn next_seq(&mut self, now_ms: i64) -> u64 {
+    pub fn next_seq(&mut self, now_ms: i64) -> u64 {
         let begun = ISLAND_SEQ + u64::try_from(now_ms).unwrap_or_default().saturating_mul(ROWS_PER_MS);
         self.last_seq = begun.max(self.last_seq + 1);
         self.last_seq
@@ -304,7 +304,7 @@ fn born_of(author: &Jid, said: Provisionally) -> Born {
 fn refused_row(room: &Jid, past: &Past, why: Option<Element>) -> Change {
     let said = past.stanza.element().clone();
     Change::Append(Row {
-        archive: format!("refused:{room}"),
+        archive: refused_archive(room),
         seq: past.seq,
         id: past.id.clone(),
         stamp_ms: past.stamp_ms,
@@ -312,6 +312,11 @@ fn refused_row(room: &Jid, past: &Past, why: Option<Element>) -> Change {
         stanza: said.with(why).to_xml(),
         born: None,
     })
+}
+
+/// Where an operator finds what a room has refused, and what it has lost.
+pub(super) fn refused_archive(room: &Jid) -> String {
+    format!("refused:{room}")
 }
 
 /// What those are told who saw a message that was refused.

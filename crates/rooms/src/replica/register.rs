@@ -9,6 +9,7 @@ use super::leave::Parting;
 use super::life::{Life, Sign};
 use super::mirror::{Mirror, Place, Session};
 use super::numbers::{Outbox, leave_of};
+use super::provisional::{ISLAND_SEQ, refused_archive};
 use super::site::{Asked, Cx};
 use super::snapshot::Staging;
 use super::{intent, keepalive};
@@ -161,9 +162,12 @@ impl Mirror {
         let seq = match &self.link.place {
             Some(place) if place.term == granted.term => place.seq,
             // What was numbered behind the last message may be numbered anew by another start of the primary.
-            Some(place) => place.seq.min(self.past.last_seq()),
+            Some(place) => place.seq.min(self.past.last_seq()).min(granted.seq),
             None => 0,
         };
+        if self.link.place.as_ref().is_some_and(|place| place.term != granted.term) {
+            self.take_back_behind(granted.seq, cx);
+        }
         let whole = match &self.link.place {
             Some(place) if granted.history == HistorySent::Missed => place.whole,
             _ => Whole { behind: granted.seq, since_ms: cx.now.unix_ms },
@@ -193,6 +197,22 @@ impl Mirror {
         self.join_again(cx);
         self.send_outstanding(cx);
         self.say_reported(cx);
+    }
+
+    /// A room that knows of no event behind this one, though something was said there, has come back from an older state. What
+    /// it has lost is kept apart here, under other places, since it gives those anew; and people are told.
+    fn take_back_behind(&mut self, seq: u64, cx: &mut Cx<'_>) {
+        if self.past.last_seq() <= seq {
+            return;
+        }
+        cx.log(format!("link {}: the room has been set back to {seq}", self.room));
+        self.past.set_back(seq);
+        if self.config.logging {
+            let shift = self.provisional.next_seq(cx.now.unix_ms);
+            let (archive, to) = (self.archive(), refused_archive(&self.room));
+            cx.keep(vec![Change::MoveRows { archive, above: seq, below: ISLAND_SEQ, to, shift }]);
+            self.announce(SET_BACK, cx);
+        }
     }
 
     /// All that the outbox held at the answer has been sent: the report is over.
@@ -293,7 +313,7 @@ impl Mirror {
         if !self.link.fresh {
             return self.unreached(cx);
         }
-        let withdraw = Withdraw { epoch: None }.element();
+        let withdraw = Withdraw { epoch: None, deserted: false }.element();
         cx.ask(&self.room, "set", withdraw, Asked::Withdrawal(self.room.clone()));
         self.refusals += 1;
         self.end(Sign::Refused, cx);
@@ -368,7 +388,7 @@ impl Mirror {
     /// The grace period is over.
     pub(super) fn withdraw(&mut self, cx: &mut Cx<'_>) {
         if let Some(epoch) = self.link.epoch.take() {
-            let withdraw = Withdraw { epoch: Some(epoch) }.element();
+            let withdraw = Withdraw { epoch: Some(epoch), deserted: false }.element();
             cx.ask(&self.room, "set", withdraw, Asked::Withdrawal(self.room.clone()));
         }
         self.sign(Sign::Expired, cx);
@@ -429,6 +449,9 @@ impl Mirror {
     }
 }
 
+/// What people are told when a room has come back from an older state.
+const SET_BACK: &str = "The server of this room has been set back to an earlier state. What was said since is not in the room any \
+                        more; the operator of this server can find it.";
 /// How long an answer is waited for: the primary's own `PENDING_MS`, and the way.
 pub(super) const ANSWER_MS: u64 = 15_000;
 /// How long a snapshot may take.

@@ -8,6 +8,8 @@ use xmpp::{Element, Jid, ns};
 pub struct Withdraw {
     /// The registration; none while it is pending.
     pub epoch: Option<String>,
+    /// Nobody of the site is in the room any more, whatever the room believes: the site has started again without them.
+    pub deserted: bool,
 }
 
 /// The link has ended; sessions that are still in the room are direct from behind this number on.
@@ -38,13 +40,16 @@ pub struct Destroyed {
 impl Withdraw {
     /// Reads `<withdraw/>`.
     pub fn parse(element: &Element) -> Result<Withdraw, Damaged> {
-        let withdraw = Reader::new(element, ("withdraw", ns::NETJOIN), &["epoch"])?.empty()?;
-        Ok(Withdraw { epoch: withdraw.read("epoch", name)? })
+        let withdraw = Reader::new(element, ("withdraw", ns::NETJOIN), &["epoch", "deserted"])?.empty()?;
+        let deserted = withdraw.read("deserted", |text| (text == "true").then_some(true))?.unwrap_or_default();
+        Ok(Withdraw { epoch: withdraw.read("epoch", name)?, deserted })
     }
 
     /// The element.
     pub fn element(&self) -> Element {
-        Element::new("withdraw", ns::NETJOIN).attr_opt("epoch", self.epoch.as_ref())
+        Element::new("withdraw", ns::NETJOIN)
+            .attr_opt("epoch", self.epoch.as_ref())
+            .attr_opt("deserted", self.deserted.then_some("true"))
     }
 }
 

@@ -155,8 +155,10 @@ fn heads_and_ends_are_read_as_written() {
     let sent = Sent { room: jid("wallops@channel.avalon.irc"), epoch: "e9k2".into(), outbox: "o7f3".into(), n: 44 };
     let heads = Heads::Up(vec![sent]);
     assert_eq!(Heads::parse(&reread(&heads.element())), Ok(heads));
-    let withdraw = Withdraw { epoch: Some("e9k2".into()) };
-    assert_eq!(Withdraw::parse(&reread(&withdraw.element())), Ok(withdraw));
+    for deserted in [false, true] {
+        let withdraw = Withdraw { epoch: Some("e9k2".into()), deserted };
+        assert_eq!(Withdraw::parse(&reread(&withdraw.element())), Ok(withdraw));
+    }
     assert_eq!(Withdrawn::parse(&reread(&Withdrawn { seq: 831 }.element())), Ok(Withdrawn { seq: 831 }));
     let destroyed = Destroyed {
         incarnation: "i1".into(),

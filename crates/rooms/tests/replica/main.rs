@@ -9,6 +9,7 @@ mod one_world;
 mod properties;
 mod s4_11_archive;
 mod s4_11_destroyed;
+mod s4_11_disks;
 mod s4_11_losses;
 mod s4_11_netsplit;
 mod s4_2_creating;

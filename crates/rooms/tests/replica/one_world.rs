@@ -377,7 +377,7 @@ fn come_back(world: &mut World) {
 /// More than cross the links until both are in.
 const MARKED_WHILE_COMING_BACK: usize = 40;
 /// Its place among them.
-const JOIN_BEHIND_A_REQUEST: usize = 19;
+const JOIN_BEHIND_A_REQUEST: usize = 0;
 
 /// What people said that somebody was sent.
 fn said_to(world: &mut World, jid: &str) -> Vec<String> {

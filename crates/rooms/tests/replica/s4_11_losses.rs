@@ -188,7 +188,7 @@ fn s4_11_another_start_of_the_primary_may_number_anew() {
     site.event(&presence("BigCheese", "none", "visitor"), 813);
     site.feed(Input::StreamEnded(SERVICE.into()));
     let left = site.pass_ms(1_000);
-    site.term = "t2";
+    (site.term, site.granted_seq) = ("t2", 811);
     site.grant(&left, 2, true);
     let got = site.snapshot(&CAST, &[(810, "BigCheese", "before"), (811, "Wumpus", "after")], 811);
     let bodies = |got: &[Element]| -> Vec<String> {

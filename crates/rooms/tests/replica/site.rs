@@ -26,6 +26,8 @@ pub struct Site {
     pub disk_works: bool,
     /// Which start of the primary the next registration is granted by.
     pub term: &'static str,
+    /// The room's last event, as that grant says it.
+    pub granted_seq: u64,
     audiences: BTreeMap<AudienceId, BTreeMap<Jid, Class>>,
     epoch: u32,
     d: u64,
@@ -56,6 +58,7 @@ impl Site {
             rows: Vec::new(),
             disk_works: true,
             term: "t1",
+            granted_seq: 800,
             audiences: BTreeMap::new(),
             epoch: 0,
             d: 0,
@@ -206,7 +209,7 @@ impl Site {
             epoch: format!("e{}", self.epoch),
             incarnation: "i1".into(),
             term: self.term.into(),
-            seq: 800,
+            seq: self.granted_seq,
             keepalive: 60,
             maxstanzas: 100,
             maxbytes: 65_536,

@@ -61,6 +61,9 @@ pub enum Fault {
     Muted,
 }
 
+/// Records and rows.
+pub type Disk = (BTreeMap<(String, String, String), String>, Vec<Row>);
+
 /// All of it.
 pub struct World {
     servers: BTreeMap<String, Server>,
@@ -153,6 +156,19 @@ impl World {
             self.feed(&other, Input::StreamEnded(domain.to_owned()));
         }
         self.run();
+    }
+
+    /// What a server has on disk.
+    pub fn backup(&self, domain: &str) -> Disk {
+        let server = &self.servers[domain];
+        (server.records.clone(), server.rows.clone())
+    }
+
+    /// A server's process dies and starts again with another disk.
+    pub fn restart_with(&mut self, domain: &str, (records, rows): Disk) {
+        let server = self.servers.get_mut(domain).expect("a server");
+        (server.records, server.rows) = (records, rows);
+        self.restart(domain);
     }
 
     /// A user sends something; everything that follows from it happens.
@@ -457,6 +473,12 @@ impl Server {
                     }
                 }
                 Change::DeleteRow { archive, id } => self.rows.retain(|r| r.archive != archive || r.id != id),
+                Change::MoveRows { archive, above, below, to, shift } => {
+                    let moves = |r: &&mut Row| r.archive == archive && r.seq > above && r.seq < below;
+                    for row in self.rows.iter_mut().filter(moves) {
+                        (row.archive, row.seq) = (to.clone(), row.seq + shift);
+                    }
+                }
                 Change::DeleteArchive { archive } => self.rows.retain(|r| r.archive != archive),
                 Change::TrimArchive { archive, before_ms } => {
                     self.rows.retain(|r| r.archive != archive || r.stamp_ms >= before_ms);

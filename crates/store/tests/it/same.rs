@@ -22,6 +22,9 @@ fn change() -> impl Strategy<Value = Change> {
         1 => (space(), name()).prop_map(|(space, owner)| Change::DeleteAll { space, owner }),
         1 => (archive(), 0..32u64).prop_map(|(archive, id)| Change::DeleteRow { archive, id: format!("id{id}") }),
         1 => archive().prop_map(|archive| Change::DeleteArchive { archive }),
+        1 => (archive(), 0..24u64, 0..24u64).prop_map(|(archive, above, below)| {
+            Change::MoveRows { archive, above, below, to: "refused".to_owned(), shift: 7 }
+        }),
         1 => (archive(), 0..9_000i64).prop_map(|(archive, before_ms)| Change::TrimArchive { archive, before_ms }),
     ]
 }

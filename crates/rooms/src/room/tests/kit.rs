@@ -172,6 +172,7 @@ impl Kit {
                     self.rows.insert(at, row);
                 }
                 Change::DeleteRow { archive, id } => self.rows.retain(|r| r.archive != archive || r.id != id),
+                Change::MoveRows { .. } => panic!("a room moves no rows"),
                 Change::DeleteArchive { archive } => self.rows.retain(|r| r.archive != archive),
                 Change::TrimArchive { archive, before_ms } => {
                     self.rows.retain(|r| r.archive != archive || r.stamp_ms >= before_ms);
