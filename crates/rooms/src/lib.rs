@@ -4,6 +4,7 @@
 //! - `room/`: XEP-0045, a file per section
 //! - `primary/`: XEP-0282 as the room's side of a link speaks it; `docs/wire.md`
 //! - `replica/`: XEP-0282 as the site's side speaks it: [`Replica`]
+//! - `tally`: what is counted of links
 //! - `names`: the words of the field as types; `paging`: long lists; `archive`: queries of what was said, and their answers
 //! - [`wire`]: what stands on the link between the two, as types both share
 
@@ -15,9 +16,11 @@ mod replica;
 mod room;
 mod service;
 mod service_disco;
+mod tally;
 pub mod wire;
 
 pub use names::{Affiliation, Nick, Role, Status};
 pub use primary::{OccupantSummary, ReplicaSummary};
 pub use replica::{LinkSummary, Replica, ReplicaConfig, SplitConfig};
 pub use service::{Create, Primary, PrimaryConfig, RoomSummary};
+pub use tally::Tally;

@@ -4,6 +4,7 @@
 use crate::names::Nick;
 use crate::primary::{Keepalive, Tombstones, kept_since};
 use crate::room::{Cx, Kept, Life, Room};
+use crate::tally::Tallies;
 use machine::{Gate, Input, Machine, Now, Output, Record, Row, Token};
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -79,6 +80,7 @@ pub struct Primary {
     /// XEP-0282: what is known of the replicas of all rooms.
     pub(crate) keepalive: Keepalive,
     pub(crate) tombstones: Tombstones,
+    pub(crate) tallies: Tallies,
     pub(crate) rng: ChaCha12Rng,
 }
 
@@ -97,6 +99,7 @@ impl Primary {
             unread: Vec::new(),
             keepalive: Keepalive::default(),
             tombstones: Tombstones::default(),
+            tallies: Tallies::default(),
             rng: ChaCha12Rng::from_seed(seed),
         };
         service.load(&records);
@@ -134,7 +137,11 @@ impl Primary {
         with: impl FnOnce(&mut Room, &mut Cx<'_>),
     ) {
         if let Some(room) = self.rooms.get_mut(jid) {
-            with(room, &mut Cx::new(now, out));
+            let mut cx = Cx::new(now, out);
+            with(room, &mut cx);
+            for (domain, tally) in cx.tallied {
+                self.tallies.add(&domain, tally);
+            }
             self.settle(jid, now, out);
         }
     }

@@ -411,6 +411,8 @@ fn link_figures(link: control::Link) -> LinkFigures {
     LinkFigures {
         live: link.streams_in + link.streams_out > 0,
         state: link.state,
+        since: link.since,
+        rooms: link.rooms,
         queued: link.queued,
         outbox: link.outbox.unwrap_or(0),
         lag_ms: link.lag_ms,

@@ -4,7 +4,7 @@
 //! completions come out ([`Completion`]); nothing is reported as kept that would not survive loss of power.
 //!
 //! - [`Store`]: the served file; one writer with group commit, a few readers
-//! - [`backup()`], [`verify()`], [`stats()`]: for any store file, also one that another process serves
+//! - [`backup()`], [`verify()`], [`stats()`], [`look()`]: for any store file, also one that another process serves
 //! - [`disk`]: the same semantics in memory, with a crash, for the simulator
 
 mod backup;
@@ -13,6 +13,7 @@ pub mod disk;
 mod error;
 mod file;
 mod health;
+mod look;
 mod page;
 mod queue;
 mod reader;
@@ -24,6 +25,7 @@ mod writer;
 
 pub use backup::{Progress, backup};
 pub use error::StoreError;
+pub use look::look;
 pub use page::PAGE_ROWS_MAX;
 pub use queue::Metrics;
 pub use stats::{Stats, stats};

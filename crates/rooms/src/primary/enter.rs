@@ -3,6 +3,7 @@
 use super::link::Links;
 use crate::names::Status;
 use crate::room::{Cx, HistoryWanted, Room, Session, Via};
+use crate::tally::Tally;
 use crate::wire::{Down, Kind, Refused, Wanted};
 use machine::Output;
 use xmpp::{Element, Jid, Shared};
@@ -77,6 +78,7 @@ impl Links {
 impl Room {
     /// 4.5: the replica knows no unanswered join of that session, so it is not in the room.
     pub(super) fn enter_refused(&mut self, replica: &Jid, refused: &Refused, cx: &mut Cx<'_>) {
+        cx.tally(replica, Tally::REFUSAL);
         let current = self.links.links.get(replica).is_some_and(|link| link.epoch == refused.epoch);
         let through = |room: &Room| {
             let nick = room.sessions.get(&refused.jid)?;

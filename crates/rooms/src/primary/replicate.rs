@@ -5,6 +5,7 @@
 use super::link::{LINKS_MAX, Link, Phase};
 use crate::names::{Nick, Role, Status};
 use crate::room::{Cx, Life, Room, Via, fresh_name};
+use crate::tally::Tally;
 use crate::wire::{
     self, Damaged, Destroyed, Granted, HistorySent, Mark, Replicate, Retry, RosterSent, Seat, UpMark, VERSION, Verdict,
 };
@@ -249,6 +250,9 @@ impl Room {
         let census = request.asked.census.as_ref().map(|(_, seats)| seats.as_slice()).unwrap_or_default();
         let mut seats: Vec<Seat> = census.iter().map(|seat| self.verdict(replica, &request, seat)).collect();
         let missed = self.missed_since(request.asked.resume.as_ref());
+        if let Some(resume) = &request.asked.resume {
+            cx.tally(replica, Tally { mismatches: resume.whole_roster.into(), ..Tally::RESUME });
+        }
         let epoch = fresh_name(&mut self.rng);
         let marks = self.granted_marks(replica, &request);
         self.insert_link(replica, &request, &epoch, &marks, before.clone(), cx);
@@ -507,6 +511,9 @@ impl Room {
         cx: &mut Cx<'_>,
     ) {
         let iq = Element::stanza("iq").attr("from", self.jid.as_str()).attr_opt("id", id);
+        if answer.is_err() {
+            cx.tally(replica, Tally::REFUSAL);
+        }
         let iq = match answer {
             Ok(element) => iq.attr("type", "result").child(element),
             Err(error) => iq.attr("type", "error").child(error.error().element(None)),

@@ -5,6 +5,7 @@ use super::removals::Removals;
 use crate::names::{Affiliation, Nick, Role};
 use crate::room::{Life, Room};
 use crate::service::Primary;
+use crate::tally::Tally;
 use machine::Now;
 use std::collections::BTreeMap;
 use xmpp::Jid;
@@ -41,6 +42,11 @@ impl Primary {
     /// The replicas of all rooms, by room and domain.
     pub fn replicas(&self, now: Now) -> Vec<ReplicaSummary> {
         self.rooms.values().flat_map(|room| room.replica_summaries(now)).collect()
+    }
+
+    /// What has been counted of links to replicas since the start, by domain.
+    pub fn tallies(&self) -> impl Iterator<Item = (&str, Tally)> {
+        self.tallies.iter()
     }
 
     /// The number of a room's last event and who is in it, by nick; `None` when there is no such room.

@@ -3,6 +3,7 @@
 
 use super::mirror::Mirror;
 use super::site::Cx;
+use crate::tally::Tally;
 use crate::wire::RosterDigest;
 
 impl Mirror {
@@ -12,7 +13,7 @@ impl Mirror {
         if !self.echoes.is_empty() || self.roster_digest() == *roster {
             return;
         }
-        self.mismatches += 1;
+        cx.tally(&self.room, Tally::MISMATCH);
         let lately = self.repaired_at.is_some_and(|at| cx.now.mono_ms < at + REPAIR_MS);
         let does = if lately { "it was fetched anew lately" } else { "it is fetched anew" };
         cx.log(format!("link {}: the roster is not the room's; {does}", self.room));

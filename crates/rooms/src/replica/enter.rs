@@ -6,6 +6,7 @@ use super::roster::Seat;
 use super::site::Cx;
 use crate::names::Nick;
 use crate::room::{HistoryWanted, Past};
+use crate::tally::Tally;
 use crate::wire::{Refused, Wanted};
 use machine::{AudienceChange, Class, Output};
 use xmpp::stanza::{Condition, StanzaError};
@@ -78,7 +79,7 @@ impl Mirror {
     }
 
     fn refuse_enter(&mut self, jid: &Jid, occupant: &Jid, cx: &mut Cx<'_>) {
-        self.refusals += 1;
+        cx.tally(&self.room, Tally::REFUSAL);
         let Some(epoch) = self.link.epoch.clone() else { return };
         let error = Element::stanza("presence")
             .attr("from", cx.site.config.jid.as_str())

@@ -109,7 +109,10 @@ impl Site {
 
 impl Replica {
     /// A service has sent something: rooms of it that were not reached are tried again.
-    pub(super) fn heard(&mut self, domain: &str, now: Now, out: &mut Vec<Output>) {
+    pub(super) fn heard(&mut self, stanza: &Element, domain: &str, now: Now, out: &mut Vec<Output>) {
+        if is_bounce(stanza) {
+            return;
+        }
         self.site.heard(domain, now);
         let unreached = self.site.services.get_mut(domain).map(|service| std::mem::take(&mut service.unreached));
         for room in unreached.into_iter().flatten() {
@@ -225,6 +228,12 @@ impl Mirror {
 pub(super) fn condition(stanza: &Element) -> Option<&str> {
     let error = stanza.get_child("error", ns::CLIENT)?;
     error.children().find(|c| c.ns() == ns::STANZA_ERRORS && c.name() != "text").map(Element::name)
+}
+
+/// Whether one's own server says this in the other's name (RFC 6120 8.3.3.16 and 8.3.3.17).
+fn is_bounce(stanza: &Element) -> bool {
+    stanza.get("type") == Some("error")
+        && matches!(condition(stanza), Some("remote-server-not-found" | "remote-server-timeout"))
 }
 
 /// Whether an error says that the other side was not reached (`docs/wire.md`, Keepalive).

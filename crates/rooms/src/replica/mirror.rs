@@ -54,11 +54,7 @@ pub(super) struct Mirror {
     pub hold: Hold,
     /// Stanzas of users held while the service is being asked.
     pub held: VecDeque<Element>,
-    pub resumes: u64,
-    pub refusals: u64,
-    /// Digests of the roster that were not the mirror's.
-    pub mismatches: u64,
-    /// When the mirror was last fetched anew for one, monotonic milliseconds.
+    /// When the mirror was last fetched anew for a digest that was not the mirror's, monotonic milliseconds.
     pub repaired_at: Option<u64>,
     /// Sessions entered so far; gives the order of the census.
     pub entries: u64,
@@ -173,9 +169,6 @@ impl Mirror {
             echoes: Vec::new(),
             hold: Hold::default(),
             held: VecDeque::new(),
-            resumes: 0,
-            refusals: 0,
-            mismatches: 0,
             repaired_at: None,
             entries: 0,
             places: 0,

@@ -173,7 +173,7 @@ impl Replica {
             }
             return self.sent_by_user(stanza, &from, &to, now, out);
         }
-        self.heard(from.domain(), now, out);
+        self.heard(&stanza, from.domain(), now, out);
         if self.site.allows(from.domain()) && self.site.is_local(&to) {
             self.site.direct.sent(&stanza, &from, &to);
         }
@@ -200,7 +200,7 @@ impl Replica {
 
     /// What is addressed to the replica itself: by a room, by a service, by anybody.
     fn addressed(&mut self, stanza: &Element, from: &Jid, now: Now, out: &mut Vec<Output>) {
-        self.heard(from.domain(), now, out);
+        self.heard(stanza, from.domain(), now, out);
         match (stanza.name(), stanza.get("type")) {
             ("iq", Some("result" | "error")) => self.answered(stanza, from, now, out),
             ("iq", _) => self.asked(stanza, from, now, out),

@@ -14,6 +14,7 @@ use super::site::{Asked, Cx};
 use super::snapshot::Staging;
 use super::{intent, keepalive};
 use crate::names::{Nick, Status};
+use crate::tally::Tally;
 use crate::wire::{
     self, CensusSeat, Destroyed, Granted, HistorySent, Replicate, Reported, Resume, Retry, RosterSent, Verdict,
     Withdraw,
@@ -149,7 +150,7 @@ impl Mirror {
         cx.log(format!("link {}: granted", self.room));
         self.link.failures = 0;
         if !self.link.fresh {
-            self.resumes += 1;
+            cx.tally(&self.room, Tally::RESUME);
         }
         let former = self.link.former.take();
         let former = self.link.place.as_ref().map(|place| &place.incarnation).or(former.as_ref());
@@ -280,7 +281,7 @@ impl Mirror {
         if keepalive::is_unreachable(stanza) {
             return if nobody { self.end(Sign::Nobody, cx) } else { self.unreached(cx) };
         }
-        self.refusals += 1;
+        cx.tally(&self.room, Tally::REFUSAL);
         let condition = keepalive::condition(stanza).unwrap_or_default().to_owned();
         cx.log(format!("link {}: refused, {condition}", self.room));
         let after = stanza.get_child("error", ns::CLIENT).and_then(|e| e.get_child("retry", ns::NETJOIN));
@@ -315,7 +316,7 @@ impl Mirror {
         }
         let withdraw = Withdraw { epoch: None, deserted: false }.element();
         cx.ask(&self.room, "set", withdraw, Asked::Withdrawal(self.room.clone()));
-        self.refusals += 1;
+        cx.tally(&self.room, Tally::REFUSAL);
         self.end(Sign::Refused, cx);
     }
 

@@ -4,6 +4,7 @@ use super::ReplicaConfig;
 use super::direct::Direct;
 use super::keepalive::Service;
 use crate::archive::Reading;
+use crate::tally::{Tallies, Tally};
 use machine::{Change, Now, Output, QueryId, Token};
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -24,6 +25,7 @@ pub(super) struct Site {
     /// Mirrors on disk of rooms that nobody here is in.
     pub resting: BTreeMap<Jid, Resting>,
     pub direct: Direct,
+    pub tallies: Tallies,
     rng: ChaCha12Rng,
     next_token: u64,
     last_query: u64,
@@ -69,6 +71,13 @@ pub(super) struct Cx<'a> {
     pub waits: Vec<(usize, Token)>,
 }
 
+impl Cx<'_> {
+    /// Counts something of the link to the service of a room.
+    pub fn tally(&mut self, room: &Jid, what: Tally) {
+        self.site.tallies.add(room.domain(), what);
+    }
+}
+
 impl Site {
     pub fn new(config: ReplicaConfig, seed: [u8; 32]) -> Site {
         Site {
@@ -80,6 +89,7 @@ impl Site {
             timers: Timers::default(),
             resting: BTreeMap::new(),
             direct: Direct::default(),
+            tallies: Tallies::default(),
             rng: ChaCha12Rng::from_seed(seed),
             next_token: 0,
             last_query: 0,

@@ -2,6 +2,7 @@
 
 use super::Replica;
 use super::life::Life;
+use crate::tally::Tally;
 use machine::Now;
 use xmpp::Jid;
 
@@ -20,12 +21,6 @@ pub struct LinkSummary {
     pub outbox: usize,
     /// Milliseconds since the service was heard of.
     pub lag_ms: u64,
-    /// Registrations after a loss.
-    pub resumes: u64,
-    /// Registrations the primary refused, and ENTERs refused here.
-    pub refusals: u64,
-    /// Digests of the roster that the mirror did not match.
-    pub mismatches: u64,
 }
 
 impl Replica {
@@ -49,11 +44,13 @@ impl Replica {
                 sessions: mirror.sessions.len(),
                 outbox: mirror.outbox.len() + mirror.older.iter().map(|outbox| outbox.len()).sum::<usize>(),
                 lag_ms: service.map_or(0, |service| service.silent_ms(now)),
-                resumes: mirror.resumes,
-                refusals: mirror.refusals,
-                mismatches: mirror.mismatches,
             }
         };
         self.mirrors.values().map(summary).collect()
+    }
+
+    /// What has been counted of links to services since the start, by domain.
+    pub fn tallies(&self) -> impl Iterator<Item = (&str, Tally)> {
+        self.site.tallies.iter()
     }
 }

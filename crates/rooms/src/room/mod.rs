@@ -74,6 +74,7 @@ use crate::archive::Reading;
 use crate::names::{Affiliation, Nick, Role};
 use crate::primary::{Links, Up};
 use crate::service::PrimaryConfig;
+use crate::tally::Tally;
 use machine::{AudienceId, Change, Gate, Now, Output, QueryId, Token};
 use rand_chacha::ChaCha12Rng;
 use std::collections::{BTreeMap, VecDeque};
@@ -257,12 +258,19 @@ pub(crate) struct Cx<'a> {
     pub up: Option<Up>,
     /// Whether the mark has gone into a `Persist` with its outcome, or waits with its stanza.
     pub mark_kept: bool,
+    /// What is to be counted of links, by domain.
+    pub tallied: Vec<(String, Tally)>,
 }
 
 impl<'a> Cx<'a> {
     /// For a stanza that no replica relayed.
     pub fn new(now: Now, out: &'a mut Vec<Output>) -> Cx<'a> {
-        Cx { now, out, up: None, mark_kept: false }
+        Cx { now, out, up: None, mark_kept: false, tallied: Vec::new() }
+    }
+
+    /// Counts something of the link to a replica.
+    pub fn tally(&mut self, replica: &Jid, what: Tally) {
+        self.tallied.push((replica.domain().to_owned(), what));
     }
 
     /// The mark of the stanza being handled as a change, once: whoever persists its outcome takes it along.

@@ -4,6 +4,7 @@ use crate::site::*;
 use machine::Input;
 use rooms::Status;
 use rooms::wire::{self, Away, Down, Head, Heads, Kind, Removed, Reported, Up, UpMark, Verdict};
+use xmpp::stanza::{Condition, StanzaError};
 use xmpp::{Element, ns};
 
 fn eris() -> Site {
@@ -94,6 +95,21 @@ fn s4_11_1_bounces_are_the_replicas() {
     let bodies: Vec<_> = relayed.iter().map(|s| s.get_child("body", ns::CLIENT).unwrap().content()).collect();
     assert_eq!(bodies, ["one", "two"]);
     assert!(relayed.iter().all(|s| UpMark::find(s).unwrap().unwrap().epoch.as_deref() == Some("e2")));
+}
+
+/// What one's own server returns in the name of the service is no sign of it: for the operator it stays unheard of.
+#[test]
+fn s4_10_a_bounce_is_no_sign_of_life() {
+    let mut site = eris();
+    let heard_ms = site.now.mono_ms;
+    site.feed(Input::StreamEnded(SERVICE.into()));
+    for _ in 0..10 {
+        for attempt in site.pass_ms(1_000).into_iter().filter(is_register) {
+            let error = StanzaError::from(Condition::RemoteServerNotFound).reply(&attempt);
+            site.send(&error.to_xml());
+        }
+    }
+    assert_eq!(site.replica.links(site.now)[0].lag_ms, site.now.mono_ms - heard_ms);
 }
 
 /// The same where its author has left meanwhile: a bounce is no outcome, neither of it nor of what was relayed before it.

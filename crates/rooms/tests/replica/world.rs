@@ -436,10 +436,11 @@ impl World {
         }
     }
 
-    /// How often a mirror of a site was found to differ from its room.
+    /// How often a mirror of a site was found to differ from its room; of a service, how often it was told so.
     pub fn mismatches(&self, site: &str) -> u64 {
         match &self.servers[site].engine {
-            Engine::Site(replica) => replica.links(self.now).iter().map(|link| link.mismatches).sum(),
+            Engine::Site(replica) => replica.tallies().map(|(_, tally)| tally.mismatches).sum(),
+            Engine::Service(primary) => primary.tallies().map(|(_, tally)| tally.mismatches).sum(),
             _ => 0,
         }
     }

@@ -118,7 +118,7 @@ fn row(link: &Link) -> [String; 12] {
         traffic(link.stanzas_out, link.bytes_out),
         link.queued.to_string(),
         link.rooms.to_string(),
-        or_dash(link.lag_ms.map(|ms| format!("{ms} ms"))),
+        or_dash(link.lag_ms.map(output::lag)),
         or_dash(link.outbox.map(|stanzas| stanzas.to_string())),
         link.resumes.to_string(),
         link.refusals.to_string(),

@@ -62,6 +62,11 @@ pub fn ago(seconds: u64) -> String {
     }
 }
 
+/// A short length of time: milliseconds below a second.
+pub fn lag(ms: u64) -> String {
+    if ms < 1_000 { format!("{ms} ms") } else { ago(ms / 1_000) }
+}
+
 /// How long ago a time was that is given in Unix seconds.
 pub fn since(unix: i64) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
@@ -77,6 +82,7 @@ mod tests {
     fn numbers_read_well() {
         assert_eq!(bytes(1_023), "1023 B");
         assert_eq!(bytes(1_024 * 1_536), "1.5 MiB");
+        assert_eq!((lag(999), lag(1_999)), ("999 ms".into(), "1 s".into()));
         assert_eq!(ago(59), "59 s");
         assert_eq!(ago(3_725), "1 h 2 min");
         assert_eq!(ago(200_000), "2 d 7 h");

@@ -124,11 +124,11 @@ pub struct Link {
     /// Stanzas relayed from here that their primary has not confirmed, and events of rooms led here that are held for
     /// it; `None` where no room is distributed.
     pub outbox: Option<u64>,
-    /// Registrations of mirrors held now that followed a loss.
+    /// Registrations since the start that followed a loss.
     pub resumes: u64,
-    /// Registrations and users of mirrors held now that were refused.
+    /// Registrations and users since the start that were refused, by either side.
     pub refusals: u64,
-    /// Times that a mirror held now was found to differ from the room.
+    /// Times since the start that a mirror was found to differ from its room.
     pub mismatches: u64,
 }
 

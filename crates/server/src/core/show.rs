@@ -13,9 +13,6 @@ impl Core {
             link.rooms += 1;
             link.outbox = Some(link.outbox.unwrap_or(0) + mirror.outbox as u64);
             link.lag_ms = link.lag_ms.max(Some(mirror.lag_ms));
-            link.resumes += mirror.resumes;
-            link.refusals += mirror.refusals;
-            link.mismatches += mirror.mismatches;
             worsen(link, mirror.state, Some(mirror.since_ms));
         }
         for replica in self.replicas() {
@@ -23,6 +20,14 @@ impl Core {
             link.rooms += 1;
             link.outbox = Some(link.outbox.unwrap_or(0) + replica.held as u64);
             worsen(link, replica.state, replica.since_ms);
+        }
+        let replica = self.machines.replica.iter().flat_map(|(_, replica)| replica.tallies());
+        let primary = self.machines.primary.iter().flat_map(|(_, primary)| primary.tallies());
+        for (domain, tally) in replica.chain(primary) {
+            let link = of_domain(&mut links, domain);
+            link.resumes += tally.resumes;
+            link.refusals += tally.refusals;
+            link.mismatches += tally.mismatches;
         }
         links
     }

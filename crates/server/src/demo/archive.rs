@@ -1,6 +1,7 @@
-//! The room's history as three users at three sites are given it (XEP-0313): the same, and as the story has it.
+//! The room's history: as three users at three sites are given it (XEP-0313), and as the four servers keep it. It is the same
+//! everywhere, and as the story has it.
 
-use super::cast::{ROOM, by_nick};
+use super::cast::{CHANNEL, ROOM, SITES, by_nick};
 use super::expect::Model;
 use super::network::Network;
 use anyhow::{Context, Result, ensure};
@@ -12,6 +13,8 @@ pub struct History {
     pub rows: Vec<Row>,
     /// Who asked, and got the same.
     pub readers: [&'static str; 3],
+    /// What the site that was cut off keeps of what was refused: by whom, and why.
+    pub refused: Vec<(String, String)>,
     /// What did not hold; empty when all did.
     pub faults: Vec<String>,
 }
@@ -42,12 +45,39 @@ pub async fn read(network: &Network, model: &Model) -> Result<History> {
             faults.push(format!("{reader}'s archive is not {}'s: {other:?} {rows:?}", readers[0]));
         }
     }
+    for site in SITES {
+        let kept = kept(network, site)?;
+        if kept != rows.iter().map(|row| row.id.clone()).collect::<Vec<_>>() {
+            faults.push(format!("the store of {site} holds {kept:?} and not {rows:?}"));
+        }
+    }
+    let refused = refused(network, SITES[3]).await?;
+    if refused.len() != 1 {
+        faults.push(format!("{} should keep one refused message and keeps {refused:?}", SITES[3]));
+    }
     let told: Vec<(&str, &str)> = rows.iter().map(|row| (row.nick.as_str(), row.text.as_str())).collect();
     let story: Vec<(&str, &str)> = model.said.iter().map(|(nick, text)| (nick.as_str(), *text)).collect();
     if told != story {
         faults.push(format!("the archive should hold {story:?} and holds {told:?}"));
     }
-    Ok(History { rows, readers, faults })
+    Ok(History { rows, readers, refused, faults })
+}
+
+/// The ids in a server's own archive of the room, in order.
+fn kept(network: &Network, site: &str) -> Result<Vec<String>> {
+    let archive = if site == CHANNEL { ROOM.to_owned() } else { format!("mirror:{ROOM}") };
+    let query = machine::ArchiveQuery { archive, max: ROWS_MAX, ..Default::default() };
+    let store = network.sites[site].folder().join("data/netjoin.db");
+    Ok(store::look(&store, &query)?.rows.into_iter().map(|row| row.id).collect())
+}
+
+/// What `netjoin room show` lists as refused.
+async fn refused(network: &Network, site: &str) -> Result<Vec<(String, String)>> {
+    let shown = network.operator(site, &["room", "show", ROOM, "--json"]).await?;
+    let shown: serde_json::Value = serde_json::from_str(&shown)?;
+    let text = |of: &serde_json::Value, name: &str| of[name].as_str().unwrap_or_default().to_owned();
+    let latest = shown["refused"]["latest"].as_array().cloned().unwrap_or_default();
+    Ok(latest.iter().map(|one| (text(one, "nick"), text(one, "why"))).collect())
 }
 
 async fn page(network: &Network, nick: &str) -> Result<Vec<Row>> {
@@ -78,4 +108,5 @@ fn row(result: &Element) -> Result<Row> {
 
 /// More than the story has.
 const PAGE_MAX: &str = "100";
+const ROWS_MAX: usize = 100;
 const QUERY: &str = "history";

@@ -1,7 +1,7 @@
 //! The timeline of the split: two columns while there are two sides.
 
 use super::archive::{History, Row};
-use super::cast::{Act, SITES, by_nick, place};
+use super::cast::{Act, ROOM, SITES, by_nick, place};
 use super::network::Crossed;
 use super::print::{chapter, clock, deed, down, shorten};
 use super::sight::{Sight, What};
@@ -36,9 +36,14 @@ pub fn timeline(scenes: &[Scene]) {
 pub fn history(history: &History) {
     chapter("One history");
     let readers = history.readers.map(|nick| format!("{nick} at {}", by_nick(nick).place()));
-    println!("{} ask the archive.\nAll three are given this, with the same ids:\n", readers.join(", "));
+    println!("{} ask the archive. All three are given", readers.join(", "));
+    println!("this, and the stores of all four servers hold it, with the same ids in the same order:\n");
     for row in &history.rows {
         println!("{}  {}", time_of(&row.stamp), told(row));
+    }
+    println!("\n$ netjoin room show {ROOM}, at vesa, lists besides what was refused:");
+    for (nick, why) in &history.refused {
+        println!("{:10}{nick}: {why}", "");
     }
 }
 

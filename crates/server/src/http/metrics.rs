@@ -90,17 +90,21 @@ pub struct LinkFigures {
     pub live: bool,
     /// How it is, by the streams and by the rooms that cross it.
     pub state: LinkState,
+    /// Since when it is so, Unix seconds; `None` where that is not known.
+    pub since: Option<i64>,
+    /// Rooms that it distributes, in either direction.
+    pub rooms: u64,
     /// Stanzas that wait for a stream.
     pub queued: u64,
     /// Stanzas of rooms whose outcome is not known, or that are held.
     pub outbox: u64,
     /// Milliseconds since the service there was heard of; `None` where none of its rooms is mirrored here.
     pub lag_ms: Option<u64>,
-    /// Registrations after a loss, of the mirrors held now.
+    /// Registrations that followed a loss.
     pub resumes: u64,
-    /// Registrations and users refused, of the mirrors held now.
+    /// Registrations and users refused, by either side.
     pub refusals: u64,
-    /// Times that a roster was found to differ from its room's, of the mirrors held now.
+    /// Times that a mirror was found to differ from its room.
     pub mismatches: u64,
     /// Stanzas and bytes.
     pub traffic: Traffic,
@@ -162,8 +166,9 @@ impl Figures {
 
     fn encode_links(&self, e: &mut DescriptorEncoder<'_>) -> fmt::Result {
         type Of = fn(&LinkFigures) -> u64;
-        let gauges: [(&str, &str, Of); 3] = [
+        let gauges: [(&str, &str, Of); 4] = [
             ("link_live", "Whether a stream with the domain is open", |link| link.live.into()),
+            ("link_rooms", "Rooms that the link distributes, in either direction", |link| link.rooms),
             ("link_queued", "Stanzas that wait for a stream to the domain", |link| link.queued),
             ("link_outbox", "Stanzas of rooms that the domain has not confirmed or that are held", |link| link.outbox),
         ];
@@ -172,11 +177,9 @@ impl Figures {
             ("link_stanzas_out", "Stanzas sent to the domain", |link| link.traffic.stanzas_out),
             ("link_bytes_in", "Bytes received from the domain", |link| link.traffic.bytes_in),
             ("link_bytes_out", "Bytes sent to the domain", |link| link.traffic.bytes_out),
-            ("link_resumes", "Registrations after a loss, of mirrors held now", |link| link.resumes),
-            ("link_refusals", "Registrations and users refused, of mirrors held now", |link| link.refusals),
-            ("link_mismatches", "Rosters found to differ from their room's, of mirrors held now", |link| {
-                link.mismatches
-            }),
+            ("link_resumes", "Registrations that followed a loss", |link| link.resumes),
+            ("link_refusals", "Registrations and users refused, by either side", |link| link.refusals),
+            ("link_mismatches", "Times that a mirror was found to differ from its room", |link| link.mismatches),
         ];
         for (name, help, of) in gauges {
             let metric = |link: &LinkFigures| ConstGauge::<u64>::new(of(link));
@@ -186,18 +189,26 @@ impl Figures {
             let metric = |link: &LinkFigures| ConstCounter::<u64>::new(of(link));
             self.per_link(e.encode_descriptor(name, help, None, MetricType::Counter)?, metric)?;
         }
-        self.encode_lags(e)?;
+        let help = "Seconds since the service of rooms at the domain was heard of";
+        self.where_known(e, "link_lag_seconds", help, |link| link.lag_ms.map(|ms| ms as f64 / 1_000.0))?;
+        let help = "Unix time since when the link is in its state";
+        self.where_known(e, "link_state_timestamp_seconds", help, |link| link.since.map(|since| since as f64))?;
         self.encode_states(e)
     }
 
-    /// Only where it is known: 0 would look like a service heard of just now.
-    fn encode_lags(&self, e: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let help = "Milliseconds since the service was heard of";
-        let mut lags = e.encode_descriptor("link_lag_ms", help, None, MetricType::Gauge)?;
+    /// A gauge of those links of which it is known: 0 would look like one heard of just now.
+    fn where_known(
+        &self,
+        e: &mut DescriptorEncoder<'_>,
+        name: &str,
+        help: &str,
+        of: impl Fn(&LinkFigures) -> Option<f64>,
+    ) -> fmt::Result {
+        let mut family = e.encode_descriptor(name, help, None, MetricType::Gauge)?;
         for link in &self.links {
-            if let Some(lag_ms) = link.lag_ms {
+            if let Some(value) = of(link) {
                 let site = Site { domain: link.domain.clone() };
-                ConstGauge::<u64>::new(lag_ms).encode(lags.encode_family(&site)?)?;
+                ConstGauge::<f64>::new(value).encode(family.encode_family(&site)?)?;
             }
         }
         Ok(())

@@ -244,8 +244,9 @@ impl Handler for Answers {
 #[test]
 fn a_server_that_runs_is_asked() {
     let site = Site::montague();
+    // It makes the store, which a server that runs has.
+    assert_eq!(site.run("user add romeo@montague.lit --password s3cret").code, 0);
     let data = site.dir.path().join("data");
-    std::fs::create_dir(&data).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let listener = bind(&data.join("control.sock")).unwrap();
     runtime.spawn(server::control::serve(listener, Arc::new(Answers)));
@@ -262,6 +263,8 @@ fn a_server_that_runs_is_asked() {
          coven@chat.shakespeare.lit  primary  3          1      1\n\
          \n\
          at event 812\n\
+         \n\
+         no messages\n\
          \n\
          REPLICA                  STATE\n\
          replica@shakespeare.lit  live\n\

@@ -4,6 +4,7 @@ mod commands;
 mod dns;
 mod hostile;
 mod init;
+mod links;
 mod login;
 mod program;
 mod rooms;

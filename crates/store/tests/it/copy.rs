@@ -1,7 +1,7 @@
 //! Backup and verification, while the store is served and after.
 
-use crate::support::{Bench, WALLOPS, message, place, put};
-use machine::{Change, Token};
+use crate::support::{Bench, WALLOPS, message, place, put, whole};
+use machine::{ArchiveQuery, Change, Token};
 use rusqlite::Connection;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,6 +44,9 @@ fn a_backup_is_the_store_as_it_was_when_the_copying_began() {
     assert!(matches!(again, StoreError::Exists { .. }), "{again}");
     let report = store::verify(&path, &mut |_| ()).expect("verified while it is served");
     assert!(report.is_sound() && report.rows > 5_000, "{report:?}");
+    let last = ArchiveQuery { backwards: true, max: 1, count: true, ..whole() };
+    let page = store::look(&path, &last).expect("looked at while it is served");
+    assert_eq!((page.rows, page.count), (bench.reads(last).rows, Some(report.rows)));
 }
 
 #[test]
