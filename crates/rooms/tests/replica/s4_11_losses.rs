@@ -232,6 +232,7 @@ fn s4_11_a_snapshot_cut_short_is_dropped() {
 /// 4.11.1: leaving works while the primary is not reached, is seen here, and told when it is back; nothing is told twice.
 #[test]
 fn s4_11_1_leaving_while_cut_off() {
+    // XEP-0282 4.11.1.2-b
     let mut site = eris();
     site.feed(Input::StreamEnded(SERVICE.into()));
     let got = site

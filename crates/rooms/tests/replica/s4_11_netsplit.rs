@@ -34,6 +34,7 @@ fn condition(stanza: &Element) -> &str {
 /// They go on talking to each other, and what they said is in the room once when the link is back, for everybody.
 #[test]
 fn s4_11_1_local_conversation() {
+    // XEP-0282 4.11.1.2-a
     let mut world = cut();
     world.says("WiZ", "hi");
     world.says("Wumpus", "meanwhile");
@@ -95,6 +96,7 @@ fn s4_11_1_what_the_primary_had_is_not_shown_twice() {
 /// "react to people … setting a status": presence is shown, and told when the link is back, once.
 #[test]
 fn s4_11_1_presence() {
+    // XEP-0282 4.11.1.2-b
     let mut world = cut();
     world.user(&format!("<presence from='{}' to='{ROOM}/WiZ'><show>dnd</show></presence>", of("WiZ")));
     let shown = |got: Vec<Element>| -> Vec<(String, String)> {

@@ -17,6 +17,7 @@ fn numbers(left: &[Element]) -> Vec<u64> {
 /// Listing 8: `from` is retained; the mark is the last child and bears the epoch.
 #[test]
 fn listing_8_a_message_is_relayed() {
+    // XEP-0282 4.8-a
     let mut site = Site::with_users("vesa.yeggmaex.irc", &[("BigCheese", BIGCHEESE)]);
     let outbox = site.outbox();
     let left = site.send(&says(BIGCHEESE, "Phaedrus, we're all having a truly rotten time."));
@@ -96,6 +97,7 @@ fn s4_8_an_error_is_an_outcome() {
 /// A join that is refused is the user's to hear of, and permits no ENTER any more.
 #[test]
 fn s4_8_a_refused_join_permits_no_enter() {
+    // XEP-0282 4.5-a
     let mut site = eris();
     let kev = "kev@eris.dclxvii.irc/x";
     site.send(&join(kev, "WiZ"));

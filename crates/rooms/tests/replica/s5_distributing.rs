@@ -30,6 +30,7 @@ fn to(stanza: &str, recipient: &str) -> String {
 /// Listing 10: every local user gets it; the full JID only the moderator (4.7).
 #[test]
 fn listing_10_killrc_distributes_presence() {
+    // XEP-0282 4.7-b
     let mut site = killrc();
     let got = site.event(&entering(BIGCHEESE), 810);
     assert_eq!(
@@ -93,6 +94,7 @@ fn listings_14_to_16_the_entrant_gets_roster_own_presence_history_subject() {
 /// Listings 17 to 20: one message from the primary to each of those here, without anything of the link.
 #[test]
 fn listings_17_to_20_a_message_is_distributed() {
+    // XEP-0282 4.9-b
     let body = "Phaedrus, we're all having a truly rotten time.";
     let plain = |to: &str| {
         xml(&format!("<message from='{ROOM}/BigCheese' type='groupchat' to='{to}'><body>{body}</body></message>"))
@@ -106,6 +108,7 @@ fn listings_17_to_20_a_message_is_distributed() {
 /// 4.9: the replica saves the stanza for the history before it hands it out.
 #[test]
 fn s4_9_what_was_said_is_mirrored() {
+    // XEP-0282 4.9-b
     let mut site = eris();
     site.event(&groupchat("BigCheese", "hi", 810), 810);
     let row = site.rows.last().unwrap();
@@ -119,6 +122,7 @@ fn s4_9_what_was_said_is_mirrored() {
 /// 4.5: no ENTER without a join of that session; each join permits one.
 #[test]
 fn s4_5_an_enter_nobody_asked_for_is_refused() {
+    // XEP-0282 4.5-a
     let mut site = eris();
     let refusal = |jid: &str| {
         xml(&format!(

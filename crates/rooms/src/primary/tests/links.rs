@@ -163,6 +163,7 @@ fn another_epoch_is_stale() {
 /// 4.10: silence is asked about; heads that are ahead of what has come are a loss.
 #[test]
 fn s4_10_heads_show_what_was_lost() {
+    // XEP-0282 4.10-a
     let mut net = Net::whole();
     let last = marks(&net.says(WIZ, "one"), VESA)[0].d;
     let got = pass(&mut net, 60_000);

@@ -93,6 +93,7 @@ fn s4_6_listing_3_leaving() {
 /// 4.7, Listing 4: a presence update, with the real JID only for replicas that have a moderator.
 #[test]
 fn s4_7_listing_4_a_presence_update() {
+    // XEP-0282 4.7-a
     let mut net = Net::whole();
     let got = net.relay(
         "<presence from='rubenro@vesa.yeggmaex.irc/shaver' to='wallops@channel.avalon.irc/BigCheese'>\
@@ -115,6 +116,7 @@ fn s4_7_listing_4_a_presence_update() {
 /// time in the dmuc element.
 #[test]
 fn s4_9_listings_5_6_16_17_a_message_goes_to_each_replica_once() {
+    // XEP-0282 4.9-a
     let mut net = Net::whole();
     let got = net.says(BIG_CHEESE, "Phaedrus, we're all having a truly rotten time.");
     for replica in [KILLRC, ERIS, VESA] {
@@ -135,6 +137,7 @@ fn s4_9_listings_5_6_16_17_a_message_goes_to_each_replica_once() {
 /// 4.7: when a site gets its first moderator the real JIDs go first; when it has none left it is sent no more of them.
 #[test]
 fn s4_7_jids_go_before_the_promotion_that_needs_them_and_end_with_the_last_moderator() {
+    // XEP-0282 4.7-a
     let mut net = Net::whole();
     let role = |role: &str| {
         format!(

@@ -8,6 +8,7 @@ use crate::wire::{Down, HistorySent, Verdict};
 /// Nobody is told that somebody is gone, nothing goes to the site, and what it missed follows when it is back.
 #[test]
 fn s4_11_a_split_link_keeps_its_seats() {
+    // XEP-0282 4.11.1.1-c
     let mut net = Net::whole();
     let seq = net.seq();
     split(&mut net);
@@ -24,6 +25,23 @@ fn s4_11_a_split_link_keeps_its_seats() {
     assert_eq!(lines(&got, VESA).iter().filter(|line| body(line)).count(), 1);
     assert_eq!(left(&got), [""; 0]);
     schema::assert_valid(&net.crossed);
+}
+
+/// 4.11.1.1: from the first copy that bounces on nothing more is broadcast to the replica.
+#[test]
+fn s4_11_1_1_a_bounce_ends_the_broadcast_to_a_replica() {
+    // XEP-0282 4.11.1.1-a
+    let mut net = Net::whole();
+    let copy = of(&net.says(WIZ, "hi"), VESA)[0].clone();
+    let mut bounce = copy.attr("type", "error").attr("from", VESA).attr("to", ROOM);
+    let condition = xmpp::Element::new("remote-server-not-found", xmpp::ns::STANZA_ERRORS);
+    bounce.push(xmpp::Element::new("error", xmpp::ns::CLIENT).attr("type", "cancel").child(condition));
+    net.feed(&bounce.to_xml());
+    let got = net.says(WIZ, "does anybody hear?");
+    assert_eq!((kinds(&got, VESA), kinds(&got, ERIS)), (vec![], vec!["event"]));
+    wait(&mut net, 11_000);
+    assert!(net.is_split(VESA));
+    assert_eq!(kinds(&net.says(WIZ, "hello?"), VESA), [""; 0]);
 }
 
 /// Retention: the seats go with 333, are remembered as long again, and are forgotten.
@@ -93,6 +111,7 @@ fn s4_11_a_sign_of_life_does_not_join_what_is_split() {
 /// Pings at a quarter of the suspect time, then each twice as long after the one before, up to the keepalive interval.
 #[test]
 fn s4_11_pings_to_a_split_site_back_off() {
+    // XEP-0282 4.11.1.1-b
     let mut net = Net::whole();
     split(&mut net);
     let start = net.kit.now.mono_ms;
