@@ -18,7 +18,7 @@ impl Room {
             _ => self.parse_affairs(from, query).map(|affairs| {
                 let changes = self.changes_of(&affairs.affairs);
                 if changes.is_empty() {
-                    // Roles are of this visit only; nothing is to be kept.
+                    // Voice and moderation are of this visit only; nothing is to be kept.
                     self.carry_out(&affairs, iq, cx);
                 } else {
                     self.decide(changes, Apply::Affairs(affairs), iq, cx);
@@ -128,13 +128,15 @@ impl Room {
         if len > AFFILIATIONS_MAX.max(self.affiliations.len()) { Err(Condition::ResourceConstraint) } else { Ok(()) }
     }
 
-    /// What is kept of changes.
+    /// What is kept of changes. Who is kicked is forgotten on disk before anybody hears of it: else a crash would leave a seat
+    /// that looks as if the crash alone had cost it, and a census would have it entered again.
     pub fn changes_of(&self, affairs: &[Affair]) -> Vec<Change> {
-        let change = |affair: &Affair| match affair {
-            Affair::Role { .. } => None,
-            Affair::Affiliation { jid, kept, .. } => Some(self.affiliation_change(jid, kept.as_ref())),
+        let changes = |affair: &Affair| match affair {
+            Affair::Role { nick, to: Role::None, .. } => self.seat_removal_changes(nick),
+            Affair::Role { .. } => Vec::new(),
+            Affair::Affiliation { jid, kept, .. } => vec![self.affiliation_change(jid, kept.as_ref())],
         };
-        affairs.iter().filter_map(change).collect()
+        affairs.iter().flat_map(changes).collect()
     }
 
     /// What somebody is here and now; 8 and 9 go by the bare address, so any of his clients may ask.

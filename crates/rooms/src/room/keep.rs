@@ -6,7 +6,7 @@
 //! | `room` | room | `subject` | [`Said`] |
 //! | `room` | room | `vcard` | its XML |
 //! | `affiliation` | room | bare JID | [`Affiliated`] |
-//! | `occupant` | room | full JID | [`Seated`]; kept lazily |
+//! | `occupant` | room | full JID | [`Seated`]; kept lazily, gone before a kick is told |
 //! | `mark` | room | replica and outbox | `primary/` |
 //! | `tombstone` | room | incarnation | `primary/`; when there is no room any more |
 
@@ -187,6 +187,12 @@ impl Room {
         let seated = Seated { nick: nick.to_string(), replica };
         let change = put("occupant", &self.jid, session.jid.as_str(), &seated);
         self.gate.persist(vec![change], cx.out);
+    }
+
+    /// What forgets all sessions of a seat.
+    pub fn seat_removal_changes(&self, nick: &Nick) -> Vec<Change> {
+        let sessions = self.occupants.get(nick).into_iter().flat_map(|occupant| &occupant.sessions);
+        sessions.map(|session| delete("occupant", &self.jid, session.jid.as_str())).collect()
     }
 
     /// Forgets lazily who was in the room.

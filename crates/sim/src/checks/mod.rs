@@ -6,6 +6,7 @@ mod banned;
 mod copies;
 mod delivered;
 mod jids;
+mod kicked;
 mod rosters;
 mod sealed;
 #[cfg(test)]
@@ -42,7 +43,7 @@ pub struct Evidence<'a> {
 type Check = (&'static str, fn(&Evidence<'_>) -> Result<(), String>);
 
 /// All properties.
-pub const CHECKS: [Check; 8] = [
+pub const CHECKS: [Check; 9] = [
     ("what was acknowledged is in the archive once", acknowledged::check),
     ("what was said is answered for", accounted::check),
     ("who stayed was sent everything once, in one order", delivered::check),
@@ -51,6 +52,7 @@ pub const CHECKS: [Check; 8] = [
     ("what stays between servers stays there", sealed::check),
     ("one copy of an event for each replica", copies::check),
     ("who is banned is gone", banned::check),
+    ("who is kicked stays out until he asks", kicked::check),
 ];
 
 impl Evidence<'_> {

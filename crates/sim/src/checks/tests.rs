@@ -188,3 +188,30 @@ fn somebody_banned_who_is_in_shows() {
     story.banned.push("msa@vesa.yeggmaex.irc".to_owned());
     assert_eq!(story.fails(), ["who is banned is gone"]);
 }
+
+/// Who was kicked comes back when he asks to; a census that brings him back alone shows.
+#[test]
+fn somebody_kicked_who_is_in_again_unasked_shows() {
+    let of = |nick: &str, kind: &str, codes: &[&str], item: &str| {
+        let codes: String = codes.iter().map(|code| format!("<status code='{code}'/>")).collect();
+        format!(
+            "<presence from='{ROOM}/{nick}'{kind}><x xmlns='http://jabber.org/protocol/muc#user'>\
+             <item affiliation='none' role='participant'{item}/>{codes}</x>\
+             <occupant-id xmlns='urn:xmpp:occupant-id:0' id='efchen'/></presence>"
+        )
+    };
+    let gone = " type='unavailable'";
+    let (there, kicked) = (of("Efchen", "", &[], ""), of("Efchen", gone, &["307"], ""));
+    let story = |between: &dyn Fn(&mut Story)| {
+        let mut story = Story::told();
+        story.receives(EFCHEN, &of("Efchen", "", &["110"], ""));
+        story.receives(WIZ, &kicked);
+        between(&mut story);
+        story.receives(WIZ, &there);
+        story.fails().contains(&"who is kicked stays out until he asks")
+    };
+    assert!(story(&|_| {}));
+    let join = format!("<presence to='{ROOM}/Efchen'><x xmlns='http://jabber.org/protocol/muc'/></presence>");
+    assert!(!story(&|story| story.add(EFCHEN, Scene::Sent(Element::parse(&join).unwrap()))));
+    assert!(!story(&|story| story.receives(WIZ, &of("Other", gone, &["303"], " nick='Efchen'"))));
+}

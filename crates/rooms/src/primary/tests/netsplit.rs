@@ -2,7 +2,7 @@
 
 use super::kit::*;
 use super::links::{end_stream, granted, pong};
-use crate::room::tests::kit::{Got, errors};
+use crate::room::tests::kit::{Disk, Got, errors};
 use crate::wire::{Down, HistorySent, Verdict};
 
 /// Nobody is told that somebody is gone, nothing goes to the site, and what it missed follows when it is back.
@@ -163,6 +163,31 @@ fn s4_11_a_kick_during_a_split_is_remembered() {
     let Verdict::Removed(removed) = &granted(&got).seats[0].verdict else { panic!("he was kicked") };
     assert_eq!((removed.status.0, removed.reason.as_deref()), (307, Some("Avaunt!")));
     assert_eq!(removed.actor.as_ref().map(|nick| nick.as_str()), Some("Wumpus"));
+}
+
+/// Whom others have been told is gone because somebody said so is not in again by a census, at whatever moment the service loses
+/// its power; who was not told to be gone is.
+#[test]
+fn s4_11_what_was_told_of_a_removal_holds_after_a_crash() {
+    let by_nick = "<query xmlns='http://jabber.org/protocol/muc#admin'><item nick='BigCheese' role='none'/></query>";
+    let banned =
+        by_nick.replace("nick='BigCheese' role='none'", "jid='rubenro@vesa.yeggmaex.irc' affiliation='outcast'");
+    let closed = "<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'>\
+         <field var='muc#roomconfig_membersonly'><value>1</value></field></x></query>";
+    for asked in [by_nick, &banned, closed] {
+        for (disk, told) in [(Disk::Hangs, false), (Disk::Works, true)] {
+            let mut net = Net::whole();
+            split(&mut net);
+            net.kit.disk(disk);
+            let got = net.feed(&format!("<iq from='{WUMPUS}' id='out1' to='{ROOM}' type='set'>{asked}</iq>"));
+            assert_eq!(left(&got).contains(&"BigCheese".to_owned()), told, "{asked}");
+            net.kit.restart();
+            net.kit.disk(Disk::Works);
+            let request = net.request_again(VESA, 0, &[(BIG_CHEESE, "BigCheese")]);
+            let verdict = granted(&net.ask(VESA, &request)).seats[0].verdict.clone();
+            assert_eq!(matches!(verdict, Verdict::Removed(_)), told, "{asked}: {verdict:?}");
+        }
+    }
 }
 
 /// Only the component is down: whoever reaches the room by another way is told to enter again, and is direct then.

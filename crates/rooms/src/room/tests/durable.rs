@@ -107,6 +107,24 @@ fn what_comes_while_a_decision_is_written_waits_in_order() {
     assert_eq!(errors(&got), [(HAG.into(), "not-acceptable".into())]);
 }
 
+/// 8.2: a kick is told when it is on disk; one that cannot be kept is refused, and has not been.
+#[test]
+fn s8_2_a_kick_is_told_when_it_is_on_disk() {
+    let mut kit = three_witches();
+    let kick = admin(CRONE, "<item nick='thirdwitch' role='none'/>");
+    kit.disk(Disk::Hangs);
+    assert_eq!(kit.send(&kick), []);
+    let got = kit.disk(Disk::Works);
+    assert_eq!(lines(&got).iter().filter(|line| line.contains("<status code='307'/>")).count(), 3, "{got:?}");
+    assert!(!kit.records.keys().any(|(space, _, key)| space == "occupant" && key == HAG), "{:?}", kit.records);
+
+    kit.send(&join(HAG, "thirdwitch"));
+    kit.disk(Disk::Fails);
+    assert_eq!(errors(&kit.send(&kick)), [(CRONE.into(), "internal-server-error".into())]);
+    kit.disk(Disk::Works);
+    assert_eq!(kit.send(&says(HAG, "still here")).len(), 3);
+}
+
 /// 11.1: after a restart direct occupants are told 333, so that they come back.
 #[test]
 fn s11_1_after_a_restart_occupants_are_told_333_and_come_back() {
