@@ -2,7 +2,7 @@
 
 use super::{Cx, Room};
 use machine::Output;
-use xmpp::stanza::{StanzaError, answerable};
+use xmpp::stanza::{StanzaError, answerable, given_back};
 use xmpp::{Element, Jid, Shared, ns};
 
 impl Room {
@@ -23,7 +23,7 @@ impl Room {
     }
 
     /// The recipient and the error stanza. A presence gives back the empty muc element alone (7.2.6: never the password),
-    /// a message its contents, an iq nothing.
+    /// a message its contents where they are short, an iq nothing.
     fn refusal(&self, stanza: &Element, error: &StanzaError) -> Option<(Jid, Element)> {
         if !answerable(stanza) {
             return None;
@@ -35,7 +35,7 @@ impl Room {
             .attr("type", "error");
         match stanza.name() {
             "presence" => reply.push(Element::new("x", ns::MUC)),
-            "message" => reply = reply.with(stanza.children().cloned()),
+            "message" => reply = reply.with(given_back(stanza).cloned()),
             _ => {}
         }
         reply.push(error.element(Some(self.jid.as_str())));

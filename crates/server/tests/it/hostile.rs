@@ -112,6 +112,31 @@ fn stanzas_that_cannot_be_delivered_come_back_with_their_error() {
     assert_eq!(romeo.quiet(), []);
 }
 
+/// RFC 6120 8.3.1: an error need not give back what it is about. Who says much to somebody who is not there, and reads only
+/// then what comes back, is not cut off by that.
+#[test]
+fn s8_3_1_bounces_of_long_messages_do_not_cut_their_sender() {
+    const SENT: usize = 200;
+    undisturbed(|site| {
+        let mut romeo = User::online(site, "romeo@montague.lit/orchard");
+        let body = "o".repeat(100_000);
+        for n in 0..SENT {
+            romeo.send(&format!(
+                "<message to='nobody@montague.lit/x' type='chat' id='{n}'><body>{body}</body></message>"
+            ));
+        }
+        let mut bounced: Vec<usize> = Vec::new();
+        while bounced.len() < SENT {
+            let error = romeo.next_of("message");
+            assert!(error.get("type") == Some("error") && !error.has_child("body", CLIENT));
+            bounced.push(error.get("id").unwrap().parse().unwrap());
+        }
+        // Some are refused before they are looked at, for there are too many at a time.
+        bounced.sort_unstable();
+        assert_eq!(bounced, (0..SENT).collect::<Vec<_>>());
+    });
+}
+
 #[test]
 fn what_stays_between_servers_is_taken_from_no_client() {
     let site = Site::start("montague.lit", &["romeo", "benvolio"], &Settings::clear());

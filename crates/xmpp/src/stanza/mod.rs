@@ -6,7 +6,7 @@ pub mod form;
 pub mod rsm;
 
 pub use datetime::{format_ms, parse_ms};
-pub use error::{Condition, StanzaError, answerable};
+pub use error::{Condition, StanzaError, answerable, given_back};
 
 use crate::{Element, ns};
 
