@@ -180,12 +180,12 @@ pub enum Change {
         /// By how much their places are raised there.
         shift: u64,
     },
-    /// Removes an archive.
+    /// Removes an archive. None of its rows is seen again, whatever has its name next; a long one gives its room back in time.
     DeleteArchive {
         /// The archive.
         archive: String,
     },
-    /// Removes rows that are older than this.
+    /// Removes rows that are older than this: at once where they are few, else in time.
     TrimArchive {
         /// The archive.
         archive: String,
@@ -244,12 +244,23 @@ pub struct ArchiveQuery {
     pub after_seq: Option<u64>,
     /// Only rows with these ids, in any order; all must exist (`mam:2#extended`).
     pub ids: Vec<String>,
+    /// Only rows between others, which `count` heeds (`mam:2#extended`); boxed, since hardly anybody asks for it.
+    pub between: Option<Box<Between>>,
     /// The last page instead of the first.
     pub backwards: bool,
     /// Rows in a page at the most.
     pub max: usize,
     /// Whether `count` is wanted.
     pub count: bool,
+}
+
+/// Rows that others lie between: a filter, where `after_id` and `before_id` of a query are a place to read on from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Between {
+    /// Only behind the row with this id, which is read as `after_id` is.
+    pub after_id: Option<String>,
+    /// Only before the row with this id.
+    pub before_id: Option<String>,
 }
 
 /// A page that was read, in rising order.
@@ -263,7 +274,7 @@ pub struct ArchivePage {
     pub behind: u64,
     /// How many rows match without paging, where asked for.
     pub count: Option<u64>,
-    /// Whether `after_id`, `before_id` or one of `ids` names no row (XEP-0313 5: `item-not-found`).
+    /// Whether `after_id`, `before_id`, `between` or one of `ids` names no row (XEP-0313 5: `item-not-found`).
     pub unknown_id: bool,
 }
 

@@ -99,9 +99,7 @@ fn parse(query: &Element, archive: String) -> Result<ArchiveQuery, Condition> {
     }
     wanted.max = page.max.map_or(PAGE_ROWS_DEFAULT, |max| (max as usize).min(PAGE_ROWS_MAX));
     wanted.count = query.has_child("set", ns::RSM);
-    if page.after.is_some() {
-        wanted.after_id = page.after;
-    }
+    wanted.after_id = page.after;
     if let Some(before) = page.before {
         wanted.backwards = true;
         if !before.is_empty() {
@@ -123,8 +121,8 @@ fn parse_filters(form: &Form, wanted: &mut ArchiveQuery) -> Result<(), Condition
                 let jid = value.as_deref().and_then(|text| Jid::new(text).ok()).ok_or(Condition::JidMalformed)?;
                 wanted.with = Some(jid.to_string());
             }
-            "after-id" => wanted.after_id = value,
-            "before-id" => wanted.before_id = value,
+            "after-id" => wanted.between.get_or_insert_default().after_id = value,
+            "before-id" => wanted.between.get_or_insert_default().before_id = value,
             "ids" if field.values.len() <= PAGE_ROWS_MAX => wanted.ids = field.values.clone(),
             "ids" => return Err(Condition::NotAcceptable),
             _ => return Err(Condition::FeatureNotImplemented),

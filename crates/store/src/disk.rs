@@ -94,19 +94,24 @@ impl SimDisk {
             let born = archive.rows.get(&seq).and_then(|row| row.born.as_ref()).filter(|_| !very_row);
             Ok(born.filter(|born| query.site.as_ref() == Some(&born.site)).map_or(seq, |born| seq.min(born.base)))
         };
-        let after: Result<Option<u64>, ()> = query.after_id.as_ref().map(behind).transpose();
-        let before: Result<Option<u64>, ()> = query.before_id.as_deref().map(seq_of).transpose();
-        let (Ok(after), Ok(before)) = (after, before) else { return unknown() };
+        let places = |after: &Option<String>, before: &Option<String>| {
+            let after: Option<u64> = after.as_ref().map(behind).transpose()?;
+            Ok((after, before.as_deref().map(seq_of).transpose()?))
+        };
+        let between = query.between.as_deref().cloned().unwrap_or_default();
+        let paging: Result<_, ()> = places(&query.after_id, &query.before_id);
+        let filter: Result<_, ()> = places(&between.after_id, &between.before_id);
+        let (Ok(paging), Ok(filter)) = (paging, filter) else { return unknown() };
         if query.ids.iter().any(|id| !archive.ids.contains_key(id)) {
             return unknown();
         }
-        let matching: Vec<&Row> = archive.rows.values().filter(|row| lets_through(query, row)).collect();
-        let count = query.count.then_some(matching.len() as u64);
-        let on_page = |row: &&&Row| {
-            after.is_none_or(|seq| row.seq > seq)
-                && before.is_none_or(|seq| row.seq < seq)
-                && query.after_seq.is_none_or(|seq| row.seq > seq)
+        let lies = |row: &Row, (after, before): (Option<u64>, Option<u64>)| {
+            after.is_none_or(|seq| row.seq > seq) && before.is_none_or(|seq| row.seq < seq)
         };
+        let fits = |row: &&Row| lies(row, filter) && lets_through(query, row);
+        let matching: Vec<&Row> = archive.rows.values().filter(fits).collect();
+        let count = query.count.then_some(matching.len() as u64);
+        let on_page = |row: &&&Row| lies(row, paging) && query.after_seq.is_none_or(|seq| row.seq > seq);
         let max = query.max.min(PAGE_ROWS_MAX);
         let mut rows: Vec<Row> = if query.backwards {
             matching.iter().rev().filter(on_page).take(max + 1).map(|&row| row.clone()).collect()
@@ -118,7 +123,7 @@ impl SimDisk {
         if query.backwards {
             rows.reverse();
         }
-        ArchivePage { rows, complete, behind: after.unwrap_or_default(), count, unknown_id: false }
+        ArchivePage { rows, complete, behind: paging.0.max(filter.0).unwrap_or_default(), count, unknown_id: false }
     }
 }
 

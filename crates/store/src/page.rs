@@ -4,7 +4,7 @@
 //! become bounds too, since stamps never fall with rising `seq` ([`Row::stamp_ms`]).
 
 use crate::change::{SEQ_MAX, number};
-use machine::{ArchivePage, ArchiveQuery, Born, Row};
+use machine::{ArchivePage, ArchiveQuery, Between, Born, Row};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeSet;
 
@@ -49,17 +49,17 @@ impl Bounds {
 /// Where a page is looked for.
 #[derive(Debug, Clone, Copy)]
 struct Places {
-    /// What the filter by time leaves.
+    /// What the filters by time and place leave.
     filter: Bounds,
     /// What paging leaves of that.
     paged: Bounds,
-    /// The place that `after_id` names.
+    /// The place that `after_id` names, of the query or of the filter.
     behind: u64,
 }
 
 /// Reads a page, all of it from one state of the archive.
 ///
-/// `count` counts what `start_ms`, `end_ms`, `with` and `ids` let through; `after_id`, `before_id` and `after_seq`
+/// `count` counts what `start_ms`, `end_ms`, `with`, `ids` and `between` let through; `after_id`, `before_id` and `after_seq`
 /// are paging.
 pub(crate) fn read(connection: &Connection, query: &ArchiveQuery) -> rusqlite::Result<ArchivePage> {
     let snapshot = connection.unchecked_transaction()?;
@@ -88,7 +88,8 @@ pub(crate) fn read(connection: &Connection, query: &ArchiveQuery) -> rusqlite::R
 
 /// The page of an archive that is not there: empty, and whole unless it names a row.
 pub(crate) fn absent(query: &ArchiveQuery) -> ArchivePage {
-    if query.after_id.is_some() || query.before_id.is_some() || !query.ids.is_empty() {
+    let between = query.between.as_deref().is_some_and(|between| *between != Between::default());
+    if query.after_id.is_some() || query.before_id.is_some() || !query.ids.is_empty() || between {
         return unknown();
     }
     ArchivePage { complete: true, count: query.count.then_some(0), ..ArchivePage::default() }
@@ -101,11 +102,50 @@ pub(crate) fn unknown() -> ArchivePage {
 
 /// Where a page is looked for; `None` when a row is named that is not there.
 fn bounds(connection: &Connection, archive: i64, query: &ArchiveQuery) -> rusqlite::Result<Option<Places>> {
+    let within = within_times(connection, archive, query)?;
+    let mut places = Places { filter: within, paged: within, behind: 0 };
+    if let Some(Between { after_id, before_id }) = query.between.as_deref() {
+        let ids = (after_id.as_deref(), before_id.as_deref());
+        if !narrow(connection, archive, &mut places, query.site.as_deref(), ids)? {
+            return Ok(None);
+        }
+        places.filter = places.paged;
+    }
+    let ids = (query.after_id.as_deref(), query.before_id.as_deref());
+    if !narrow(connection, archive, &mut places, query.site.as_deref(), ids)? {
+        return Ok(None);
+    }
+    if let Some(seq) = query.after_seq {
+        places.paged.above = places.paged.above.max(seq.min(SEQ_MAX) as i64);
+    }
+    Ok(Some(places))
+}
+
+/// Takes what lies between two rows, as somebody of a site means the first; `false` when one is named that is not there.
+fn narrow(
+    connection: &Connection,
+    archive: i64,
+    Places { paged, behind, .. }: &mut Places,
+    site: Option<&str>,
+    (after_id, before_id): (Option<&str>, Option<&str>),
+) -> rusqlite::Result<bool> {
+    if let Some(id) = after_id {
+        let Some(seq) = place_behind(connection, archive, id, site)? else { return Ok(false) };
+        (paged.above, *behind) = (paged.above.max(seq), seq.unsigned_abs().max(*behind));
+    }
+    if let Some(id) = before_id {
+        let seq: Option<i64> =
+            connection.prepare_cached(SEQ_OF_ID)?.query_row(params![archive, id], |row| row.get(0)).optional()?;
+        let Some(seq) = seq else { return Ok(false) };
+        paged.below = paged.below.min(seq);
+    }
+    Ok(true)
+}
+
+/// What the filter by time leaves.
+fn within_times(connection: &Connection, archive: i64, query: &ArchiveQuery) -> rusqlite::Result<Bounds> {
     let first = |sql: &str, stamp_ms: i64| -> rusqlite::Result<Option<i64>> {
         connection.prepare_cached(sql)?.query_row(params![archive, stamp_ms], |row| row.get(0)).optional()
-    };
-    let seq_of = |id: &str| -> rusqlite::Result<Option<i64>> {
-        connection.prepare_cached(SEQ_OF_ID)?.query_row(params![archive, id], |row| row.get(0)).optional()
     };
     let mut filter = Bounds::ALL;
     if let Some(end_ms) = query.end_ms
@@ -119,19 +159,7 @@ fn bounds(connection: &Connection, archive: i64, query: &ArchiveQuery) -> rusqli
             None => filter = Bounds::NONE,
         }
     }
-    let (mut paged, mut behind) = (filter, 0);
-    if let Some(id) = &query.after_id {
-        let Some(seq) = place_behind(connection, archive, id, query.site.as_deref())? else { return Ok(None) };
-        (paged.above, behind) = (paged.above.max(seq), seq.unsigned_abs());
-    }
-    if let Some(id) = &query.before_id {
-        let Some(seq) = seq_of(id)? else { return Ok(None) };
-        paged.below = paged.below.min(seq);
-    }
-    if let Some(seq) = query.after_seq {
-        paged.above = paged.above.max(seq.min(SEQ_MAX) as i64);
-    }
-    Ok(Some(Places { filter, paged, behind }))
+    Ok(filter)
 }
 
 /// The place that `after_id` names: that of the row, or where the island stood that it was born on, for those who were

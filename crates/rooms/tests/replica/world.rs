@@ -499,13 +499,16 @@ impl Server {
             let born = row.born.as_ref().filter(|born| !id.ends_with('~') && query.site.as_ref() == Some(&born.site));
             Some(born.map_or(row.seq, |born| born.base.min(row.seq)))
         };
-        if query.after_id.iter().any(|id| place_of(id).is_none()) {
+        let between = query.between.as_deref().cloned().unwrap_or_default();
+        let named = [&query.after_id, &between.after_id, &between.before_id];
+        if named.into_iter().flatten().any(|id| place_of(id).is_none()) {
             return ArchivePage { unknown_id: true, ..ArchivePage::default() };
         }
-        let behind = query.after_id.as_ref().and_then(place_of);
+        let [behind, filter, before] = named.map(|id| id.as_ref().and_then(place_of));
+        let behind = behind.max(filter);
         let after = behind.max(query.after_seq);
-        let mut page: Vec<Row> =
-            rows.into_iter().filter(|row| after.is_none_or(|after| row.seq > after)).cloned().collect();
+        let lies = |row: &&&Row| after.is_none_or(|seq| row.seq > seq) && before.is_none_or(|seq| row.seq < seq);
+        let mut page: Vec<Row> = rows.iter().filter(lies).map(|&row| row.clone()).collect();
         let complete = page.len() <= query.max;
         if query.backwards {
             page.drain(..page.len().saturating_sub(query.max));

@@ -1,7 +1,7 @@
 //! The simulator's disk and the store give the same answers.
 
 use crate::support::{Bench, place};
-use machine::{ArchiveQuery, Born, Change, Row};
+use machine::{ArchiveQuery, Between, Born, Change, Row};
 use proptest::prelude::*;
 use store::Options;
 use store::disk::SimDisk;
@@ -61,9 +61,11 @@ fn query() -> impl Strategy<Value = ArchiveQuery> {
     let after =
         prop::option::weighted(0.5, (id(), any::<bool>()).prop_map(|(id, row)| if row { id + "~" } else { id }));
     let site = prop::option::of(prop::sample::select(["vesa", "eris"].as_slice()).prop_map(str::to_owned));
-    let paging = ((after, site), named(), place, any::<bool>(), 0..9usize, any::<bool>());
+    let between = prop::option::weighted(0.3, (named(), named()));
+    let paging = ((after, site), (named(), between), place, any::<bool>(), 0..9usize, any::<bool>());
     (filters, paging).prop_map(|((archive, start_ms, end_ms, with, ids), paging)| {
-        let ((after_id, site), before_id, after_seq, backwards, max, count) = paging;
+        let ((after_id, site), (before_id, between), after_seq, backwards, max, count) = paging;
+        let between = between.map(|(after_id, before_id)| Box::new(Between { after_id, before_id }));
         ArchiveQuery {
             archive,
             start_ms,
@@ -73,6 +75,7 @@ fn query() -> impl Strategy<Value = ArchiveQuery> {
             after_id,
             site,
             before_id,
+            between,
             after_seq,
             backwards,
             max,

@@ -88,6 +88,29 @@ fn s4_1_filters() {
     assert_eq!(refused(&mut kit, &[("start", "yesterday")]), [(HAG.into(), "bad-request".into())]);
 }
 
+/// 4.1.3, `urn:xmpp:mam:2#extended`: `after-id` and `before-id` are filters, which the page's count heeds; `after` and `before`
+/// of the result set are a place in what they leave (XEP-0059).
+#[test]
+fn s4_1_3_filters_by_id_narrow_the_count() {
+    let mut kit = five_lines();
+    let ids: Vec<String> = kit.rows.iter().map(|row| row.id.clone()).collect();
+    let set = |inner: &str| format!("<set xmlns='http://jabber.org/protocol/rsm'><max>2</max>{inner}</set>");
+    let mut found = |fields: &[(&str, &str)], page: &str| {
+        let got = kit.send(&query(HAG, &(form(fields) + &set(page))));
+        let fin = got.iter().find_map(|got| got.stanza.get_child("fin", ns::MAM)).expect("a page");
+        let count = fin.get_child("set", ns::RSM).and_then(|set| set.get_child("count", ns::RSM)).expect("a count");
+        (bodies(&got).join(" "), count.content())
+    };
+    let is = |bodies: &str, count: &str| (bodies.to_owned(), count.to_owned());
+    assert_eq!(found(&[("after-id", &ids[1])], ""), is("three four", "3"));
+    assert_eq!(found(&[("before-id", &ids[1])], ""), is("one", "1"));
+    assert_eq!(found(&[("after-id", &ids[0]), ("before-id", &ids[4])], "<before/>"), is("three four", "3"));
+    let on = format!("<after>{}</after>", ids[2]);
+    assert_eq!(found(&[("after-id", &ids[1])], &on), is("four five", "3"));
+    let back = format!("<before>{}</before>", ids[3]);
+    assert_eq!(found(&[("after-id", &ids[1])], &back), is("three", "3"));
+}
+
 /// Who may enter may read.
 #[test]
 fn s6_who_may_read() {

@@ -186,14 +186,19 @@ impl Kit {
     fn page(&self, query: &ArchiveQuery) -> ArchivePage {
         let archive: Vec<&Row> = self.rows.iter().filter(|r| r.archive == query.archive).collect();
         let seq_of = |id: &String| archive.iter().find(|r| r.id == *id).map(|r| r.seq);
-        let mut named = query.after_id.iter().chain(&query.before_id).chain(&query.ids);
+        let between = query.between.as_deref().cloned().unwrap_or_default();
+        let filter_ids = between.after_id.iter().chain(&between.before_id);
+        let mut named = query.after_id.iter().chain(&query.before_id).chain(&query.ids).chain(filter_ids);
         if named.any(|id| seq_of(id).is_none()) {
             return ArchivePage { unknown_id: true, ..ArchivePage::default() };
         }
         let after = query.after_id.as_ref().and_then(seq_of).max(query.after_seq);
         let before = query.before_id.as_ref().and_then(seq_of);
+        let (behind, ahead) = (between.after_id.as_ref().and_then(seq_of), between.before_id.as_ref().and_then(seq_of));
         let fits = |r: &&Row| {
-            query.start_ms.is_none_or(|start| r.stamp_ms >= start)
+            behind.is_none_or(|seq| r.seq > seq)
+                && ahead.is_none_or(|seq| r.seq < seq)
+                && query.start_ms.is_none_or(|start| r.stamp_ms >= start)
                 && query.end_ms.is_none_or(|end| r.stamp_ms <= end)
                 && query.with.as_ref().is_none_or(|with| r.with == *with)
                 && (query.ids.is_empty() || query.ids.contains(&r.id))
