@@ -1,5 +1,6 @@
 //! A [`Change`] as SQL.
 
+use crate::clearing::Clearing;
 use machine::{Change, Row};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
@@ -29,12 +30,13 @@ pub(crate) struct Applier<'c> {
     connection: &'c Connection,
     /// The archive last appended to, since appends come in runs.
     last: Option<(String, i64)>,
+    clearing: Clearing,
 }
 
 impl<'c> Applier<'c> {
     /// An applier for one transaction.
     pub(crate) fn new(connection: &'c Connection) -> Applier<'c> {
-        Applier { connection, last: None }
+        Applier { connection, last: None, clearing: Clearing::new() }
     }
 
     /// Makes one change.
@@ -58,9 +60,9 @@ impl<'c> Applier<'c> {
                 self.move_rows(archive, (*above, *below), to, *shift)
             }
             Change::DeleteArchive { archive } => self.delete_archive(archive),
-            Change::TrimArchive { archive, before_ms } => self.within(archive, |it, number| {
-                it.execute("DELETE FROM archive WHERE archive = ?1 AND stamp_ms < ?2", params![number, before_ms])
-            }),
+            Change::TrimArchive { archive, before_ms } => {
+                self.within(archive, |it, number| Ok(it.clearing.trim(it.connection, number, *before_ms)?))
+            }
         }
     }
 
@@ -103,14 +105,15 @@ impl<'c> Applier<'c> {
 
     fn delete_archive(&mut self, name: &str) -> Result<(), Refusal> {
         self.last = None;
-        self.within(name, |it, number| {
-            it.execute("DELETE FROM archive WHERE archive = ?1", params![number])?;
-            it.execute("DELETE FROM archives WHERE number = ?1", params![number])
-        })
+        self.within(name, |it, number| Ok(it.clearing.remove(it.connection, number)?))
     }
 
     /// Does something to an archive that is there.
-    fn within(&self, name: &str, change: impl FnOnce(&Applier<'c>, i64) -> Result<(), Refusal>) -> Result<(), Refusal> {
+    fn within(
+        &mut self,
+        name: &str,
+        change: impl FnOnce(&mut Applier<'c>, i64) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
         match number(self.connection, name)? {
             Some(number) => change(self, number),
             None => Ok(()),
@@ -146,6 +149,11 @@ pub(crate) fn number(connection: &Connection, name: &str) -> rusqlite::Result<Op
         .prepare_cached("SELECT number FROM archives WHERE name = ?1")?
         .query_row([name], |row| row.get(0))
         .optional()
+}
+
+/// Whether a change may leave something that is still to be cleared away.
+pub(crate) fn clears(change: &Change) -> bool {
+    matches!(change, Change::DeleteArchive { .. } | Change::TrimArchive { .. })
 }
 
 /// About how much memory a change takes while it waits.

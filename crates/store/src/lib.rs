@@ -9,6 +9,7 @@
 
 mod backup;
 mod change;
+mod clearing;
 pub mod disk;
 mod error;
 mod file;

@@ -9,7 +9,7 @@ use std::path::Path;
 const APPLICATION_ID: i64 = 0x6e6a_7374;
 
 /// Step n brings a file from version n to version n + 1. Steps that were released are never edited.
-pub(crate) const STEPS: [&str; 3] = [TABLES, FILTERS, ISLANDS];
+pub(crate) const STEPS: [&str; 4] = [TABLES, FILTERS, ISLANDS, CLEARING];
 
 /// Records and archives. An archive's name is kept once; rows carry its number.
 const TABLES: &str = r#"
@@ -47,6 +47,9 @@ const ISLANDS: &str = r#"
     ALTER TABLE archive ADD COLUMN born_base INTEGER;
     ALTER TABLE archive ADD COLUMN born_site TEXT;
 "#;
+
+/// What is being cleared away: an archive whole, or its rows before a time.
+const CLEARING: &str = "CREATE TABLE clearing (archive INTEGER PRIMARY KEY, before_ms INTEGER) STRICT;";
 
 /// The version this program writes.
 pub(crate) const VERSION: u32 = STEPS.len() as u32;

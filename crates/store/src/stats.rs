@@ -1,5 +1,6 @@
 //! How much a store file holds.
 
+use crate::clearing::IS_NAMED;
 use crate::error::StoreError;
 use crate::file;
 use crate::schema;
@@ -21,7 +22,7 @@ pub struct Stats {
     pub records: u64,
     /// Archives.
     pub archives: u64,
-    /// Rows of all archives.
+    /// Rows of all archives, and those that are still to be cleared away.
     pub rows: u64,
 }
 
@@ -43,7 +44,7 @@ fn measure(connection: &Connection, path: &Path, schema: u32) -> rusqlite::Resul
         wal_bytes: wal.map_or(0, |wal| wal.len()),
         free_bytes: number("PRAGMA freelist_count")? * page,
         records: number("SELECT count(*) FROM state")?,
-        archives: number("SELECT count(*) FROM archives")?,
+        archives: number(&format!("SELECT count(*) FROM archives WHERE {IS_NAMED}"))?,
         rows: number("SELECT count(*) FROM archive")?,
     })
 }

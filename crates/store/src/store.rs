@@ -1,6 +1,7 @@
 //! The served file: batches in, completions out.
 
 use crate::backup::{Progress, backup};
+use crate::clearing::IS_NAMED;
 use crate::error::StoreError;
 use crate::file::{self, Lock};
 use crate::health::Health;
@@ -119,7 +120,7 @@ impl Store {
             let reader = Reader { connection: file::open_reading(path)?, queue: queue.clone(), tell: tell.clone() };
             store.readers.push(store.thread("store-reader", move || reader.run())?);
         }
-        let writer = Writer { connection, queue, health, tell, probe_every: options.probe_every };
+        let writer = Writer { connection, queue, health, tell, probe_every: options.probe_every, clearing: true };
         store.writer = Some(store.thread("store-writer", move || writer.run())?);
         Ok((store, loaded))
     }
@@ -192,7 +193,7 @@ fn load(connection: &Connection, recent_rows: usize) -> rusqlite::Result<Loaded>
         })?
         .collect::<Result<_, _>>()?;
     let archives: Vec<(i64, String)> = connection
-        .prepare("SELECT number, name FROM archives ORDER BY name")?
+        .prepare(&format!("SELECT number, name FROM archives WHERE {IS_NAMED} ORDER BY name"))?
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
     let mut last = connection.prepare(

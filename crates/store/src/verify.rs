@@ -1,6 +1,7 @@
 //! A check of everything a store holds.
 
 use crate::backup::Progress;
+use crate::clearing::IS_NAMED;
 use crate::error::StoreError;
 use crate::file;
 use crate::schema;
@@ -123,7 +124,8 @@ impl Check<'_> {
         if nameless != 0 {
             self.report.problem(format!("{nameless} archived rows belong to no archive"));
         }
-        let mut select = connection.prepare("SELECT number, name FROM archives ORDER BY name")?;
+        let mut select =
+            connection.prepare(&format!("SELECT number, name FROM archives WHERE {IS_NAMED} ORDER BY name"))?;
         let mut archives = select.query([])?;
         while let Some(archive) = archives.next()? {
             self.rows(connection, archive.get(0)?, &archive.get::<_, String>(1)?)?;

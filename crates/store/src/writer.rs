@@ -1,7 +1,8 @@
 //! The one thread that writes: it commits whatever waits when it is free, and there is no timer in it but the one
-//! that tries a write now and then while writes fail.
+//! that tries a write now and then while writes fail. What is to be cleared away goes a slice at a time, between commits.
 
-use crate::change::{Applier, Refusal};
+use crate::change::{Applier, Refusal, clears};
+use crate::clearing;
 use crate::health::Health;
 use crate::queue::{Batch, Queue, Work};
 use crate::store::OnCompletion;
@@ -22,6 +23,8 @@ pub(crate) struct Writer {
     pub(crate) health: Arc<Health>,
     pub(crate) tell: OnCompletion,
     pub(crate) probe_every: Duration,
+    /// Whether something may be left to be cleared away.
+    pub(crate) clearing: bool,
 }
 
 impl Writer {
@@ -29,7 +32,8 @@ impl Writer {
     pub(crate) fn run(mut self) {
         let _lost = LostUnlessEnded { queue: self.queue.clone(), health: self.health.clone(), tell: self.tell.clone() };
         loop {
-            let patience = self.health.is_red().then_some(self.probe_every);
+            let clears = self.clearing && !self.health.is_red();
+            let patience = if clears { Some(Duration::ZERO) } else { self.health.is_red().then_some(self.probe_every) };
             match self.queue.next_work(patience) {
                 Work::Commit(batches) => self.commit(batches),
                 Work::PageLimit(pages) => {
@@ -37,8 +41,13 @@ impl Writer {
                         self.health.red(error.to_string());
                     }
                 }
+                Work::Idle if clears => {}
                 Work::Idle => self.probe(),
                 Work::End => return,
+            }
+            // Behind each commit too: who always has something to write must not keep it from going.
+            if self.clearing && !self.health.is_red() {
+                self.clear();
             }
         }
     }
@@ -76,27 +85,39 @@ impl Writer {
         }
     }
 
+    /// Clears away a slice. One that cannot be is a write that failed.
+    fn clear(&mut self) {
+        match clearing::slice(&self.connection) {
+            Ok(more) => self.clearing = more,
+            Err(error) => self.health.red(error.to_string()),
+        }
+    }
+
     /// Makes changes durable, all of them or none.
     fn transaction<'c>(&mut self, changes: impl IntoIterator<Item = &'c Change>) -> Result<(), Refusal> {
         let outcome = self.attempt(changes);
-        if outcome.is_ok() {
+        if let Ok(cleared) = outcome {
             self.health.green();
             self.queue.committed();
+            self.clearing |= cleared;
         } else if !self.connection.is_autocommit() {
             // Some failures have rolled back by themselves; this is for the others, and cannot fail usefully.
             let _ = self.connection.execute_batch("ROLLBACK");
         }
-        outcome
+        outcome.map(|_| ())
     }
 
-    fn attempt<'c>(&self, changes: impl IntoIterator<Item = &'c Change>) -> Result<(), Refusal> {
+    /// Whether there may be something to be cleared away besides.
+    fn attempt<'c>(&self, changes: impl IntoIterator<Item = &'c Change>) -> Result<bool, Refusal> {
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let mut applier = Applier::new(&self.connection);
+        let mut cleared = false;
         for change in changes {
             applier.apply(change)?;
+            cleared |= clears(change);
         }
         self.connection.prepare_cached("COMMIT")?.execute([])?;
-        Ok(())
+        Ok(cleared)
     }
 
     /// Finds out whether there is room again, by writing something of some size and taking it away.
