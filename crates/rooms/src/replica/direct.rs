@@ -5,6 +5,7 @@
 //! They are known by their own presence (status 110) on its way to them. A service that invents one wins nothing by it: it
 //! may send what it likes in the names of its own rooms to anybody.
 
+use super::leave::Parting;
 use super::mirror::{Mirror, Session};
 use super::site::Cx;
 use crate::names::{Nick, Status};
@@ -89,6 +90,18 @@ impl Mirror {
             let session = Session { nick, class, entry, payload, awaits_enter: false, leaving: false };
             self.sessions.insert(seat.jid.clone(), session);
             self.link.handed.insert(seat.jid.clone(), granted.seq);
+        }
+    }
+
+    /// Whom the room served itself and has no more, as the answer says, is told so: the room's own word of it was lost. Who has
+    /// asked to enter since has an outcome of that to come.
+    pub(super) fn dismiss_direct(&mut self, granted: &Granted, cx: &mut Cx<'_>) {
+        for seat in &granted.seats {
+            let Verdict::Removed(removed) = &seat.verdict else { continue };
+            let Some(nick) = cx.site.direct.take(&self.room, &seat.jid) else { continue };
+            if !self.joins.contains_key(&seat.jid) {
+                cx.pass(&seat.jid, self.own_unavailable(&nick, self.class_of(None), &Parting::from(removed)));
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use super::mirror::{Mirror, Session};
 use super::site::Cx;
 use crate::names::{Nick, Status};
 use crate::room::add_statuses;
+use crate::wire::Removed;
 use machine::{AudienceChange, Class, Output};
 use xmpp::{Element, Jid, ns};
 
@@ -23,6 +24,14 @@ impl Parting {
     /// One that is explained by its codes.
     pub fn with(statuses: impl IntoIterator<Item = Status>) -> Parting {
         Parting { statuses: statuses.into_iter().collect(), ..Parting::default() }
+    }
+}
+
+impl From<&Removed> for Parting {
+    /// As a verdict says it.
+    fn from(removed: &Removed) -> Parting {
+        let (actor, reason) = (removed.actor.clone(), removed.reason.clone());
+        Parting { statuses: vec![removed.status], actor, reason, payload: Vec::new() }
     }
 }
 
@@ -102,15 +111,20 @@ impl Mirror {
     /// Takes a session out and tells it so; gives what it was.
     pub(super) fn take_out(&mut self, jid: &Jid, parting: &Parting, cx: &mut Cx<'_>) -> Option<Session> {
         let session = self.put_out(jid, cx)?;
-        let from = session.nick.in_room(&self.room);
-        let mut own = match self.seats.get(&session.nick) {
-            Some(seat) => seat.unavailable(&from, parting.payload.clone(), session.class),
+        cx.pass(jid, self.own_unavailable(&session.nick, session.class, parting));
+        Some(session)
+    }
+
+    /// What a session is sent when it goes.
+    pub(super) fn own_unavailable(&self, nick: &Nick, class: Class, parting: &Parting) -> Element {
+        let from = nick.in_room(&self.room);
+        let mut own = match self.seats.get(nick) {
+            Some(seat) => seat.unavailable(&from, parting.payload.clone(), class),
             None => unknown_unavailable(&from),
         };
         add_statuses(&mut own, &[&[Status::SELF], parting.statuses.as_slice()].concat());
         describe(&mut own, parting);
-        cx.pass(jid, own);
-        Some(session)
+        own
     }
 
     /// Takes a session out of all tables.

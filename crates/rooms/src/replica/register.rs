@@ -134,8 +134,7 @@ impl Mirror {
             return self.registration_refused(stanza, cx);
         }
         match stanza.get_child("granted", ns::NETJOIN).map(Granted::parse) {
-            // Verdicts alone: nobody of the census is in the room, and there is no link.
-            Some(Ok(granted)) if granted.roster == RosterSent::None => self.start_over(cx),
+            Some(Ok(granted)) if granted.roster == RosterSent::None => self.nobody_is_in(&granted, cx),
             Some(Ok(granted)) => self.granted(granted, cx),
             Some(Err(damaged)) => {
                 cx.log(format!("link {}: {damaged}", self.room));
@@ -181,6 +180,7 @@ impl Mirror {
             self.reconcile(&mark.outbox, mark.n, cx);
         }
         let here = self.sessions.len();
+        self.dismiss_direct(&granted, cx);
         self.hand_over(&granted, cx);
         if self.link.fresh && self.sessions.len() > here {
             // They have been told all there was; should the snapshot be cut short, the rest is asked for from here.
@@ -214,6 +214,15 @@ impl Mirror {
             cx.keep(vec![Change::MoveRows { archive, above: seq, below: ISLAND_SEQ, to, shift }]);
             self.announce(SET_BACK, cx);
         }
+    }
+
+    /// Verdicts alone: nobody of the census is in the room, each for a reason of his own, and there is no link.
+    fn nobody_is_in(&mut self, granted: &Granted, cx: &mut Cx<'_>) {
+        self.island = None;
+        self.give_up_provisional(Condition::RemoteServerTimeout, cx);
+        self.dismiss_direct(granted, cx);
+        self.judged(granted, cx);
+        self.start_over(cx);
     }
 
     /// All that the outbox held at the answer has been sent: the report is over.

@@ -118,7 +118,7 @@ impl Mirror {
 
     /// What became of those who were here: told to whom it concerns. Gives the nicks that were given to some in place of
     /// theirs.
-    fn judged(&mut self, granted: &Granted, cx: &mut Cx<'_>) -> BTreeSet<Nick> {
+    pub(super) fn judged(&mut self, granted: &Granted, cx: &mut Cx<'_>) -> BTreeSet<Nick> {
         let mut assigned = BTreeSet::new();
         if self.link.fresh {
             return assigned;
@@ -144,13 +144,11 @@ impl Mirror {
                 // He has come back since; that has an outcome of its own.
                 continue;
             }
-            let parting = Parting {
+            let mut parting = Parting::from(removed);
+            if self.is_leaving(&seat.jid) {
                 // Who has left himself is told what his LEAVE would have said.
-                statuses: if self.is_leaving(&seat.jid) { Vec::new() } else { vec![removed.status] },
-                actor: removed.actor.clone(),
-                reason: removed.reason.clone(),
-                payload: Vec::new(),
-            };
+                parting.statuses.clear();
+            }
             self.take_out(&seat.jid, &parting, cx);
         }
         let known = self.sessions.iter().filter(|(_, session)| !session.awaits_enter).map(|(jid, _)| jid);

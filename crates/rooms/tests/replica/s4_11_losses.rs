@@ -428,3 +428,50 @@ fn s4_11_1_the_end_of_the_seat_before_is_not_told_to_who_came_back() {
     assert_eq!(lines(&site.event(&presence("WiZ", "admin", "participant"), 812)), [""; 0]);
     assert_eq!(lines(&site.enter(&own_presence("WiZ", "admin", "participant"), WIZ)), [""; 0]);
 }
+
+fn unavailable_to<'a>(got: &'a [Element], to: &str) -> Vec<&'a Element> {
+    got.iter().filter(|s| s.get("to") == Some(to) && s.get("type") == Some("unavailable")).collect()
+}
+
+fn kicked() -> Verdict {
+    let actor = Some("Wumpus".parse().unwrap());
+    Verdict::Removed(Removed { status: Status::KICKED, actor, reason: Some("Avaunt!".into()) })
+}
+
+/// What somebody who was kicked is told in the end, whoever tells him.
+const KICKED: &str = "<actor nick='Wumpus'/><reason>Avaunt!</reason></item><status code='110'/><status code='307'/>";
+
+/// Whom the room has served itself, and who was removed while nothing came through, learns it by the verdict on him; at once, for no
+/// snapshot is about him, and once.
+#[test]
+fn a_direct_session_that_was_removed_unheard_is_told_so() {
+    let mut site = Site::with_users("eris.dclxvii.irc", &[("WiZ", WIZ)]);
+    let direct = own_presence("Troy", "none", "participant").replace("<presence ", &format!("<presence to='{TROY}' "));
+    assert_eq!(site.send(&direct).len(), 1);
+    site.feed(Input::StreamEnded(SERVICE.into()));
+    let left = site.pass_ms(1_000);
+    let got = site.grant_with(&left, 1, true, |seat| if seat.jid.as_str() == TROY { kicked() } else { Verdict::Kept });
+    let told = unavailable_to(&got, TROY);
+    assert!(told.len() == 1 && told[0].to_xml().contains(KICKED), "{got:?}");
+    assert_eq!(told[0].get("from"), Some(format!("{ROOM}/Troy").as_str()));
+    let got = site.snapshot(&[("WiZ", "admin", "participant")], &[], 811);
+    assert_eq!(unavailable_to(&got, TROY).len(), 0, "{got:?}");
+    // He is no part of the next census.
+    site.feed(Input::StreamEnded(SERVICE.into()));
+    let left = site.pass_ms(1_000);
+    let (_, seats) = site.request(&left).1.census.expect("WiZ is here");
+    assert_eq!(seats.iter().map(|seat| seat.jid.as_str()).collect::<Vec<_>>(), [WIZ]);
+}
+
+/// Where nobody of the census is in, each is told for which reason: a kick is no failure, from which clients come back.
+#[test]
+fn where_nobody_is_in_any_more_each_is_told_why() {
+    let mut site = eris();
+    site.feed(Input::StreamEnded(SERVICE.into()));
+    let left = site.pass_ms(1_000);
+    let failed = Verdict::Removed(Removed { status: Status::FAILURE, actor: None, reason: None });
+    let got = site.grant_with(&left, 2, true, |seat| if seat.jid.as_str() == TROY { kicked() } else { failed.clone() });
+    let (troy, wiz) = (unavailable_to(&got, TROY), unavailable_to(&got, WIZ));
+    assert!(troy.len() == 1 && troy[0].to_xml().contains(KICKED), "{got:?}");
+    assert!(wiz.len() == 1 && wiz[0].to_xml().contains("<status code='333'/>"), "{got:?}");
+}

@@ -188,7 +188,7 @@ impl Site {
         self.grant_with(left, n, missed, |_| Verdict::Kept)
     }
 
-    /// The same with a verdict on each seat of the census.
+    /// The same with a verdict on each seat of the census; where nobody is in, there is nothing else.
     pub fn grant_with(
         &mut self,
         left: &[Element],
@@ -204,6 +204,13 @@ impl Site {
             jid: seat.jid.clone(),
             verdict: verdict(seat),
         };
+        let seats: Vec<_> = request.census.into_iter().flat_map(|(_, seats)| seats).map(|s| seat(&s)).collect();
+        let nobody = !seats.is_empty() && seats.iter().all(|seat| matches!(seat.verdict, Verdict::Removed(_)));
+        let (roster, history) = match missed {
+            _ if nobody => (RosterSent::None, HistorySent::None),
+            true => (RosterSent::Full, HistorySent::Missed),
+            false => (RosterSent::Full, HistorySent::Recent),
+        };
         let granted = Granted {
             version: 0,
             epoch: format!("e{}", self.epoch),
@@ -213,10 +220,10 @@ impl Site {
             keepalive: 60,
             maxstanzas: 100,
             maxbytes: 65_536,
-            roster: RosterSent::Full,
-            history: if missed { HistorySent::Missed } else { HistorySent::Recent },
+            roster,
+            history,
             marks: request.outboxes.iter().map(|o| Mark { outbox: o.name.clone(), n, key: [7; 32] }).collect(),
-            seats: request.census.into_iter().flat_map(|(_, seats)| seats).map(|s| seat(&s)).collect(),
+            seats,
         };
         let iq = Element::stanza("iq").attr("type", "result").attr("id", id).attr("from", ROOM);
         self.feed(Input::Stanza(iq.attr("to", format!("replica@{}", self.domain)).child(granted.element())))
