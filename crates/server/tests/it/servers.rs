@@ -3,10 +3,12 @@
 use crate::site::{Settings, Site};
 use crate::user::User;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, IsCa, KeyPair};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use server::control::{Answer, LinkState, Request};
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use tempfile::TempDir;
@@ -34,14 +36,16 @@ fn lovers(montague: &Site, capulet: &Site) -> (User, User) {
 
 /// Both, logged in.
 pub fn lovers_that_meet(montague: &Site, capulet: &Site) -> (User, User) {
+    (online(montague, "romeo@montague.lit/orchard"), online(capulet, "juliet@capulet.lit/balcony"))
+}
+
+/// Logged in and available, under TLS where the site has it.
+fn online(site: &Site, full: &str) -> User {
     let settle = |config: &mut xmpp::stream::client::Config| config.tls = xmpp::stream::TlsPolicy::Optional;
-    let login = |site: &Site, full: &str| {
-        let mut user = User::connect(site, "c2s", full, settle).unwrap();
-        user.send("<presence/>");
-        user.next_of("presence");
-        user
-    };
-    (login(montague, "romeo@montague.lit/orchard"), login(capulet, "juliet@capulet.lit/balcony"))
+    let mut user = User::connect(site, "c2s", full, settle).unwrap();
+    user.send("<presence/>");
+    user.next_of("presence");
+    user
 }
 
 #[test]
@@ -299,21 +303,47 @@ fn a_domain_that_cannot_be_reached_is_left_alone_for_a_while() {
     talk(&mut romeo, &mut juliet);
 }
 
-/// A stream ends while its receiver does not read: of what was sent each message has arrived or bounces, none does both.
 #[test]
 fn what_a_dying_stream_has_not_written_bounces() {
+    let in_clear = |listener: &TcpListener| {
+        let (mut socket, _) = listener.accept().unwrap();
+        offer(&mut socket, "<dialback xmlns='urn:xmpp:features:dialback'/>");
+        believe(&mut socket);
+        socket
+    };
+    dies_while_nobody_reads(Settings::clear(), in_clear);
+}
+
+/// The same under TLS, where what is on its way is in records: one that was cut short holds nothing that has arrived.
+#[test]
+fn what_a_dying_stream_under_tls_has_not_written_bounces() {
+    let under_tls = |listener: &TcpListener| {
+        let (mut socket, _) = listener.accept().unwrap();
+        offer(&mut socket, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls>");
+        read_to(&mut socket, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+        socket.write_all(b"<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>").unwrap();
+        let mut socket = StreamOwned::new(anybodys_tls(), socket);
+        offer(&mut socket, "<dialback xmlns='urn:xmpp:features:dialback'/>");
+        believe(&mut socket);
+        socket
+    };
+    dies_while_nobody_reads(Settings::tls(), under_tls);
+}
+
+/// A stream ends while its receiver does not read: of what was sent each message has arrived or bounces, none does both.
+fn dies_while_nobody_reads<S: Read>(settings: Settings, taken_by: impl Fn(&TcpListener) -> S) {
     const SENT: usize = 150;
-    let settings = Settings { limits: "outbound_bytes = 67108864".into(), ..Settings::clear() };
+    let settings = Settings { limits: "outbound_bytes = 67108864".into(), ..settings };
     let montague = Site::start("montague.lit", &["romeo"], &settings);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     montague.routes_to("capulet.lit", listener.local_addr().unwrap());
-    let mut romeo = User::online(&montague, "romeo@montague.lit/orchard");
+    let mut romeo = online(&montague, "romeo@montague.lit/orchard");
     let zeros = "0".repeat(100_000);
     let mut peer = None;
     for n in 0..SENT {
         romeo
             .send(&format!("<message to='juliet@capulet.lit' type='chat' id='{n}'><body>{n}.{zeros}</body></message>"));
-        peer.get_or_insert_with(|| believing_peer(&listener));
+        peer.get_or_insert_with(|| taken_by(&listener));
     }
     // Until both ends of the socket are full and the rest waits; all holds before that too, but shows less.
     let out = || montague.link("capulet.lit").bytes_out;
@@ -341,26 +371,43 @@ fn what_a_dying_stream_has_not_written_bounces() {
     assert_eq!(romeo.quiet(), []);
 }
 
-/// A server that believes the first who comes (XEP-0220 2.1.1) and from then on reads nothing.
-fn believing_peer(listener: &TcpListener) -> TcpStream {
-    let (mut socket, _) = listener.accept().unwrap();
-    let read_to = |socket: &mut TcpStream, end: &str| {
-        let mut seen = String::new();
-        while !seen.ends_with(end) {
-            let mut byte = [0];
-            socket.read_exact(&mut byte).unwrap();
-            seen.push(char::from(byte[0]));
-        }
-    };
-    read_to(&mut socket, "xml:lang='en'>");
-    socket
-        .write_all(
-            b"<stream:stream xmlns='jabber:server' xmlns:db='jabber:server:dialback' \
-              xmlns:stream='http://etherx.jabber.org/streams' from='capulet.lit' to='montague.lit' id='s1' version='1.0'>\
-              <stream:features><dialback xmlns='urn:xmpp:features:dialback'/></stream:features>",
-        )
+/// A server's answer to the opening of a stream.
+fn offer(socket: &mut (impl Read + Write), feature: &str) {
+    read_to(socket, "xml:lang='en'>");
+    let opening = format!(
+        "<stream:stream xmlns='jabber:server' xmlns:db='jabber:server:dialback' \
+         xmlns:stream='http://etherx.jabber.org/streams' from='capulet.lit' to='montague.lit' id='s1' version='1.0'>\
+         <stream:features>{feature}</stream:features>"
+    );
+    socket.write_all(opening.as_bytes()).and_then(|()| socket.flush()).unwrap();
+}
+
+/// It believes the first who comes (XEP-0220 2.1.1).
+fn believe(socket: &mut (impl Read + Write)) {
+    read_to(socket, "</db:result>");
+    let valid = b"<db:result from='capulet.lit' to='montague.lit' type='valid'/>";
+    socket.write_all(valid).and_then(|()| socket.flush()).unwrap();
+}
+
+fn read_to(socket: &mut impl Read, end: &str) {
+    let mut seen = String::new();
+    while !seen.ends_with(end) {
+        let mut byte = [0];
+        socket.read_exact(&mut byte).unwrap();
+        seen.push(char::from(byte[0]));
+    }
+}
+
+/// A server's end of TLS, with a certificate that says nothing.
+fn anybodys_tls() -> ServerConnection {
+    let made = rcgen::generate_simple_self_signed(["capulet.lit".to_owned()]).unwrap();
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
         .unwrap();
-    read_to(&mut socket, "</db:result>");
-    socket.write_all(b"<db:result from='capulet.lit' to='montague.lit' type='valid'/>").unwrap();
-    socket
+    ServerConnection::new(Arc::new(config)).unwrap()
 }
