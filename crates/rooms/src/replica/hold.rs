@@ -15,11 +15,10 @@ pub(super) struct Hold {
 }
 
 #[derive(Debug)]
-enum Held {
-    /// Goes when it is at the front.
-    Free(Output),
-    /// Everything behind it waits here for the write.
-    Waits(Token, Output),
+struct Held {
+    output: Output,
+    /// The write for which it waits, and everything behind it; none, and it goes when it is at the front.
+    waits: Option<Token>,
 }
 
 impl Hold {
@@ -31,17 +30,13 @@ impl Hold {
     /// A write is on disk: what waited for it may go.
     pub fn kept(&mut self, token: Token) {
         for held in &mut self.held {
-            if matches!(held, Held::Waits(waiting, _) if *waiting == token)
-                && let Held::Waits(_, output) = std::mem::replace(held, Held::Free(Output::Log(String::new())))
-            {
-                *held = Held::Free(output);
-            }
+            held.waits.take_if(|waiting| *waiting == token);
         }
     }
 
     /// What waits for a write is not to be seen after all.
     pub fn forget(&mut self, token: Token) {
-        self.held.retain(|held| !matches!(held, Held::Waits(waiting, _) if *waiting == token));
+        self.held.retain(|held| held.waits != Some(token));
     }
 
     /// Takes the outputs of one input, which stand in `out` from `first` on; `waits` says which of them depend on which
@@ -61,7 +56,7 @@ impl Hold {
         let mut waits = waits.iter().peekable();
         for (at, output) in (first..).zip(new) {
             if let Some((_, token)) = waits.next_if(|(index, _)| *index == at) {
-                self.held.push_back(Held::Waits(*token, output));
+                self.held.push_back(Held { output, waits: Some(*token) });
                 continue;
             }
             let goes = match &output {
@@ -69,21 +64,23 @@ impl Hold {
                 Output::Send { to, .. } => !local(to),
                 _ => false,
             };
-            if goes || self.held.is_empty() { out.push(output) } else { self.held.push_back(Held::Free(output)) }
+            if goes || self.held.is_empty() {
+                out.push(output)
+            } else {
+                self.held.push_back(Held { output, waits: None })
+            }
         }
     }
 
     /// The room is given up here: what waits for no write goes, the rest has never been.
     pub fn give_up(&mut self, out: &mut Vec<Output>) {
-        self.held.retain(|held| matches!(held, Held::Free(_)));
+        self.held.retain(|held| held.waits.is_none());
         self.release(out);
     }
 
     fn release(&mut self, out: &mut Vec<Output>) {
-        while let Some(Held::Free(_)) = self.held.front() {
-            if let Some(Held::Free(output)) = self.held.pop_front() {
-                out.push(output);
-            }
+        while let Some(Held { output, .. }) = self.held.pop_front_if(|held| held.waits.is_none()) {
+            out.push(output);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `<granted/>`: the answer to a registration.
 
-use super::read::{Damaged, Reader, full_jid, name, number, plain_text, small};
+use super::read::{Damaged, Reader, full_jid, name, number, one_of, plain_text, small};
 use super::{OUTBOXES_MAX, SEATS_MAX};
 use crate::names::{Nick, Status};
 use xmpp::{Element, Jid, ns};
@@ -125,8 +125,8 @@ impl Granted {
             keepalive: g.get("keepalive", small)?,
             maxstanzas: g.get("maxstanzas", |t| small(t).filter(|n| *n > 0))?,
             maxbytes: g.get("maxbytes", |t| small(t).filter(|n| *n > 0))?,
-            roster: g.get("roster", RosterSent::parse)?,
-            history: g.get("history", HistorySent::parse)?,
+            roster: g.get("roster", |text| one_of(&RosterSent::ALL, RosterSent::as_str, text))?,
+            history: g.get("history", |text| one_of(&HistorySent::ALL, HistorySent::as_str, text))?,
             marks: Vec::new(),
             seats: Vec::new(),
         };
@@ -168,9 +168,7 @@ impl Granted {
 }
 
 impl RosterSent {
-    fn parse(text: &str) -> Option<RosterSent> {
-        [RosterSent::Full, RosterSent::Changes, RosterSent::None].into_iter().find(|sent| sent.as_str() == text)
-    }
+    const ALL: [RosterSent; 3] = [RosterSent::Full, RosterSent::Changes, RosterSent::None];
 
     fn as_str(self) -> &'static str {
         match self {
@@ -182,9 +180,7 @@ impl RosterSent {
 }
 
 impl HistorySent {
-    fn parse(text: &str) -> Option<HistorySent> {
-        [HistorySent::Recent, HistorySent::Missed, HistorySent::None].into_iter().find(|sent| sent.as_str() == text)
-    }
+    const ALL: [HistorySent; 3] = [HistorySent::Recent, HistorySent::Missed, HistorySent::None];
 
     fn as_str(self) -> &'static str {
         match self {

@@ -161,6 +161,11 @@ pub(super) fn stamp(text: &str) -> Option<i64> {
     stanza::parse_ms(text)
 }
 
+/// One of a few words.
+pub(super) fn one_of<T: Copy>(all: &[T], word: impl Fn(T) -> &'static str, text: &str) -> Option<T> {
+    all.iter().copied().find(|one| word(*one) == text)
+}
+
 /// `true` or `false`.
 pub(super) fn truth(text: &str) -> Option<bool> {
     match text {
