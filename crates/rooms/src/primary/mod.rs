@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `receive` | 4.8: the way in for every stanza to a room; marks judged and taken off |
 //! | `link` | the table of replicas, the life of one |
-//! | `replicate` | 4.2: requests, who may make them, what is granted |
+//! | `replicate` | 4.2: requests, and who may make them |
+//! | `grant` | 4.2: what is granted: verdicts, the link, the snapshot |
 //! | `snapshot` | 4.3 and 4.4: configuration, roster, history or what was missed, subject |
 //! | `enter` | 4.5 and 4.6: ENTER and LEAVE |
 //! | `fanout` | 4.7 and 4.9: one copy of every event per replica |
@@ -28,6 +29,7 @@ mod digest;
 mod end;
 mod enter;
 mod fanout;
+mod grant;
 mod jids;
 mod keepalive;
 mod link;
