@@ -5,7 +5,7 @@ use super::site::Cx;
 use crate::names::{Affiliation, Nick, Role};
 use crate::wire::{SeatJid, is_said};
 use machine::{AudienceChange, Class, Output};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use xmpp::{Element, Jid, ns};
 
 /// Everybody in the room.
@@ -126,14 +126,16 @@ impl Mirror {
     /// may see them. Somebody whose ENTER is still to come may be the one they were sent for: the primary sends them
     /// before the entry's event, and that before the ENTER.
     pub(super) fn reclass(&mut self, cx: &mut Cx<'_>) {
+        // Of every presence in a room of thousands: few are moderators, and hardly anybody changes.
+        let moderators: BTreeSet<&Nick> =
+            self.seats.iter().filter(|(_, seat)| seat.role == Role::Moderator).map(|(nick, _)| nick).collect();
         let mut entitled = self.config.whois_anyone;
-        let wanted: Vec<(Jid, Class)> =
-            self.sessions.iter().map(|(jid, s)| (jid.clone(), self.class_of(self.seats.get(&s.nick)))).collect();
-        for (member, class) in wanted {
+        for (member, session) in &mut self.sessions {
+            let class =
+                if self.config.whois_anyone || moderators.contains(&session.nick) { Class::Jids } else { Class::Plain };
             entitled |= class == Class::Jids;
-            let Some(session) = self.sessions.get_mut(&member) else { continue };
             if std::mem::replace(&mut session.class, class) != class && !session.leaving {
-                let change = AudienceChange::In(class);
+                let (member, change) = (member.clone(), AudienceChange::In(class));
                 cx.out.push(Output::Audience { audience: self.audience, member, change });
             }
         }
