@@ -95,8 +95,13 @@ impl<'c> Applier<'c> {
             return Err(Refusal::Conflict);
         }
         let Some(from) = number(self.connection, from)? else { return Ok(()) };
-        let to = self.number_or_new(to)?;
         let above = above.min(below);
+        let found = "SELECT 1 FROM archive WHERE archive = ?1 AND seq > ?2 AND seq < ?3 LIMIT 1";
+        let mut found = self.connection.prepare_cached(found)?;
+        if !found.exists(params![from, above as i64, below as i64])? {
+            return Ok(());
+        }
+        let to = self.number_or_new(to)?;
         self.execute(
             "UPDATE OR REPLACE archive SET archive = ?2, seq = seq + ?5 WHERE archive = ?1 AND seq > ?3 AND seq < ?4",
             params![from, to, above as i64, below as i64, shift as i64],

@@ -113,7 +113,7 @@ impl Room {
         let seq = self.order.seq;
         if let Some(link) = self.links.links.get_mut(replica) {
             link.held.clear();
-            link.phase = Phase::Syncing { query: 0, upto: seq };
+            link.phase = Phase::syncing(seq);
         }
         self.note_moderators(replica);
     }
@@ -141,7 +141,7 @@ impl Room {
             domains: request.domains.clone(),
             epoch: epoch.to_owned(),
             d: 0,
-            phase: Phase::Syncing { query: 0, upto: self.order.seq },
+            phase: Phase::syncing(self.order.seq),
             suspect_ms: None,
             held: VecDeque::new(),
             outboxes: request.outbox_names(),

@@ -17,6 +17,7 @@ use super::away::Overlay;
 use super::marks::Marks;
 use super::removals::Removals;
 use super::replicate::{HeldUp, Request};
+use super::snapshot::From;
 use crate::names::Nick;
 use crate::wire::{Ack, At, Kind};
 use machine::{Output, Token};
@@ -111,12 +112,24 @@ pub(super) enum Phase {
     Syncing {
         query: u64,
         upto: u64,
+        /// How many have been looked through backwards, to find the last that may be sent, and from where on all are missed;
+        /// none once they are being sent.
+        looking: Option<(usize, From)>,
+        /// Whether there were more than may be sent.
+        gap: bool,
     },
     Live,
     /// Lost, since this time on the monotonic clock; its seats are kept.
     Split {
         since_ms: u64,
     },
+}
+
+impl Phase {
+    /// A snapshot that stands at this event.
+    pub fn syncing(upto: u64) -> Phase {
+        Phase::Syncing { query: 0, upto, looking: None, gap: false }
+    }
 }
 
 impl Link {

@@ -20,7 +20,7 @@ pub(super) enum Missed {
 
 /// Where a page of the archive is read on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum From {
+pub(super) enum From {
     Id(String),
     Seq(u64),
 }
@@ -52,27 +52,36 @@ impl Room {
             }
             Missed::Archived(id, seq) => {
                 let from = id.map_or(From::Seq(seq), From::Id);
-                let upto = self.order.seq;
-                self.read_missed(replica, from, upto, cx);
+                if let Some(link) = self.links.links.get_mut(replica) {
+                    link.phase = Phase::syncing(self.order.seq);
+                }
+                if self.order.seq - seq.min(self.order.seq) > MISSED_MAX as u64 {
+                    self.look_for_last(replica, from, None, cx);
+                } else {
+                    self.read_missed(replica, from, cx);
+                }
             }
         }
     }
 
     /// A page of the archive for a link that syncs.
     pub fn link_rows(&mut self, id: QueryId, page: Option<ArchivePage>, cx: &mut Cx<'_>) {
-        let asked = |link: &Link| match link.phase {
-            Phase::Syncing { query, upto } if query == id.0 => Some((upto, link.page_bytes)),
+        let asked = |link: &Link| match &link.phase {
+            Phase::Syncing { query, upto, looking, gap } if *query == id.0 => {
+                Some((*upto, looking.clone(), *gap, link.page_bytes))
+            }
             _ => None,
         };
         let found = self.links.links.iter().find_map(|(replica, link)| Some((replica.clone(), asked(link)?)));
-        let Some((replica, (upto, bytes_max))) = found else { return };
-        match page {
-            Some(page) if !page.unknown_id => {
+        let Some((replica, (upto, looking, gap, bytes_max))) = found else { return };
+        match (page, looking) {
+            (Some(page), Some((seen, from))) if !page.unknown_id => self.looked(&replica, &page, seen, from, cx),
+            (Some(page), None) if !page.unknown_id => {
                 let (past, last) = whole_rows(&page, upto, bytes_max);
                 self.send_past(&replica, Kind::Missed, &past, cx);
                 match last {
-                    Some(id) => self.read_missed(&replica, From::Id(id), upto, cx),
-                    None => self.finish_snapshot(&replica, false, false, cx),
+                    Some(id) => self.read_missed(&replica, From::Id(id), cx),
+                    None => self.finish_snapshot(&replica, false, gap, cx),
                 }
             }
             // The store cannot say what was missed: recent history, and the replica says that there is a gap.
@@ -80,22 +89,55 @@ impl Room {
         }
     }
 
-    fn read_missed(&mut self, replica: &Jid, from: From, upto: u64, cx: &mut Cx<'_>) {
+    /// A page of those that were missed, from the last backwards: where there are more than may be sent, the last that may be are
+    /// sent from here on, and it is said that there is a gap.
+    fn looked(&mut self, replica: &Jid, page: &ArchivePage, seen: usize, from: From, cx: &mut Cx<'_>) {
+        let left = MISSED_MAX.saturating_sub(seen);
+        match (page.rows.len().checked_sub(left), page.rows.first()) {
+            (Some(over), _) if over > 0 || !page.complete => {
+                let first = page.rows.get(over).or(page.rows.last()).map_or(0, |row| row.seq);
+                if let Some(Phase::Syncing { gap, .. }) = self.links.links.get_mut(replica).map(|link| &mut link.phase)
+                {
+                    *gap = true;
+                }
+                self.read_missed(replica, From::Seq(first.saturating_sub(1)), cx);
+            }
+            (_, Some(first)) if !page.complete => {
+                let before = (first.id.clone(), seen + page.rows.len());
+                self.look_for_last(replica, from, Some(before), cx);
+            }
+            _ => self.read_missed(replica, from, cx),
+        }
+    }
+
+    /// Reads backwards from the end, or from what has been seen, not further than all that was missed.
+    fn look_for_last(&mut self, replica: &Jid, from: From, seen: Option<(String, usize)>, cx: &mut Cx<'_>) {
+        let (before_id, seen) = seen.map_or((None, 0), |(id, seen)| (Some(id), seen));
+        let query = ArchiveQuery { backwards: true, before_id, max: LOOK_ROWS, ..self.missed_query(&from) };
+        self.ask_missed(replica, Some((seen, from)), query, cx);
+    }
+
+    fn read_missed(&mut self, replica: &Jid, from: From, cx: &mut Cx<'_>) {
+        let max = self.links.links.get(replica).map_or(0, |link| link.page_stanzas);
+        let query = ArchiveQuery { max, ..self.missed_query(&from) };
+        self.ask_missed(replica, None, query, cx);
+    }
+
+    fn missed_query(&self, from: &From) -> ArchiveQuery {
+        let (after_id, after_seq) = match from {
+            From::Id(id) => (Some(id.clone()), None),
+            From::Seq(seq) => (None, Some(*seq)),
+        };
+        ArchiveQuery { archive: self.jid.to_string(), after_id, after_seq, ..ArchiveQuery::default() }
+    }
+
+    fn ask_missed(&mut self, replica: &Jid, look: Option<(usize, From)>, wanted: ArchiveQuery, cx: &mut Cx<'_>) {
         let id = self.next_query();
         let Some(link) = self.links.links.get_mut(replica) else { return };
-        link.phase = Phase::Syncing { query: id.0, upto };
-        let (after_id, after_seq) = match from {
-            From::Id(id) => (Some(id), None),
-            From::Seq(seq) => (None, Some(seq)),
-        };
-        let query = ArchiveQuery {
-            archive: self.jid.to_string(),
-            after_id,
-            after_seq,
-            max: link.page_stanzas,
-            ..ArchiveQuery::default()
-        };
-        cx.out.push(Output::Query { id, query });
+        if let Phase::Syncing { query, looking, .. } = &mut link.phase {
+            (*query, *looking) = (id.0, look);
+            cx.out.push(Output::Query { id, query: wanted });
+        }
     }
 
     /// The configuration has changed without a message to the occupants.
@@ -243,3 +285,8 @@ fn whole_rows(page: &ArchivePage, upto: u64, bytes_max: usize) -> (Vec<Past>, Op
     let next = last.filter(|_| !all);
     (past, next)
 }
+
+/// Most messages that are sent as missed, the last ones; of more it is said that there is a gap.
+const MISSED_MAX: usize = 10_000;
+/// How many are looked through at a time to find them.
+const LOOK_ROWS: usize = 500;

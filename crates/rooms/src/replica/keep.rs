@@ -14,6 +14,7 @@ use super::life::{Life, Sign};
 use super::mirror::{Mirror, Place};
 use super::numbers::{Entry, Outbox, Provisionally};
 use super::provisional::ISLAND_SEQ;
+use super::refused;
 use super::site::{Cx, Due, Resting};
 use machine::{AudienceId, Change, Now, Output, Record, Row};
 use serde::{Deserialize, Serialize};
@@ -141,6 +142,7 @@ impl Replica {
         self.site.resting = places.iter().filter_map(rests).collect();
         self.site.timers.set(Due::Old, Some(0));
         for row in recent {
+            self.site.refused.extend(refused::room_of(&row.archive));
             let Some(room) = row.archive.strip_prefix("mirror:").and_then(|room| Jid::new(room).ok()) else { continue };
             if let Some(resting) = self.site.resting.get_mut(&room) {
                 resting.used_ms = row.stamp_ms.max(resting.used_ms);
@@ -177,6 +179,7 @@ impl Replica {
         });
         let in_use = self.mirrors.values().filter(|mirror| mirror.link.place.is_some());
         changes.extend(in_use.map(|mirror| Change::TrimArchive { archive: mirror.archive(), before_ms }));
+        changes.extend(self.site.refused.iter().flat_map(|room| refused::trimmed(room, before_ms)));
         self.cx(now, out).keep(changes);
         self.site.timers.set(Due::Old, Some(now.mono_ms + DAY_MS as u64));
     }

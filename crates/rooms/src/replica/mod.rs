@@ -23,6 +23,7 @@
 //! | `island` | 4.11.1 | what a split begins and ends, and what users may do meanwhile |
 //! | `archive` | 4.11.1 | queries of what was said, answered from the mirror |
 //! | `provisional`, `hold` | 4.11.1 | messages shown before the primary has them, and not before the disk has them |
+//! | `refused` | | what people here have seen and no room has |
 //! | `returning`, `private`, `kick` | 4.11.1 | who comes back, private messages and kicks among those who are here |
 //! | `away` | 4.11.1 | who is shown as away because a site is not reached |
 //! | `echo` | | presence that was shown here before the primary told of it |
@@ -53,6 +54,7 @@ mod numbers;
 mod outbox;
 mod private;
 mod provisional;
+mod refused;
 mod register;
 mod relay;
 mod returning;

@@ -5,14 +5,15 @@
 //! stands behind everything that has one.
 
 use super::mirror::Mirror;
-use super::numbers::{Entry, Provisionally, author};
+use super::numbers::{Entry, Outbox, Provisionally, author};
+use super::refused::{orphans_aside, refused_row};
 use super::relay::refused;
 use super::site::Cx;
 use crate::names::{Nick, Role};
 use crate::room::{Past, RETRACT, as_broadcast, is_subject, worth_keeping};
 use crate::wire::UpMark;
 use crate::wire::ids::message_id;
-use machine::{Born, Change, Output, Row, Token};
+use machine::{Born, Change, Output, Token};
 use std::collections::BTreeMap;
 use xmpp::stanza::{Condition, StanzaError};
 use xmpp::{Element, Jid, Shared, ns};
@@ -61,6 +62,11 @@ impl Provisionals {
         for said in self.by_id.values_mut() {
             said.seen_before.get_or_insert(entry);
         }
+    }
+
+    /// What the primary has had is waited for no longer.
+    pub fn forget_had(&mut self) {
+        self.by_id.retain(|_, said| !said.had);
     }
 
     /// The next place in the archive: behind everything that has one in the one order.
@@ -183,9 +189,20 @@ impl Mirror {
         }
     }
 
+    /// Where nothing waits for an outcome any more, what still has a provisional place in the mirror is what no outcome was heard
+    /// of, because of a gap or a crash: it is put aside.
+    pub(super) fn put_orphans_aside(&self, cx: &mut Cx<'_>) {
+        let waits = std::iter::once(&self.outbox).chain(&self.older).flat_map(Outbox::entries);
+        if self.provisional.by_id.is_empty() && !waits.into_iter().any(|entry| entry.provisionally.is_some()) {
+            cx.site.refused.insert(self.room.clone());
+            cx.keep(vec![orphans_aside(&self.room)]);
+        }
+    }
+
     fn take_back(&mut self, id: &str, why: Option<Element>, cx: &mut Cx<'_>) {
         let said = self.provisional.by_id.get(id).filter(|said| said.waits.is_none() && self.config.logging);
         let refused = said.map(|said| refused_row(&self.room, &said.past, why));
+        cx.site.refused.extend(refused.iter().map(|_| self.room.clone()));
         // One that is not on disk yet was never shown; its row, should it come to be written, goes as well.
         let Shown { seen_by, was } = self.has_come(id);
         let row = was.map(|_| self.row_gone(id));
@@ -298,25 +315,6 @@ fn born_on(entry: &Entry) -> Option<Born> {
 
 fn born_of(author: &Jid, said: Provisionally) -> Born {
     Born { base: said.base, site: author.domain().to_owned() }
-}
-
-/// A message that was refused, with the reason, as an operator finds it.
-fn refused_row(room: &Jid, past: &Past, why: Option<Element>) -> Change {
-    let said = past.stanza.element().clone();
-    Change::Append(Row {
-        archive: refused_archive(room),
-        seq: past.seq,
-        id: past.id.clone(),
-        stamp_ms: past.stamp_ms,
-        with: said.get("from").unwrap_or_default().to_owned(),
-        stanza: said.with(why).to_xml(),
-        born: None,
-    })
-}
-
-/// Where an operator finds what a room has refused, and what it has lost.
-pub(super) fn refused_archive(room: &Jid) -> String {
-    format!("refused:{room}")
 }
 
 /// What those are told who saw a message that was refused.

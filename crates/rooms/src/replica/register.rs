@@ -9,7 +9,7 @@ use super::leave::Parting;
 use super::life::{Life, Sign};
 use super::mirror::{Mirror, Place, Session};
 use super::numbers::{Outbox, leave_of};
-use super::provisional::{ISLAND_SEQ, refused_archive};
+use super::refused::lost_aside;
 use super::site::{Asked, Cx};
 use super::snapshot::Staging;
 use super::{intent, keepalive};
@@ -210,19 +210,26 @@ impl Mirror {
         self.past.set_back(seq);
         if self.config.logging {
             let shift = self.provisional.next_seq(cx.now.unix_ms);
-            let (archive, to) = (self.archive(), refused_archive(&self.room));
-            cx.keep(vec![Change::MoveRows { archive, above: seq, below: ISLAND_SEQ, to, shift }]);
+            cx.site.refused.insert(self.room.clone());
+            cx.keep(vec![lost_aside(&self.room, seq, shift)]);
             self.announce(SET_BACK, cx);
         }
     }
 
-    /// Verdicts alone: nobody of the census is in the room, each for a reason of his own, and there is no link.
+    /// Verdicts and marks alone: nobody of the census is in the room, each for a reason of his own, and there is no link. What the
+    /// primary has had is its to tell, to whomever it still does; the rest goes back.
     fn nobody_is_in(&mut self, granted: &Granted, cx: &mut Cx<'_>) {
         self.island = None;
+        for mark in &granted.marks {
+            self.learn_key(&mark.outbox, mark.key, mark.n);
+            self.reconcile(&mark.outbox, mark.n, cx);
+        }
+        self.provisional.forget_had();
         self.give_up_provisional(Condition::RemoteServerTimeout, cx);
         self.dismiss_direct(granted, cx);
         self.judged(granted, cx);
         self.start_over(cx);
+        self.put_orphans_aside(cx);
     }
 
     /// All that the outbox held at the answer has been sent: the report is over.

@@ -24,6 +24,8 @@ pub(super) struct Site {
     pub timers: Timers,
     /// Mirrors on disk of rooms that nobody here is in.
     pub resting: BTreeMap<Jid, Resting>,
+    /// Rooms of which something is put aside.
+    pub refused: BTreeSet<Jid>,
     pub direct: Direct,
     pub tallies: Tallies,
     rng: ChaCha12Rng,
@@ -88,6 +90,7 @@ impl Site {
             services: BTreeMap::new(),
             timers: Timers::default(),
             resting: BTreeMap::new(),
+            refused: BTreeSet::new(),
             direct: Direct::default(),
             tallies: Tallies::default(),
             rng: ChaCha12Rng::from_seed(seed),

@@ -98,6 +98,7 @@ impl Mirror {
         let gap = gap || staging.granted.history == HistorySent::Recent;
         self.catch_up(gap && staging.granted.seq > told, staging.past, cx);
         self.settle_had(gap, cx);
+        self.put_orphans_aside(cx);
         if let Some(subject) = staging.subject {
             self.show_subject(subject, cx);
         }

@@ -147,7 +147,7 @@ fn s4_11_a_service_from_a_backup() {
         }
         let told = left(&world.take("merlin@eris.dclxvii.irc/x"));
         assert_eq!(told.last().map(|(nick, _)| &**nick), Some("Merlin"), "the backup knows nothing of him: {told:?}");
-        let apart = world.rows_of(ERIS, &format!("refused:{ROOM}")).len();
+        let apart = world.rows_of(ERIS, &format!("lost:{ROOM}")).len();
         assert_eq!((apart > 0, world.archived(ERIS).len() + apart), (numbers_anew, 2 + since));
     }
 }

@@ -34,6 +34,13 @@ pub struct Site {
     outbox: String,
 }
 
+/// Moves the rows between two places of an archive, as a store does.
+pub fn move_rows(rows: &mut [Row], (archive, above, below): (String, u64, u64), to: &str, shift: u64) {
+    for row in rows.iter_mut().filter(|row| row.archive == archive && row.seq > above && row.seq < below) {
+        (row.archive, row.seq) = (to.to_owned(), row.seq + shift);
+    }
+}
+
 /// The settings of a site's replica.
 pub fn config(domain: &str) -> ReplicaConfig {
     ReplicaConfig {
@@ -154,6 +161,10 @@ impl Site {
                         self.rows.push(row);
                     }
                 }
+                Change::MoveRows { archive, above, below, to, shift } => {
+                    move_rows(&mut self.rows, (archive, above, below), &to, shift)
+                }
+                Change::DeleteRow { archive, id } => self.rows.retain(|r| r.archive != archive || r.id != id),
                 Change::DeleteArchive { archive } => self.rows.retain(|r| r.archive != archive),
                 Change::TrimArchive { archive, before_ms } => {
                     self.rows.retain(|r| r.archive != archive || r.stamp_ms >= before_ms);

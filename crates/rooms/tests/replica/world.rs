@@ -4,7 +4,7 @@
 //! What leaves a machine is carried out as the server does: audiences expanded, stanzas routed, the replica asked what it
 //! wants. Everything is done in one order, so a run repeats exactly.
 
-use crate::site::{config, join, says};
+use crate::site::{config, join, move_rows, says};
 use machine::{
     ArchivePage, ArchiveQuery, AudienceChange, AudienceId, Change, Class, Input, Machine, Now, Output, Record, Row,
     Token,
@@ -409,7 +409,8 @@ impl World {
 
     /// The archive of the room at its primary, or its mirror at a site: bodies in order.
     pub fn archived(&self, domain: &str) -> Vec<String> {
-        let rows = self.servers[domain].rows.iter().filter(|row| !row.archive.starts_with("refused:"));
+        let aside = |row: &&Row| row.archive.starts_with("refused:") || row.archive.starts_with("lost:");
+        let rows = self.servers[domain].rows.iter().filter(|row| !aside(row));
         let mut rows: Vec<&Row> = rows.collect();
         rows.sort_by_key(|row| row.seq);
         let body = |row: &Row| Element::parse(&row.stanza).ok()?.get_child("body", ns::CLIENT).map(Element::content);
@@ -475,10 +476,7 @@ impl Server {
                 }
                 Change::DeleteRow { archive, id } => self.rows.retain(|r| r.archive != archive || r.id != id),
                 Change::MoveRows { archive, above, below, to, shift } => {
-                    let moves = |r: &&mut Row| r.archive == archive && r.seq > above && r.seq < below;
-                    for row in self.rows.iter_mut().filter(moves) {
-                        (row.archive, row.seq) = (to.clone(), row.seq + shift);
-                    }
+                    move_rows(&mut self.rows, (archive, above, below), &to, shift);
                 }
                 Change::DeleteArchive { archive } => self.rows.retain(|r| r.archive != archive),
                 Change::TrimArchive { archive, before_ms } => {

@@ -3,7 +3,7 @@
 use super::kit::*;
 use crate::room::tests::kit::{Got, errors};
 use crate::wire::{Granted, Verdict};
-use machine::Input;
+use machine::{Input, Row};
 use xmpp::ns;
 
 /// 4.2: a request waits for a user to be admitted; one that is refused leaves no replica.
@@ -221,6 +221,37 @@ fn s4_4_everything_missed_is_read_page_by_page() {
     let numbers: Vec<u64> = marks(&got, VESA).iter().map(|at| at.d).collect();
     assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
     schema::assert_valid(&net.crossed);
+}
+
+/// Of more than may be sent the last are, and `synced` says that there is a gap; as many as may be are no gap.
+#[test]
+fn s4_4_what_is_missed_has_a_bound() {
+    for (missed, gap) in [(10_000, false), (10_042, true)] {
+        let mut net = Net::whole();
+        net.says(WIZ, "known");
+        let known = net.kit.rows.last().expect("an archived message").clone();
+        let numbered = |n: u64| Row { seq: known.seq + n, id: format!("m{n}"), ..known.clone() };
+        net.kit.rows.extend((1..=missed).map(numbered));
+        // The room has started again since.
+        let room = net.kit.service.rooms.get_mut(&jid(ROOM)).expect("the room is there");
+        (room.order.seq, room.order.reserved) = (known.seq + missed, known.seq + missed + 1_000);
+        room.history.clear();
+        end_stream(&mut net, "vesa.yeggmaex.irc");
+        pass(&mut net, 11_000);
+        let mut request = net.request_again(VESA, known.seq, &[(BIG_CHEESE, "BigCheese"), (EFCHEN, "Efchen")]);
+        let resume = request.resume.as_mut().expect("it was here before");
+        (resume.archive, resume.term) = (Some(known.id.clone()), "an-older-one".into());
+        let got = net.ask(VESA, &request);
+        let sent: Vec<u64> =
+            marks(&got, VESA).iter().filter(|at| at.kind.as_str() == "missed").filter_map(|at| at.seq).collect();
+        assert_eq!(
+            (sent.len(), sent.first(), sent.last()),
+            (10_000, Some(&(known.seq + missed - 9_999)), Some(&(known.seq + missed)))
+        );
+        let synced =
+            of(&got, VESA).into_iter().find(|s| s.to_xml().contains("<synced ")).expect("it is whole").to_xml();
+        assert_eq!(synced.contains("gap='true'"), gap, "{missed}");
+    }
 }
 
 /// A resume point that the archive does not know: recent history in its place, and `synced` says that there is a gap.

@@ -1,0 +1,71 @@
+//! What people have seen on an island and no room has is put aside, and kept as long as what is mirrored.
+
+use crate::site::*;
+use machine::Input;
+use rooms::wire::{Down, Kind};
+use xmpp::{Element, ns};
+
+const REFUSED: &str = "refused:wallops@channel.avalon.irc";
+const DAY_MS: u64 = 86_400_000;
+
+/// eris as an island, where WiZ has said something.
+fn island() -> Site {
+    let mut site = Site::with_users("eris.dclxvii.irc", &[("WiZ", WIZ), ("Troy", TROY)]);
+    site.feed(Input::StreamEnded(SERVICE.into()));
+    site.pass_ms(15_000);
+    site.send(&says(WIZ, "anybody?"));
+    site
+}
+
+/// The next request of the island.
+fn request(site: &mut Site) -> Vec<Element> {
+    loop {
+        let left = site.pass_ms(1_000);
+        if left.iter().any(|stanza| stanza.has_child("replicate", ns::NETJOIN)) {
+            return left;
+        }
+    }
+}
+
+fn bodies_in(site: &Site, archive: &str) -> usize {
+    site.rows.iter().filter(|row| row.archive == archive && row.stanza.contains("anybody?")).count()
+}
+
+/// The primary has had it, and where it stands is in a gap: nobody can say what came of it, and it is provisional no longer.
+#[test]
+fn s4_11_no_outcome_because_of_a_gap() {
+    let mut site = island();
+    let mirror = format!("mirror:{ROOM}");
+    assert_eq!((bodies_in(&site, &mirror), bodies_in(&site, REFUSED)), (1, 0));
+    let left = request(&mut site);
+    site.granted_seq = 900;
+    site.grant(&left, 99, true);
+    let gap = Down::Synced { gap: true };
+    for (nick, affiliation, role) in CAST {
+        site.down(&presence(nick, affiliation, role), Down::Roster, Kind::Roster, None);
+    }
+    site.down(&format!("<message from='{ROOM}'/>"), gap, Kind::Synced, Some(900));
+    assert_eq!((bodies_in(&site, &mirror), bodies_in(&site, REFUSED)), (0, 1));
+}
+
+/// Refused ones go when they are as old as what a mirror forgets, also when the site has started again since.
+#[test]
+fn s4_11_what_is_put_aside_has_an_end() {
+    for restarts in [false, true] {
+        let mut site = island();
+        let left = request(&mut site);
+        let (id, _) = site.request(&left);
+        site.send(&format!(
+            "<iq type='error' id='{id}' from='{ROOM}' to='replica@eris.dclxvii.irc'><error type='cancel'>\
+             <not-allowed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"
+        ));
+        assert_eq!(bodies_in(&site, REFUSED), 1, "{:?}", site.rows);
+        if restarts {
+            site.restart();
+        }
+        site.pass_ms(29 * DAY_MS);
+        assert_eq!(bodies_in(&site, REFUSED), 1);
+        site.pass_ms(3 * DAY_MS);
+        assert_eq!(bodies_in(&site, REFUSED), 0, "restarts: {restarts}");
+    }
+}

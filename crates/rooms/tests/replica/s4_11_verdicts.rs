@@ -1,0 +1,54 @@
+//! What became of those who were on an island is told to each as what it was, `docs/wire.md`, *Netjoin* 1.
+
+use crate::site::ROOM;
+use crate::world::{ERIS, SERVICE, World, of};
+use xmpp::{Element, ns};
+
+/// Longer than a link is suspect.
+const SPLIT_MS: u64 = 15_000;
+
+fn admin(item: &str) -> String {
+    format!(
+        "<iq from='{}' to='{ROOM}' type='set' id='a'><query xmlns='{}'>{item}</query></iq>",
+        of("Wumpus"),
+        ns::MUC_ADMIN
+    )
+}
+
+/// The codes of his own last presence, with who did it and why.
+fn own_end(got: &[Element]) -> (Vec<String>, Option<String>, Option<String>) {
+    let own = got.iter().rfind(|s| s.name() == "presence" && s.get("type") == Some("unavailable")).expect("he is told");
+    let x = own.get_child("x", ns::MUC_USER).expect("how");
+    let mut codes: Vec<String> =
+        x.children().filter(|c| c.name() == "status").filter_map(|c| c.get("code")).map(str::to_owned).collect();
+    codes.sort();
+    let item = x.get_child("item", ns::MUC_USER).expect("what he is now");
+    let actor = item.get_child("actor", ns::MUC_USER).and_then(|actor| actor.get("nick")).map(str::to_owned);
+    (codes, actor, item.get_child("reason", ns::MUC_USER).map(Element::content))
+}
+
+/// Where nobody of a site may stay there is no link, and yet each is told his own verdict; what the room had heard of them is not
+/// said to have failed.
+#[test]
+fn s4_11_verdicts_where_nobody_may_stay() {
+    let mut world = World::with_cast(true);
+    world.user_sends(&crate::site::says(of("WiZ"), "heard"));
+    world.cut_after_delivery(ERIS);
+    world.pass_ms(SPLIT_MS);
+    world.says("Troy", "not heard");
+    world.user(&admin("<item role='none' nick='WiZ'><reason>enough</reason></item>"));
+    world.user(&admin("<item affiliation='outcast' jid='troy@eris.dclxvii.irc'/>"));
+    world.inbox.clear();
+    world.heal(ERIS);
+    world.pass_ms(120_000);
+    let (wiz, troy) = (world.take(of("WiZ")), world.take(of("Troy")));
+    let expected = (vec!["110".to_owned(), "307".to_owned()], Some("Wumpus".to_owned()), Some("enough".to_owned()));
+    assert_eq!(own_end(&wiz), expected);
+    assert_eq!(own_end(&troy).0, ["110", "301"]);
+    let failed = |got: &[Element]| got.iter().filter(|s| s.get("type") == Some("error")).count();
+    assert_eq!((failed(&wiz), failed(&troy)), (0, 1));
+    assert_eq!(world.archived(SERVICE), ["heard"]);
+    let refused = world.rows_of(ERIS, &format!("refused:{ROOM}"));
+    assert!(refused.iter().any(|row| row.contains("not heard") && row.contains("<error")), "{refused:?}");
+    assert_eq!(world.states(ERIS), [""; 0]);
+}
