@@ -135,8 +135,10 @@ impl Mirror {
                     }
                 }
                 if let Some(session) = self.gone.get_mut(&seat.jid).filter(|session| session.nick != seat.nick) {
-                    session.nick = seat.nick.clone();
-                    self.hidden.insert(seat.nick.clone());
+                    let before = std::mem::replace(&mut session.nick, seat.nick.clone());
+                    if self.hidden.contains(&before) {
+                        self.hidden.insert(seat.nick.clone());
+                    }
                 }
                 continue;
             };

@@ -494,3 +494,26 @@ fn s4_11_1_a_session_comes_back_to_a_seat_that_was_renamed() {
     let own = got.iter().rfind(|s| s.get("from") == Some(&format!("{ROOM}/TheWiZ"))).expect("his own");
     assert!(own.to_xml().contains("code='110'"), "{own}");
 }
+
+/// A seat is renamed, by an event that is lost, and one of its clients leaves meanwhile: the other is told the new name.
+#[test]
+fn s4_11_a_seat_renamed_before_the_split_that_one_of_its_clients_has_left() {
+    let mut world = World::with_cast(true);
+    let moon = "squit@eris.dclxvii.irc/moon";
+    world.user(&join(moon, "WiZ"));
+    world.inbox.clear();
+    world.user_sends(&format!("<presence from='{}' to='{ROOM}/TheWiZ'/>", of("WiZ")));
+    world.cut_after_delivery(ERIS);
+    world.pass_ms(SPLIT_MS);
+    world.user(&format!("<presence from='{moon}' type='unavailable' to='{ROOM}/WiZ'/>"));
+    world.inbox.clear();
+    world.heal(ERIS);
+    world.pass_ms(120_000);
+    let got = world.take(of("WiZ"));
+    assert_eq!(
+        (presence_of(&got, "WiZ"), presence_of(&got, "TheWiZ")),
+        (vec!["unavailable".into()], vec!["available".into()])
+    );
+    let renamed = got.iter().find(|s| s.get("type") == Some("unavailable")).expect("the old one").to_xml();
+    assert!(renamed.contains("code='303'") && renamed.contains("code='110'"), "{renamed}");
+}
