@@ -116,7 +116,10 @@ impl Room {
     }
 
     /// 4.8: something a replica relays for a user.
-    pub(super) fn relayed(&mut self, stanza: Element, user: Jid, mark: UpMark, cx: &mut Cx<'_>) {
+    pub fn relayed(&mut self, stanza: Element, user: Jid, mark: UpMark, cx: &mut Cx<'_>) {
+        if self.pending.is_some() {
+            return self.wait_relayed(stanza, user, mark);
+        }
         let Some(replica) = self.links.speaker(&user, &mark.outbox) else {
             return self.relayed_by_nobody(stanza, user, mark, cx);
         };

@@ -78,7 +78,7 @@ impl Mirror {
         cx.out.push(Output::Send { to: to.clone(), stanza: subject });
     }
 
-    fn refuse_enter(&mut self, jid: &Jid, occupant: &Jid, cx: &mut Cx<'_>) {
+    pub(super) fn refuse_enter(&mut self, jid: &Jid, occupant: &Jid, cx: &mut Cx<'_>) {
         cx.tally(&self.room, Tally::REFUSAL);
         let Some(epoch) = self.link.epoch.clone() else { return };
         let error = Element::stanza("presence")

@@ -3,6 +3,7 @@
 //! Between a service and the replica, for all rooms together. Pings say how far each room has sent; only the receiver
 //! judges, since on an ordered stream nothing that is still under way can be missing.
 
+use super::life::Life;
 use super::mirror::Mirror;
 use super::numbers::Outbox;
 use super::site::{Asked, Cx, Due, Site};
@@ -211,6 +212,9 @@ impl Mirror {
 
     /// How far the room has sent: more than has come is a loss, and so is another registration.
     fn head(&mut self, head: &Head, cx: &mut Cx<'_>) {
+        if self.life == Life::Dormant {
+            return cx.say_deserted(&self.room, &head.epoch);
+        }
         if !self.life.talks() {
             return;
         }

@@ -199,7 +199,11 @@ impl Mirror {
             }
             None => return,
         };
-        if self.link.epoch.as_deref() != Some(at.epoch.as_str()) || !self.life.talks() {
+        let present = self.link.epoch.as_deref() == Some(at.epoch.as_str());
+        if present && self.life == Life::Dormant {
+            return self.down_while_dormant(down, &at, stanza, from, cx);
+        }
+        if !present || !self.life.talks() {
             return self.say_stale(&at.epoch, cx);
         }
         if at.d <= self.link.d {
@@ -218,6 +222,20 @@ impl Mirror {
         stanza.unset("to");
         crate::wire::strip(&mut stanza);
         self.apply(down, at, stanza, from, cx);
+    }
+
+    /// Nobody is here any more, and the room has yet to hear of it: who is to enter is not waiting for it, who is put out is told.
+    fn down_while_dormant(&mut self, down: Down, at: &At, stanza: &Element, from: &Jid, cx: &mut Cx<'_>) {
+        match down {
+            Down::Enter { jid, .. } => self.refuse_enter(&jid, from, cx),
+            Down::Leave { jid } if cx.site.is_local(&jid) => {
+                let mut own = stanza.clone();
+                own.unset("to");
+                crate::wire::strip(&mut own);
+                cx.pass(&jid, own);
+            }
+            _ => self.say_stale(&at.epoch, cx),
+        }
     }
 
     fn apply(&mut self, down: Down, at: At, stanza: Element, from: &Jid, cx: &mut Cx<'_>) {

@@ -11,9 +11,10 @@ use super::moderate::Retraction;
 use super::owner::{Configuration, Destruction};
 use super::{Cx, Life, Past, Room, Unsure};
 use crate::primary::Up;
+use crate::wire::UpMark;
 use machine::{Change, Token};
-use xmpp::Element;
 use xmpp::stanza::{Condition, StanzaError};
+use xmpp::{Element, Jid};
 
 /// A decision on its way to the disk.
 #[derive(Debug)]
@@ -48,7 +49,8 @@ pub(crate) enum Apply {
 #[derive(Debug)]
 pub(crate) struct Waiting {
     pub stanza: Element,
-    pub up: Option<Up>,
+    /// Of something relayed: its author, and its mark, which is judged when its turn comes: its link may have ended by then.
+    pub relayed: Option<(Jid, UpMark)>,
 }
 
 impl Room {
@@ -65,9 +67,14 @@ impl Room {
             let error = StanzaError::new(Condition::ResourceConstraint, "The room is busy; try again.");
             return self.refuse(&stanza, error, cx);
         }
-        // Its mark is written with its own outcome, later.
-        cx.mark_kept = true;
-        self.waiting.push_back(Waiting { stanza, up: cx.up.clone() });
+        self.waiting.push_back(Waiting { stanza, relayed: None });
+    }
+
+    /// Something relayed that came meanwhile. One too many is missed when what is behind it comes, and asked for again.
+    pub fn wait_relayed(&mut self, stanza: Element, user: Jid, mark: UpMark) {
+        if self.waiting.len() < WAITING_MAX {
+            self.waiting.push_back(Waiting { stanza, relayed: Some((user, mark)) });
+        }
     }
 
     /// Everything up to `token` is on disk.
@@ -134,12 +141,14 @@ impl Room {
     /// What waited is taken up, until the next decision.
     fn go_on(&mut self, cx: &mut Cx<'_>) {
         while self.pending.is_none()
-            && let Some(Waiting { stanza, up }) = self.waiting.pop_front()
+            && let Some(Waiting { stanza, relayed }) = self.waiting.pop_front()
         {
-            cx.up = up;
+            cx.up = None;
             cx.mark_kept = false;
-            self.handle_stanza(stanza, cx);
-            self.settle_mark(cx);
+            match relayed {
+                Some((user, mark)) => self.relayed(stanza, user, mark, cx),
+                None => self.handle_stanza(stanza, cx),
+            }
         }
         cx.up = None;
         if self.life == Life::Unborn {

@@ -475,3 +475,24 @@ fn where_nobody_is_in_any_more_each_is_told_why() {
     assert!(troy.len() == 1 && troy[0].to_xml().contains(KICKED), "{got:?}");
     assert!(wiz.len() == 1 && wiz[0].to_xml().contains("<status code='333'/>"), "{got:?}");
 }
+
+/// The last has left, and the room has somebody enter all the same: nobody waits for that, and it is refused.
+#[test]
+fn s4_5_an_enter_where_nobody_is_left_is_refused() {
+    let mut site = eris();
+    for (nick, jid) in [("WiZ", WIZ), ("Troy", TROY)] {
+        site.send(&format!("<presence from='{jid}' type='unavailable' to='{ROOM}/{nick}'/>"));
+        site.down(&unavailable(nick, ""), Down::Leave { jid: jid.parse().unwrap() }, Kind::Leave, None);
+    }
+    assert_eq!(state(&site), "dormant");
+    let got = site.enter(&own_presence("WiZ", "admin", "participant"), WIZ);
+    assert_eq!((got.len(), got[0].get("type"), got[0].get("to")), (1, Some("error"), Some(&*format!("{ROOM}/WiZ"))));
+    let got = site.down(&unavailable("WiZ", ""), Down::Leave { jid: WIZ.parse().unwrap() }, Kind::Leave, None);
+    assert_eq!((got.len(), got[0].get("to")), (1, Some(WIZ)));
+    // Should a seat have been forgotten there, a ping shows it.
+    let head = Head { room: ROOM.parse().unwrap(), epoch: "e1".into(), d: 16, ack: None };
+    let ping = Element::new("ping", ns::PING).child(Heads::Down(vec![head]).element());
+    let iq = Element::stanza("iq").attr("type", "get").attr("id", "k1").attr("from", SERVICE);
+    let got = site.send(&iq.attr("to", "replica@eris.dclxvii.irc").child(ping).to_xml());
+    assert!(got.iter().any(|s| s.has_child("withdraw", ns::NETJOIN) && s.to_xml().contains("deserted")), "{got:?}");
+}

@@ -1,7 +1,7 @@
 //! A link's life: who gets one, how it is doubted, lost, taken up again, and ended.
 
 use super::kit::*;
-use crate::room::tests::kit::{Got, errors};
+use crate::room::tests::kit::{Disk, Got, errors};
 use crate::wire::{Granted, Verdict};
 use machine::{Input, Row};
 use xmpp::ns;
@@ -269,6 +269,25 @@ fn s4_4_an_unknown_resume_point_is_said_to_be_one() {
         of(&got, VESA).last().expect("synced").to_xml().contains("<synced xmlns='urn:netjoin:dmuc:0' gap='true'/>")
     );
     schema::assert_valid(&net.crossed);
+}
+
+/// What waits for a decision on its way to the disk is judged when its turn comes: the link that it came by has ended with its
+/// last seat by then, and the replica registers anew for whoever joins behind that.
+#[test]
+fn s4_8_what_waits_behind_the_end_of_its_link_is_of_no_link() {
+    let mut net = Net::wallops();
+    net.kit.disk(Disk::Hangs);
+    net.feed(&format!(
+        "<iq from='{WUMPUS}' id='a1' to='{ROOM}' type='set'><query xmlns='http://jabber.org/protocol/muc#admin'>\
+         <item jid='troy@eris.dclxvii.irc' affiliation='member'/></query></iq>"
+    ));
+    net.leaves(EFCHEN, "Efchen");
+    net.joins(BIG_CHEESE, "BigCheese");
+    let got = net.kit.disk(Disk::Works);
+    assert_eq!(kinds(&got, VESA), ["event", "leave"]);
+    assert_eq!(of(&got, BIG_CHEESE), [] as [&xmpp::Element; 0], "he is not in, by no way");
+    assert!(of(&got, VESA).last().expect("the last").to_xml().contains("<stale "), "{got:?}");
+    assert_eq!(net.marked_of(VESA, "v1"), 2, "his join is had neither");
 }
 
 pub(super) fn end_stream(net: &mut Net, domain: &str) -> Vec<Got> {
