@@ -293,6 +293,7 @@ mod tests {
 
     #[test]
     fn what_is_no_address_says_which_part() {
+        // XEP-0045 17.1-b
         assert_eq!(Jid::new(""), Err(JidError::Domain));
         assert_eq!(Jid::new("@montague.lit"), Err(JidError::Local));
         assert_eq!(Jid::new("montague.lit/"), Err(JidError::Resource));

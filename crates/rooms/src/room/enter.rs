@@ -211,7 +211,7 @@ impl HistoryWanted {
     }
 }
 
-/// What of a user's presence others get to see: all but what only the room may say (16.3).
+/// What of a user's presence others get to see: all but what only the room may say (17.3).
 pub(crate) fn payload_of(presence: &Element) -> Vec<Element> {
     let foreign = |child: &&Element| {
         !matches!(child.ns(), ns::MUC | ns::MUC_USER | ns::DMUC | ns::NETJOIN | ns::OCCUPANT_ID | ns::SID)

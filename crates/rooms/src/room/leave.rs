@@ -38,7 +38,7 @@ impl Removal {
 }
 
 impl Room {
-    /// 7.14: a client leaves; from one that is not in the room it is ignored (16.3).
+    /// 7.14: a client leaves; from one that is not in the room it is ignored (17.3).
     pub fn leave(&mut self, from: &Jid, stanza: &Element, cx: &mut Cx<'_>) {
         let kicked = self.kick_on_island(from, cx).unwrap_or_default();
         let removal = Removal { payload: super::enter::payload_of(stanza), ..kicked };

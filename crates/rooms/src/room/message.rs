@@ -96,7 +96,7 @@ pub(crate) fn as_broadcast(
     said.with(occupant_id).with(id)
 }
 
-/// A user's message without anything that only the room may say: roles and codes (16.3), its own stanza-ids (XEP-0359
+/// A user's message without anything that only the room may say: roles and codes (17.3), its own stanza-ids (XEP-0359
 /// business rule 4), occupant-ids (XEP-0421), its delays, and what belongs between primary and replica.
 pub(crate) fn clean(stanza: &Element, room: &Jid) -> Element {
     let mut clean = stanza.clone();

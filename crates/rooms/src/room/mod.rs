@@ -13,7 +13,7 @@
 //! | `message` | 7.4 messages to all |
 //! | `subject` | 8.1 the subject |
 //! | `history` | 7.2.13 to 7.2.15 what was said before |
-//! | `private` | 7.5 private messages, 16.4 iqs between occupants, XEP-0410 |
+//! | `private` | 7.5 private messages, 17.4 iqs between occupants, XEP-0410 |
 //! | `invite` | 7.8 |
 //! | `voice` | 7.13 and 8.6 |
 //! | `admin`, `privileges`, `affairs` | 8 and 9: what is asked, who may, and how it is done |

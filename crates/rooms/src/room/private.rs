@@ -1,4 +1,4 @@
-//! What occupants send each other through the room: private messages, XEP-0045 7.5; iqs, 16.4; the self-ping of XEP-0410.
+//! What occupants send each other through the room: private messages, XEP-0045 7.5; iqs, 17.4; the self-ping of XEP-0410.
 
 use super::message::clean;
 use super::{Cx, PrivateMessages, Room};
@@ -48,7 +48,7 @@ impl Room {
         self.send_to_seat(nick, &error, cx);
     }
 
-    /// 16.4: an iq for an occupant is passed to his real address, hiding both from each other.
+    /// 17.4: an iq for an occupant is passed to his real address, hiding both from each other.
     pub fn handle_occupant_iq(&mut self, from: &Jid, nick: &Nick, iq: &Element, cx: &mut Cx<'_>) {
         let payload = iq.children().next();
         let Some(own) = self.sessions.get(from).cloned() else {

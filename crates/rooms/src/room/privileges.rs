@@ -80,6 +80,7 @@ mod tests {
     /// 5.1.1, the table, and 8.2 to 8.4, 9.6, 9.7.
     #[test]
     fn s5_1_1_privileges_of_roles() {
+        // XEP-0045 5.1.1-a, 5.1.3-b, 5.2.1-a
         use Role::{Moderator, Participant, Visitor};
         let out = Role::None;
         assert_eq!(role((Participant, Member), (Visitor, None), out), Err(Condition::Forbidden));
@@ -111,6 +112,7 @@ mod tests {
     /// 8.4: who may take voice from whom.
     #[test]
     fn s8_4_voice_is_not_taken_at_or_above_ones_level() {
+        // XEP-0045 8.4-c
         use Role::{Moderator, Participant, Visitor};
         assert_eq!(role((Moderator, None), (Participant, None), Visitor), Ok(()));
         assert_eq!(role((Moderator, None), (Participant, Member), Visitor), Err(Condition::NotAllowed));

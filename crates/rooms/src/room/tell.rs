@@ -39,7 +39,7 @@ pub(crate) struct Part {
 pub(crate) enum Shown {
     /// All occupants.
     ToAll,
-    /// Only the occupant whose presence it is (XEP-0045 15.5.4, `muc#roomconfig_presencebroadcast`).
+    /// Only the occupant whose presence it is (XEP-0045 16.5.3, `muc#roomconfig_presencebroadcast`).
     ToOwnOnly,
 }
 

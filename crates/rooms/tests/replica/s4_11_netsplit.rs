@@ -423,6 +423,7 @@ fn s4_11_1_a_stream_that_carries_nothing_is_made_anew() {
 /// renamed is (XEP-0045 7.6), with 210; that another has his old one now changes nothing of that.
 #[test]
 fn s4_11_another_has_the_nick_by_now() {
+    // XEP-0045 7.6-b
     let mut world = cut();
     world.pass_ms(3_700_000);
     world.user(&format!("<presence from='{}' to='{ROOM}/WiZ'/>", of("BigCheese")));

@@ -84,8 +84,8 @@ pub fn is_id(text: &str) -> bool {
 }
 
 /// RFC 2119's, as far as they ask for something.
-const KEYWORDS: [&str; 8] =
-    ["MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "REQUIRED", "SHALL", "SHALL NOT", "RECOMMENDED"];
+const KEYWORDS: [&str; 9] =
+    ["MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "REQUIRED", "SHALL", "SHALL NOT", "RECOMMENDED", "NOT RECOMMENDED"];
 /// Why a requirement may have no test: it is not ours, or does not arise here, or is not met.
 pub const REASONS: [&str; 3] = ["client: ", "not here: ", "not yet: "];
 

@@ -8,6 +8,7 @@ use super::kit::{
 /// 10.1.1 and 10.1.2: who enters where there is no room creates it, locked until its owner takes it as it is.
 #[test]
 fn s10_1_1_a_room_is_created_locked_and_opened_by_its_owner() {
+    // XEP-0045 10.1.1-c, 10.1.1-d, 10.1.1-j, 10.1.2-b
     let mut kit = Kit::new();
     let got = kit.send(
         "<presence from='crone1@shakespeare.lit/desktop' id='n1' to='coven@chat.shakespeare.lit/firstwitch'>\
@@ -35,6 +36,7 @@ fn s10_1_1_a_room_is_created_locked_and_opened_by_its_owner() {
 /// 7.2.2: the entrant gets the others, then himself with 110; the others get the entrant. Only moderators see JIDs (7.2.4).
 #[test]
 fn s7_2_2_presence_is_broadcast_and_the_entrants_own_comes_last() {
+    // XEP-0045 5.1-a, 5.1-b, 5.2-a, 7.2.2-a, 7.2.2-c, 7.2.2-d, 7.2.2-e, 7.2.2-g, 7.2.4-a
     let mut kit = coven();
     kit.send(&join(WICCA, "secondwitch"));
     let got = kit.send(
@@ -79,6 +81,7 @@ fn s7_4_a_message_is_reflected_to_all() {
 /// 7.14: the leaver is told with 110, then the others; the last to leave ends a temporary room.
 #[test]
 fn s7_14_leaving_is_told_and_the_last_one_ends_the_room() {
+    // XEP-0045 7.14-a, 7.14-c, 7.14-d
     let mut kit = coven();
     kit.send(&join(HAG, "thirdwitch"));
     let got = kit.send(
@@ -113,6 +116,7 @@ fn join_with(from: &str, nick: &str, inner: &str) -> String {
 /// 7.2.1: no nickname, or only spaces, is no address of an occupant.
 #[test]
 fn s7_2_1_no_nickname_is_refused_with_jid_malformed() {
+    // XEP-0045 7.2.1-d, 17.1-c
     let mut kit = coven();
     let got = kit.send(
         "<presence from='hag66@shakespeare.lit/pda' id='273hs51g' to='coven@chat.shakespeare.lit'>\
@@ -132,6 +136,7 @@ fn s7_2_1_no_nickname_is_refused_with_jid_malformed() {
 /// 7.2.1: a client that joins although it is in gets everything again, and nobody else hears of it.
 #[test]
 fn s7_2_1_joining_twice_is_a_synchronisation() {
+    // XEP-0045 7.2.1-f, 17.3-e, 17.3-f
     let mut kit = three_witches();
     let first = kit.send(&join(HAG, "thirdwitch"));
     assert!(first.iter().all(|got| got.to == HAG), "{first:?}");
@@ -148,6 +153,7 @@ fn s7_2_1_joining_twice_is_a_synchronisation() {
 /// 7.2.3: in a non-anonymous room everybody gets the full JID, and the entrant is warned with 100.
 #[test]
 fn s7_2_3_a_non_anonymous_room_warns_with_100() {
+    // XEP-0045 7.2.3-a, 7.2.3-b, 14.5-a, 17.3-o
     let mut kit = coven();
     configure(&mut kit, &[("muc#roomconfig_whois", "anyone"), ("muc#roomconfig_enablelogging", "0")]);
     kit.send(&join(WICCA, "secondwitch"));
@@ -170,6 +176,7 @@ fn s7_2_3_a_non_anonymous_room_warns_with_100() {
 /// 7.2.5: the password must be given and right; it is never sent back.
 #[test]
 fn s7_2_5_a_wrong_password_is_refused_with_not_authorized() {
+    // XEP-0045 7.2.5-a
     let mut kit = coven();
     configure(
         &mut kit,
@@ -185,6 +192,7 @@ fn s7_2_5_a_wrong_password_is_refused_with_not_authorized() {
 /// 7.2.6 and 7.2.7: members only, and never the banned; the ban comes first.
 #[test]
 fn s7_2_6_and_7_strangers_and_the_banned_are_refused() {
+    // XEP-0045 7.2.6-a, 7.2.7-a
     let mut kit = coven();
     configure(&mut kit, &[("muc#roomconfig_membersonly", "1")]);
     assert_eq!(errors(&kit.send(&join(HAG, "thirdwitch"))), [(HAG.into(), "registration-required".into())]);
@@ -197,6 +205,7 @@ fn s7_2_6_and_7_strangers_and_the_banned_are_refused() {
 /// 7.2.8: a nickname in use is refused with <conflict/>; the same user's other client shares it.
 #[test]
 fn s7_2_8_nickname_in_use_is_refused_with_conflict() {
+    // XEP-0045 7.2.8-a, 7.2.8-b, 7.2.8-c
     let mut kit = three_witches();
     assert_eq!(
         errors(&kit.send(&join("macbeth@shakespeare.lit/x", "thirdwitch"))),
@@ -213,6 +222,7 @@ fn s7_2_8_nickname_in_use_is_refused_with_conflict() {
 /// 7.2.9: a full room is full, but not for its admins and owners.
 #[test]
 fn s7_2_9_a_full_room_is_refused_with_service_unavailable() {
+    // XEP-0045 7.2.9-a, 7.2.9-b
     let mut kit = coven();
     configure(&mut kit, &[("muc#roomconfig_maxusers", "1")]);
     let got = kit.send(&join(HAG, "thirdwitch"));
@@ -225,6 +235,7 @@ fn s7_2_9_a_full_room_is_refused_with_service_unavailable() {
 /// 7.2.13 and 7.2.14: history before the subject, stamped by the room, within every limit asked for.
 #[test]
 fn s7_2_13_history_is_sent_within_what_was_asked_for() {
+    // XEP-0045 7.2.13-b, 7.2.13-c, 7.2.14-b, 7.2.14-c, 7.2.15-a
     let mut kit = coven();
     for line in ["Thrice the brinded cat", "Thrice and once", "Harpier cries"] {
         kit.send(&says(CRONE, line));
@@ -260,6 +271,7 @@ fn s7_2_13_history_is_sent_within_what_was_asked_for() {
 /// 7.2.17: presence without the muc element from somebody who is not in the room is answered with a removal.
 #[test]
 fn s7_2_17_presence_of_an_outsider_is_answered_with_307_and_333() {
+    // XEP-0045 7.2.18-a, 7.2.18-b
     let expected = "<presence from='coven@chat.shakespeare.lit/thirdwitch' type='unavailable' \
         to='hag66@shakespeare.lit/pda'><x xmlns='http://jabber.org/protocol/muc#user'>\
         <item affiliation='none' role='none'><reason>You are not in the room.</reason></item>\
@@ -272,6 +284,7 @@ fn s7_2_17_presence_of_an_outsider_is_answered_with_307_and_333() {
 /// 10.1.1: where creation is restricted others are told so with <not-allowed/>.
 #[test]
 fn s10_1_1_creation_may_be_restricted() {
+    // XEP-0045 10.1.1-a
     let mut config = config();
     config.create = crate::Create::Local;
     let mut kit = Kit::with(config);
@@ -284,6 +297,7 @@ fn s10_1_1_creation_may_be_restricted() {
 /// 11.1: an error from an occupant's client takes it out, with 333 and without 307.
 #[test]
 fn s11_1_a_bounce_removes_its_sender_with_333() {
+    // XEP-0045 11.1-a, 11.1-b, 18.1.2-a
     let mut kit = three_witches();
     let got = kit.send(
         "<message from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/firstwitch' type='error'>\
@@ -308,6 +322,7 @@ fn s11_1_a_bounce_removes_its_sender_with_333() {
 /// 11.2: the service says good-bye with 332.
 #[test]
 fn s11_2_shutting_down_is_told_with_332() {
+    // XEP-0045 11.2-a
     let mut kit = coven();
     let mut out = Vec::new();
     kit.service.shutdown(kit.now, &mut out);
@@ -325,6 +340,7 @@ fn s11_2_shutting_down_is_told_with_332() {
 /// 7.2.2: what an entrant is shown of the others is how they stand now, whatever was shown to entrants before.
 #[test]
 fn s7_2_2_the_roster_shows_everybody_as_they_stand_now() {
+    // XEP-0045 17.3-n
     let mut kit = three_witches();
     let shown = |kit: &mut Kit| {
         let got = lines(&kit.send(&join("macbeth@shakespeare.lit/x", "macbeth")));
@@ -345,4 +361,71 @@ fn s7_2_2_the_roster_shows_everybody_as_they_stand_now() {
     assert!(!shown(&mut kit).contains("jid="));
     configure(&mut kit, &[("muc#roomconfig_whois", "anyone")]);
     assert!(shown(&mut kit).contains("jid='hag66@shakespeare.lit/pda'"));
+}
+
+/// 7.2.14: however much is asked for, the room sends no more than it is configured for.
+#[test]
+fn s7_2_14_the_room_limits_what_is_asked_for() {
+    // XEP-0045 7.2.14-e
+    let mut kit = coven();
+    configure(&mut kit, &[("muc#maxhistoryfetch", "2")]);
+    for line in ["Thrice the brinded cat", "Thrice and once", "Harpier cries"] {
+        kit.send(&says(CRONE, line));
+    }
+    let got = kit.send(&join_with(HAG, "thirdwitch", "<history since='1970-01-01T00:00:00Z'/>"));
+    let bodies = got.iter().filter_map(|got| got.stanza.get_child("body", xmpp::ns::CLIENT));
+    assert_eq!(bodies.map(xmpp::Element::content).collect::<Vec<_>>(), ["Thrice and once", "Harpier cries"]);
+}
+
+/// 17.3: presence without a type enters, unavailable presence leaves, and no other does either; from who is not there it is
+/// ignored.
+#[test]
+fn s17_3_which_presence_enters_and_leaves() {
+    // XEP-0045 17.3-b, 17.3-d, 17.3-g
+    let mut kit = coven();
+    let typed = |kind: &str| join(HAG, "thirdwitch").replace("<presence ", &format!("<presence type='{kind}' "));
+    let others = ["probe", "subscribe", "subscribed", "unsubscribe", "unsubscribed"];
+    for kind in others {
+        kit.send(&typed(kind));
+        assert_eq!(kit.service.rooms()[0].occupants, 1, "{kind} is no request to enter");
+    }
+    assert_eq!(kit.send(&typed("unavailable")), []);
+    kit.send(&join(HAG, "thirdwitch"));
+    for kind in others {
+        kit.send(&typed(kind));
+        assert_eq!(kit.service.rooms()[0].occupants, 2, "{kind} is no request to leave");
+    }
+    kit.send(&typed("unavailable"));
+    assert_eq!(kit.service.rooms()[0].occupants, 1);
+}
+
+/// 17.1: rooms are compared by nodeprep, nicknames by resourceprep.
+#[test]
+fn s17_1_a_nickname_in_other_letters_is_the_same() {
+    // XEP-0045 17.1-a
+    let mut kit = coven();
+    let wide = join(HAG, "\u{ff46}irstwitch").replace("coven@", "COVEN@");
+    assert_eq!(errors(&kit.send(&wide)), [(HAG.into(), "conflict".into())]);
+}
+
+/// 18.1.2: whatever says that somebody cannot be reached takes him out.
+#[test]
+fn s18_1_2_every_delivery_error_takes_its_sender_out() {
+    // XEP-0045 18.1.2-a
+    let unreachable = [
+        "gone",
+        "item-not-found",
+        "recipient-unavailable",
+        "redirect",
+        "remote-server-not-found",
+        "remote-server-timeout",
+    ];
+    for condition in unreachable {
+        let mut kit = three_witches();
+        kit.send(&format!(
+            "<message from='{HAG}' to='coven@chat.shakespeare.lit/firstwitch' type='error'><error type='cancel'>\
+             <{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>"
+        ));
+        assert_eq!(kit.service.rooms()[0].occupants, 2, "{condition}");
+    }
 }

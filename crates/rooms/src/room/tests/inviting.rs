@@ -20,6 +20,7 @@ fn member_list(kit: &Kit) -> Vec<&String> {
 /// 7.8.2: the room sends it in the inviter's name, with the password.
 #[test]
 fn s7_8_2_an_invitation() {
+    // XEP-0045 7.8.2-b, 7.8.2-c, 9.5-t
     let mut kit = three_witches();
     configure(
         &mut kit,
@@ -53,6 +54,7 @@ fn s7_8_2_what_is_no_invitation() {
 /// 9.5: into a members-only room admins invite, mere members where the owner lets them, and the invited is a member by that.
 #[test]
 fn s9_5_invitations_into_a_members_only_room() {
+    // XEP-0045 7.8.2-d, 7.8.2-e, 9.5-r, 9.5-s
     let mut kit = three_witches();
     set_affiliation(&mut kit, "hag66@shakespeare.lit", "member");
     configure(&mut kit, &[("muc#roomconfig_membersonly", "1")]);
@@ -92,6 +94,7 @@ fn s7_8_2_a_decline() {
 /// 7.8.2: an inviter hears that there is nobody of that address.
 #[test]
 fn s7_8_2_inviting_nobody_is_item_not_found() {
+    // XEP-0045 7.8.2-f
     let mut kit = three_witches();
     kit.send(&invite(HAG, "nobody@shakespeare.lit"));
     let bounce = |id: &str| {
@@ -108,6 +111,7 @@ fn s7_8_2_inviting_nobody_is_item_not_found() {
 /// 18.1: who was something to the room and is not there hears of a change, with code 101; a stranger does not.
 #[test]
 fn s18_1_an_absent_member_hears_of_a_change() {
+    // XEP-0045 18.1-a, 18.1-b
     let mut kit = coven();
     assert_eq!(set_affiliation(&mut kit, "hecate@shakespeare.lit", "member").len(), 1, "the result alone");
     let got = set_affiliation(&mut kit, "hecate@shakespeare.lit", "admin");

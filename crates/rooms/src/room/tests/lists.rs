@@ -31,6 +31,7 @@ fn ranks() -> Kit {
 /// 8.5 and 17.4: moderators read the voice list, with nick, role, affiliation and full JID.
 #[test]
 fn s8_5_the_voice_list() {
+    // XEP-0045 8-a, 8.5-a, 8.5-b, 17.4-g
     let mut kit = ranks();
     kit.send(&join("hecate@shakespeare.lit/broom", "hecate"));
     let voiced = "<item affiliation='none' jid='hecate@shakespeare.lit/broom' nick='hecate' role='participant'/>";
@@ -46,6 +47,7 @@ fn s8_5_the_voice_list() {
 /// 9.8 and the introduction of 9: the moderator list is for admins, a moderator is none by that.
 #[test]
 fn s9_8_the_moderator_list_is_for_admins() {
+    // XEP-0045 9-a, 9.8-a
     let mut kit = ranks();
     let listed = ask(&mut kit, WICCA, "<item role='moderator'/>");
     assert!(listed[0].contains("nick='thirdwitch' role='moderator'") && listed[0].contains("nick='firstwitch'"));
@@ -55,6 +57,7 @@ fn s9_8_the_moderator_list_is_for_admins() {
 /// 9.2: each item has affiliation and bare JID, no nick and no role.
 #[test]
 fn s9_2_the_ban_list() {
+    // XEP-0045 9.1-a, 9.2-a, 9.2-b
     let mut kit = ranks();
     kit.send(&admin(
         WICCA,
@@ -69,6 +72,7 @@ fn s9_2_the_ban_list() {
 /// 9.2: what is prohibited in one item denies all; 9.1: nobody bans himself, an admin no owner.
 #[test]
 fn s9_2_one_prohibited_item_denies_all() {
+    // XEP-0045 9.2-h, 9.2-i, 9.2-j
     let mut kit = ranks();
     let others = "<item affiliation='outcast' jid='banquo@shakespeare.lit'/>";
     let himself = format!("{others}<item affiliation='outcast' jid='wiccarocks@shakespeare.lit'/>");
@@ -86,6 +90,7 @@ fn s9_2_one_prohibited_item_denies_all() {
 /// for the roles its owner has chosen.
 #[test]
 fn s9_5_who_reads_the_member_list() {
+    // XEP-0045 5.2.1-b, 9.5-b, 9.5-c, 9.5-d, 17.4-i, 17.4-j, 17.4-k
     let mut kit = ranks();
     let member = "<item affiliation='member'/>";
     let listed = "<item affiliation='member' jid='hag66@shakespeare.lit' nick='thirdwitch'/>";
@@ -103,6 +108,7 @@ fn s9_5_who_reads_the_member_list() {
 /// 10.5 and 10.8: owners and admins are listed for owners, and made and unmade by them.
 #[test]
 fn s10_5_and_10_8_owner_and_admin_lists() {
+    // XEP-0045 10.3-c, 10.4-c, 10.5-a, 10.5-b, 10.5-g, 10.6-c, 10.7-c, 10.8-a, 10.8-b, 10.8-g
     let mut kit = ranks();
     let admins = "<item affiliation='admin' jid='wiccarocks@shakespeare.lit' nick='secondwitch'/>";
     assert_eq!(ask(&mut kit, CRONE, "<item affiliation='admin'/>"), answer(CRONE, admins));
@@ -144,4 +150,19 @@ fn s9_5_a_long_list_is_paged() {
         second[0].contains("<first index='1000'>u1000@example.org</first><last>u1001@example.org</last>"),
         "{second:?}"
     );
+}
+
+/// 10.3 to 10.8: who is named with a resource is meant by his bare address.
+#[test]
+fn s10_3_to_10_8_a_full_jid_stands_for_the_bare_one() {
+    // XEP-0045 10.3-b, 10.4-b, 10.5-f, 10.6-b, 10.7-b, 10.8-f
+    let mut kit = three_witches();
+    for affiliation in ["owner", "admin"] {
+        let list = format!("<item affiliation='{affiliation}'/>");
+        set_affiliation(&mut kit, HAG, affiliation);
+        let listed = format!("<item affiliation='{affiliation}' jid='hag66@shakespeare.lit' nick='thirdwitch'/>");
+        assert!(ask(&mut kit, CRONE, &list)[0].contains(&listed), "{affiliation}");
+        set_affiliation(&mut kit, HAG, "none");
+        assert!(!ask(&mut kit, CRONE, &list)[0].contains("hag66"), "{affiliation}");
+    }
 }

@@ -7,6 +7,7 @@ use super::kit::{
 /// 8.2: the kicked is told, then the moderator has his result, then the others hear.
 #[test]
 fn s8_2_a_kick() {
+    // XEP-0045 8.2-a, 8.2-b, 8.2-c
     let mut kit = three_witches();
     let got =
         kit.send(&admin(CRONE, "<item nick='thirdwitch' role='none'><reason>Avaunt, you cullion!</reason></item>"));
@@ -34,6 +35,7 @@ fn s8_2_a_kick() {
 /// 8.2: nobody kicks who stands higher, and who is no moderator kicks nobody.
 #[test]
 fn s8_2_whom_one_may_not_kick() {
+    // XEP-0045 8-a, 8.2-d
     let mut kit = three_witches();
     kit.send(&admin(CRONE, "<item nick='secondwitch' role='moderator'/>"));
     let refused = |kit: &mut Kit, from: &str, item: &str| errors(&kit.send(&admin(from, item)));
@@ -51,6 +53,7 @@ fn s8_2_whom_one_may_not_kick() {
 /// 8.3 and 8.4: voice is granted and revoked by nick; all see it, the reason included.
 #[test]
 fn s8_3_and_8_4_voice() {
+    // XEP-0045 8.3-b, 8.4-b, 8.4-d
     let mut kit = coven();
     configure(&mut kit, &[("muc#roomconfig_moderatedroom", "1")]);
     kit.send(&join(HAG, "thirdwitch"));
@@ -76,6 +79,7 @@ fn s8_3_and_8_4_voice() {
 /// 9.1: the admin is answered, then the banned is told with 301, then the others; he does not come back.
 #[test]
 fn s9_1_a_ban() {
+    // XEP-0045 9.1-c, 9.1-e, 9.1-f, 9.1-g
     let mut kit = three_witches();
     let got = kit
         .send(&admin(CRONE, "<item affiliation='outcast' jid='hag66@shakespeare.lit'><reason>Treason</reason></item>"));
@@ -96,6 +100,7 @@ fn s9_1_a_ban() {
 /// 9.1: nobody bans himself; an admin does not ban an owner.
 #[test]
 fn s9_1_whom_one_may_not_ban() {
+    // XEP-0045 9-a, 9.1-h, 9.1-i
     let mut kit = three_witches();
     set_affiliation(&mut kit, "wiccarocks@shakespeare.lit", "admin");
     let ban = |jid: &str| format!("<item affiliation='outcast' jid='{jid}'/>");
@@ -148,17 +153,20 @@ fn s9_2_the_ban_list() {
 /// 9.4: who is taken from the list of a members-only room leaves it, with 321.
 #[test]
 fn s9_4_a_revoked_member_leaves_a_members_only_room() {
+    // XEP-0045 9.4-c, 9.5-n
     let mut kit = coven();
     set_affiliation(&mut kit, "hag66@shakespeare.lit", "member");
     kit.send(&join(HAG, "thirdwitch"));
     configure(&mut kit, &[("muc#roomconfig_membersonly", "1")]);
     let got = lines(&set_affiliation(&mut kit, "hag66@shakespeare.lit", "none"));
     assert!(got[1].contains("to='hag66@shakespeare.lit/pda'") && got[1].contains("<status code='321'/>"), "{got:?}");
+    assert_eq!(errors(&kit.send(&join(HAG, "thirdwitch"))), [(HAG.into(), "registration-required".into())]);
 }
 
 /// 9.5: a new member of a members-only room who is elsewhere is invited.
 #[test]
 fn s9_5_a_new_member_is_invited() {
+    // XEP-0045 9.5-p
     let mut kit = coven();
     configure(&mut kit, &[("muc#roomconfig_membersonly", "1")]);
     let got = set_affiliation(&mut kit, "hecate@shakespeare.lit", "member");
@@ -172,6 +180,7 @@ fn s9_5_a_new_member_is_invited() {
 /// 9.6 and 10.6: moderators and admins come to see real addresses with the event that makes them so.
 #[test]
 fn s9_6_a_new_moderator_sees_real_addresses() {
+    // XEP-0045 9.6-b
     let mut kit = three_witches();
     let got = lines(&kit.send(&admin(CRONE, "<item nick='secondwitch' role='moderator'/>")));
     let own = got.iter().find(|line| line.contains("to='wiccarocks@shakespeare.lit/laptop'")).cloned();
@@ -191,6 +200,7 @@ fn s9_6_a_new_moderator_sees_real_addresses() {
 /// 10.4: the last owner stays one; several items are all done or none.
 #[test]
 fn s10_4_the_last_owner_stays_and_several_items_are_one() {
+    // XEP-0045 10-a, 10.4-d, 10.4-e, 10.5-h, 10.5-i
     let mut kit = three_witches();
     let alone = kit.send(&admin(CRONE, "<item affiliation='none' jid='crone1@shakespeare.lit'/>"));
     assert_eq!(errors(&alone), [(CRONE.into(), "conflict".into())]);
@@ -204,10 +214,100 @@ fn s10_4_the_last_owner_stays_and_several_items_are_one() {
     assert!(got.iter().any(|line| line.contains("affiliation='owner' role='moderator'")), "{got:?}");
 }
 
-/// 16.4: an item has a role or an affiliation.
+/// 17.4: an item has a role or an affiliation.
 #[test]
-fn s16_4_both_at_once_is_a_bad_request() {
+fn s17_4_both_at_once_is_a_bad_request() {
+    // XEP-0045 17.4-e
     let mut kit = three_witches();
     let both = kit.send(&admin(CRONE, "<item nick='thirdwitch' role='none' affiliation='outcast'/>"));
     assert_eq!(errors(&both), [(CRONE.into(), "bad-request".into())]);
+}
+
+/// 8.2, 8.4, 9.5, 9.7: no moderator kicks who stands higher, takes voice at or above his level, unmakes admins or owners, or
+/// makes members.
+#[test]
+fn s8_2_to_9_7_who_stands_higher_keeps_his_place() {
+    // XEP-0045 5.1.1-a, 5.1.3-b, 5.2.1-a, 8.2-d, 8.4-c, 8.4-d, 8.4-e, 9.5-a, 9.5-q, 9.7-c, 9.7-d
+    let mut kit = three_witches();
+    set_affiliation(&mut kit, "wiccarocks@shakespeare.lit", "admin");
+    kit.send(&join("banquo@shakespeare.lit/x", "banquo"));
+    set_affiliation(&mut kit, "banquo@shakespeare.lit", "admin");
+    kit.send(&join("hecate@shakespeare.lit/broom", "hecate"));
+    for member in ["hag66@shakespeare.lit", "hecate@shakespeare.lit"] {
+        set_affiliation(&mut kit, member, "member");
+    }
+    kit.send(&admin(CRONE, "<item nick='thirdwitch' role='moderator'/>"));
+    let mut refused =
+        |from: &str, item: &str| errors(&kit.send(&admin(from, item))).pop().map(|(_, condition)| condition);
+    for (from, item) in [
+        (HAG, "<item nick='secondwitch' role='none'/>"),
+        (WICCA, "<item nick='firstwitch' role='none'/>"),
+        (HAG, "<item nick='hecate' role='visitor'/>"),
+        (WICCA, "<item nick='firstwitch' role='visitor'/>"),
+        (CRONE, "<item nick='secondwitch' role='visitor'/>"),
+        (WICCA, "<item nick='firstwitch' role='participant'/>"),
+        (WICCA, "<item nick='banquo' role='participant'/>"),
+    ] {
+        assert_eq!(refused(from, item).as_deref(), Some("not-allowed"), "{from}: {item}");
+    }
+    for item in
+        ["<item nick='firstwitch' role='participant'/>", "<item affiliation='member' jid='macbeth@shakespeare.lit'/>"]
+    {
+        assert_eq!(refused(HAG, item).as_deref(), Some("forbidden"), "{item}");
+    }
+}
+
+/// 9.2: an address is looked for before its domain.
+#[test]
+fn s9_2_a_member_may_be_of_a_banned_domain() {
+    // XEP-0045 9.2-g
+    let mut kit = coven();
+    set_affiliation(&mut kit, "evil.example", "outcast");
+    set_affiliation(&mut kit, "good@evil.example", "member");
+    assert_eq!(errors(&kit.send(&join("good@evil.example/x", "good"))), []);
+    let mallory = "mallory@evil.example/x";
+    assert_eq!(errors(&kit.send(&join(mallory, "mallory"))), [(mallory.into(), "forbidden".into())]);
+}
+
+/// 9.2: of several who are banned at once, whoever is in the room is taken out, for all to see.
+#[test]
+fn s9_2_the_banned_are_removed() {
+    // XEP-0045 9.2-e
+    let mut kit = three_witches();
+    let banned = "<item affiliation='outcast' jid='banquo@shakespeare.lit'/>\
+                  <item affiliation='outcast' jid='hag66@shakespeare.lit'/>";
+    let got = kit.send(&admin(CRONE, banned));
+    let told = got.iter().filter(|got| lines(std::slice::from_ref(got))[0].contains("<status code='301'/>"));
+    assert_eq!(told.map(|got| got.to.as_str()).collect::<Vec<_>>(), [HAG, CRONE, WICCA]);
+}
+
+/// 9.4: in an open room who is no member any more stays, shown as what he is now.
+#[test]
+fn s9_4_a_revoked_member_stays_in_an_open_room() {
+    // XEP-0045 9.4-a, 9.4-b, 9.5-k, 9.5-o
+    let mut kit = three_witches();
+    set_affiliation(&mut kit, "hag66@shakespeare.lit", "member");
+    let got = lines(&set_affiliation(&mut kit, "hag66@shakespeare.lit", "none"));
+    assert!(got[0].starts_with("<iq type='result'") && got.len() == 4, "{got:?}");
+    assert_eq!(
+        got[2],
+        "<presence from='coven@chat.shakespeare.lit/thirdwitch' to='wiccarocks@shakespeare.lit/laptop'>\
+         <x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='none' role='participant'/></x></presence>"
+    );
+}
+
+/// 10.7: who is no admin any more is no moderator either, and all see it.
+#[test]
+fn s10_7_an_admin_no_more() {
+    // XEP-0045 10.7-d, 10.7-e
+    let mut kit = three_witches();
+    set_affiliation(&mut kit, "wiccarocks@shakespeare.lit", "admin");
+    let got = lines(&set_affiliation(&mut kit, "wiccarocks@shakespeare.lit", "none"));
+    assert!(got[0].starts_with("<iq type='result'") && got.len() == 4, "{got:?}");
+    let shown = "<item affiliation='none' role='participant'";
+    assert!(
+        got[1..].iter().all(|line| line.contains("coven@chat.shakespeare.lit/secondwitch") && line.contains(shown))
+    );
+    let ban = admin(WICCA, "<item affiliation='outcast' jid='macbeth@shakespeare.lit'/>");
+    assert_eq!(errors(&kit.send(&ban)), [(WICCA.into(), "forbidden".into())]);
 }

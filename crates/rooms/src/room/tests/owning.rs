@@ -14,6 +14,7 @@ fn owner(from: &str, kind: &str, inner: &str) -> String {
 /// 10.1.3: the form is there before the room is open; cancelling it undoes the room, its creator is told.
 #[test]
 fn s10_1_3_cancelling_the_first_form_destroys_the_room() {
+    // XEP-0045 10.1.1-k, 10.1.3-g
     let mut kit = Kit::new();
     kit.send(&join(CRONE, "firstwitch"));
     let form = kit.send(&owner(CRONE, "get", ""));
@@ -29,6 +30,7 @@ fn s10_1_3_cancelling_the_first_form_destroys_the_room() {
 /// 10.1.3: an owner who goes before he has configured the room is told that it is destroyed, and it is.
 #[test]
 fn s10_1_3_a_room_left_before_it_is_configured_was_never_there() {
+    // XEP-0045 10.1.3-h
     let mut kit = Kit::new();
     kit.send(&join(CRONE, "firstwitch"));
     assert_eq!(
@@ -44,6 +46,7 @@ fn s10_1_3_a_room_left_before_it_is_configured_was_never_there() {
 /// 10.1.3: a form that cannot be is refused whole, and the room stays as it was.
 #[test]
 fn s10_1_3_a_blank_password_is_refused_with_not_acceptable() {
+    // XEP-0045 10.1.3-f
     let mut kit = coven();
     let wrong = [
         vec![("muc#roomconfig_passwordprotectedroom", "1"), ("muc#roomconfig_roomname", "Changed")],
@@ -68,6 +71,7 @@ fn s10_1_3_a_blank_password_is_refused_with_not_acceptable() {
 /// 10.1.3 and 16.5.3: the form has every field of the registry, and what is submitted is there the next time (10.2).
 #[test]
 fn s10_1_3_the_form_is_complete_and_remembers() {
+    // XEP-0045 10.2-b
     let mut kit = coven();
     let shown = |kit: &mut Kit| {
         let got = kit.send(&owner(CRONE, "get", ""));
@@ -129,6 +133,7 @@ fn lists(admins: Option<&[&str]>, owners: Option<&[&str]>) -> String {
 /// 10.2: whoever is an admin or owner by the form, or is no more, is shown so to all; the form has full lists, no deltas.
 #[test]
 fn s10_2_admins_and_owners_in_the_form() {
+    // XEP-0045 10.2-e, 10.2-f, 10.2-g, 10.2-j
     let mut kit = three_witches();
     let (wicca, hag, crone) = ("wiccarocks@shakespeare.lit", "hag66@shakespeare.lit", "crone1@shakespeare.lit");
     let mut shown = |admins: Option<&[&str]>, owners: Option<&[&str]>, nick: &str| -> Vec<(String, String)> {
@@ -152,6 +157,7 @@ fn s10_2_admins_and_owners_in_the_form() {
 /// 10.2: the last owner cannot take himself from the list, whatever else is asked for.
 #[test]
 fn s10_2_the_form_leaves_an_owner() {
+    // XEP-0045 10.2-h, 10.2-i
     let mut kit = coven();
     let got = kit.send(&lists(Some(&["hag66@shakespeare.lit"]), Some(&[])));
     assert_eq!(errors(&got), [(CRONE.into(), "conflict".into())]);
@@ -163,6 +169,7 @@ fn s10_2_the_form_leaves_an_owner() {
 /// 10.2.1: a change that touches privacy has its code, any other 104.
 #[test]
 fn s10_2_1_what_a_change_of_configuration_tells() {
+    // XEP-0045 10.2.1-a, 10.2.1-b
     let mut kit = coven();
     let mut codes = |fields: &[(&str, &str)]| -> Vec<String> {
         let got = configure(&mut kit, fields);
@@ -181,6 +188,7 @@ fn s10_2_1_what_a_change_of_configuration_tells() {
 /// 10.2: who is no member leaves what is now a members-only room, with 322 for all to see.
 #[test]
 fn s10_2_a_room_made_members_only_loses_the_others() {
+    // XEP-0045 10.2-k
     let mut kit = three_witches();
     let got = lines(&configure(&mut kit, &[("muc#roomconfig_membersonly", "1")]));
     let removed: Vec<&String> = got.iter().filter(|line| line.contains("<status code='322'/>")).collect();
@@ -202,6 +210,7 @@ fn s10_2_a_persistent_room_stays() {
 /// 10.9: each occupant is told once, with venue and reason, then the owner has his result.
 #[test]
 fn s10_9_destroying_a_room() {
+    // XEP-0045 10.9-a, 10.9-c, 10.9-d, 10.9-e, 10.9-f
     let mut kit = coven();
     configure(&mut kit, &[("muc#roomconfig_persistentroom", "1")]);
     kit.send(&join(HAG, "thirdwitch"));
@@ -235,6 +244,7 @@ fn disco(to: &str, what: &str, inner: &str) -> String {
 /// 6.2 and 6.3: the service says what it can and which rooms are public, page by page.
 #[test]
 fn s6_3_public_rooms_are_listed_page_by_page() {
+    // XEP-0045 6.3-a, 6.3-b
     let mut kit = Kit::new();
     for room in ["forres", "coven", "heath"] {
         let at = |stanza: &str| stanza.replace("coven@", &format!("{room}@"));
@@ -286,6 +296,7 @@ fn an_unused_room_name() {
 /// 6.4: a room says what kind of room it is; who is in it is nobody's to list (6.5).
 #[test]
 fn s6_4_a_room_says_what_it_is() {
+    // XEP-0045 6.4-d, 6.5-a
     let mut kit = coven();
     kit.send(&join(WICCA, "secondwitch"));
     configure(
@@ -333,4 +344,17 @@ fn s6_4_a_room_says_what_it_is() {
     assert!(!lines(&kit.send(&disco("coven@chat.shakespeare.lit", "items", "")))[0].contains("witch"));
     configure(&mut kit, &[("{urn:netjoin:dmuc:0}replicas", "0")]);
     assert!(!lines(&kit.send(&disco("coven@chat.shakespeare.lit", "info", "")))[0].contains(ns::DMUC));
+}
+
+/// 10.2: a form that is cancelled changes nothing, whatever stands in it.
+#[test]
+fn s10_2_cancelling_leaves_the_room_as_it_was() {
+    // XEP-0045 10.2-d
+    let mut kit = coven();
+    configure(&mut kit, &[("muc#roomconfig_roomname", "A Dark Cave")]);
+    let cancelled = "<x xmlns='jabber:x:data' type='cancel'><field var='FORM_TYPE'>\
+        <value>http://jabber.org/protocol/muc#roomconfig</value></field>\
+        <field var='muc#roomconfig_roomname'><value>Heath</value></field></x>";
+    assert_eq!(errors(&kit.send(&owner(CRONE, "set", cancelled))), []);
+    assert_eq!(kit.service.rooms()[0].name, "A Dark Cave");
 }

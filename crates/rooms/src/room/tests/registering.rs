@@ -37,6 +37,7 @@ fn result(to: &str) -> String {
 /// 7.10: the form, its submission, the presence of the new member, and what is answered from then on.
 #[test]
 fn s7_10_registering_makes_a_member_with_a_nick() {
+    // XEP-0045 7.10-d, 7.10-e, 7.10-f, 7.10-k, 7.10-l
     let mut kit = three_witches();
     let asked = kit.send(&register(HAG, "get", ""));
     let query = asked[0].stanza.get_child("query", ns::REGISTER).cloned().expect("a query");
@@ -64,6 +65,7 @@ fn s7_10_registering_makes_a_member_with_a_nick() {
 /// 7.10: no room, not allowed, no form, a nick that is taken.
 #[test]
 fn s7_10_what_is_refused() {
+    // XEP-0045 7.10-b, 7.10-c, 7.10-h, 7.10-j
     let mut kit = Kit::new();
     let refused = |kit: &mut Kit, stanza: &str| errors(&kit.send(stanza)).pop().map(|(_, condition)| condition);
     assert_eq!(refused(&mut kit, &register(HAG, "get", "")).as_deref(), Some("item-not-found"));
@@ -85,6 +87,7 @@ fn s7_10_what_is_refused() {
 /// 7.12: a reserved nick is discovered, from within and from outside, and kept from others on entering and on changing nicks.
 #[test]
 fn s7_12_a_reserved_nick() {
+    // XEP-0045 7.2.8-a, 7.6-c, 7.12-c, 7.12-e, 7.12-f, 7.12-i
     let mut kit = coven();
     kit.send(&register(HAG, "set", &form("thirdwitch")));
     assert_eq!(
@@ -111,6 +114,7 @@ fn s7_12_a_reserved_nick() {
 /// 9.3 and 9.5: an admin reserves a nick with a membership and takes it back with an empty one; 9.1: a ban takes it.
 #[test]
 fn s9_5_nicks_given_by_admins() {
+    // XEP-0045 9.1-d, 9.2-f, 17.4-l
     let mut kit = three_witches();
     kit.send(&admin(CRONE, "<item affiliation='member' jid='hag66@shakespeare.lit' nick='oldhag'/>"));
     assert!(reserved(&mut kit, HAG).contains("name='oldhag'"));
@@ -131,6 +135,7 @@ fn s9_5_nicks_given_by_admins() {
 /// 9.9: where membership opens the door, an admin is asked; his answer makes a member, who hears of it.
 #[test]
 fn s9_9_an_admin_approves() {
+    // XEP-0045 9.9-a
     let mut kit = three_witches();
     configure(&mut kit, &[("muc#roomconfig_moderatedroom", "1")]);
     let stranger = "hecate@shakespeare.lit/broom";

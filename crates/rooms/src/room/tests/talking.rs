@@ -6,6 +6,7 @@ use xmpp::ns;
 /// 7.4: outsiders are refused with <not-acceptable/>, visitors of a moderated room with <forbidden/>; nobody hears them.
 #[test]
 fn s7_4_outsiders_and_visitors_may_not_speak() {
+    // XEP-0045 7.4-d, 7.4-e, 7.4-f
     let mut kit = coven();
     configure(&mut kit, &[("muc#roomconfig_moderatedroom", "1")]);
     let got = kit.send(&says(HAG, "Harpier cries"));
@@ -20,15 +21,16 @@ fn s7_4_outsiders_and_visitors_may_not_speak() {
     assert_eq!(kit.rows, []);
 }
 
-/// 16.2: a room that is not there is not found.
+/// 17.2: a room that is not there is not found.
 #[test]
-fn s16_2_a_message_to_no_room_is_refused_with_item_not_found() {
+fn s17_2_a_message_to_no_room_is_refused_with_item_not_found() {
+    // XEP-0045 17.2-d
     assert_eq!(errors(&Kit::new().send(&says(HAG, "Hail"))), [(HAG.into(), "item-not-found".into())]);
 }
 
-/// 16.3, XEP-0359, XEP-0421: what only the room may say is taken from what users say, and said by the room.
+/// 17.3, XEP-0359, XEP-0421: what only the room may say is taken from what users say, and said by the room.
 #[test]
-fn s16_3_what_only_the_room_may_say_is_not_reflected() {
+fn s17_3_what_only_the_room_may_say_is_not_reflected() {
     let mut kit = three_witches();
     let got = kit.send(
         "<message from='hag66@shakespeare.lit/pda' id='f' to='coven@chat.shakespeare.lit' type='groupchat'>\
@@ -64,6 +66,7 @@ fn xep_0421_the_occupant_id_outlives_the_nick() {
 /// 7.5: a private message reaches its recipient alone, from the sender's occupant address, marked as MUC.
 #[test]
 fn s7_5_a_private_message() {
+    // XEP-0045 7.5-d, 7.5-e, 7.5-f, 7.5-g
     let mut kit = three_witches();
     let got = kit.send(
         "<message from='wiccarocks@shakespeare.lit/laptop' id='hgn27af1' to='coven@chat.shakespeare.lit/firstwitch' \
@@ -89,6 +92,7 @@ fn s7_5_a_private_message() {
 /// 7.6: a nick change is two presences to all; a taken one is a conflict.
 #[test]
 fn s7_6_a_nick_change_is_told_with_303() {
+    // XEP-0045 7.6-a, 7.6-c
     let mut kit = coven();
     kit.send(&join(HAG, "thirdwitch"));
     let got =
@@ -119,6 +123,7 @@ fn s7_6_a_nick_change_is_told_with_303() {
 /// 7.7: another availability goes to all, its owner included, without roles that a client made up.
 #[test]
 fn s7_7_a_changed_availability_is_passed_along() {
+    // XEP-0045 17.3-j
     let mut kit = coven();
     kit.send(&join(WICCA, "secondwitch"));
     let got = kit.send(
@@ -141,9 +146,9 @@ fn s7_7_a_changed_availability_is_passed_along() {
     );
 }
 
-/// 15.5.3, presencebroadcast: whose role is not shown is seen by himself alone.
+/// 16.5.3, presencebroadcast: whose role is not shown is seen by himself alone.
 #[test]
-fn s15_5_3_presence_of_roles_that_are_not_broadcast_is_for_oneself() {
+fn s16_5_3_presence_of_roles_that_are_not_broadcast_is_for_oneself() {
     let mut kit = coven();
     configure(&mut kit, &[("muc#roomconfig_presencebroadcast", "moderator")]);
     let got = kit.send(&join(HAG, "thirdwitch"));
@@ -182,6 +187,7 @@ fn s17_3_presence_probes() {
 /// 17.2: what is sent to the room from outside, and what is improperly typed.
 #[test]
 fn s17_2_messages_that_go_nowhere() {
+    // XEP-0045 17.2-c
     let mut kit = coven();
     let plain = |from: &str| format!("<message from='{from}' to='coven@chat.shakespeare.lit'><body>?</body></message>");
     assert_eq!(errors(&kit.send(&plain(HAG))), [(HAG.into(), "forbidden".into())]);
@@ -191,6 +197,7 @@ fn s17_2_messages_that_go_nowhere() {
 /// 5.1: in a moderated room what a moderator has said of somebody's voice holds for the next visit.
 #[test]
 fn s5_1_voice_lasts_across_visits() {
+    // XEP-0045 5.1-d, 5.1.2-a
     let mut kit = coven();
     configure(&mut kit, &[("muc#roomconfig_moderatedroom", "1")]);
     let enters = |kit: &mut Kit| {
@@ -239,6 +246,7 @@ fn s7_13_voice_is_asked_for_and_granted() {
 /// 8.1: moderators change the subject, others only where they may; entrants get it last, stamped by the room.
 #[test]
 fn s8_1_the_subject() {
+    // XEP-0045 7.2.15-b, 7.2.15-c, 8.1-a, 8.1-c, 8.1-e, 8.1-f
     let mut kit = three_witches();
     let subject = |from: &str| {
         format!(
@@ -257,9 +265,10 @@ fn s8_1_the_subject() {
     );
     configure(&mut kit, &[("muc#roomconfig_changesubject", "1")]);
     assert_eq!(errors(&kit.send(&subject(HAG))), []);
-    let with_body = "<message from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit' type='groupchat'>\
-        <subject>No</subject><body>a message, not a subject</body></message>";
-    kit.send(with_body);
+    for more in ["<body>a message, not a subject</body>", "<thread>of a conversation</thread>"] {
+        let with_more = format!("<subject>No</subject>{more}");
+        assert_eq!(kit.send(&says(HAG, "").replace("<body></body>", &with_more)).len(), 4, "{more}");
+    }
     kit.restart();
     let got = kit.send(&join("macbeth@shakespeare.lit/x", "macbeth"));
     assert!(lines(&got[got.len() - 1..])[0].contains("Cauldron Bubble"), "it is kept: {got:?}");
@@ -285,9 +294,10 @@ fn xep_0410_self_ping() {
     assert_eq!(errors(&kit.send(&ping(HAG, "nobody"))), [(HAG.into(), "item-not-found".into())]);
 }
 
-/// 16.4: an iq to an occupant is passed on and its answer back, with real addresses hidden both ways.
+/// 17.4: an iq to an occupant is passed on and its answer back, with real addresses hidden both ways.
 #[test]
-fn s16_4_an_iq_to_an_occupant_is_passed_on() {
+fn s17_4_an_iq_to_an_occupant_is_passed_on() {
+    // XEP-0045 17.4-b, 17.4-c
     let mut kit = three_witches();
     let version = "<query xmlns='jabber:iq:version'/>";
     let asked = kit.send(&iq(HAG, "coven@chat.shakespeare.lit/secondwitch", "get", "v1", version));
@@ -311,4 +321,47 @@ fn s16_4_an_iq_to_an_occupant_is_passed_on() {
     let disco = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
     let stranger = kit.send(&iq("a@b/c", "coven@chat.shakespeare.lit/secondwitch", "get", "d", disco));
     assert_eq!(errors(&stranger), [("a@b/c".into(), "bad-request".into())], "section 6.6");
+}
+
+/// 13: what says in which language something is written stays with it.
+#[test]
+fn s13_the_language_of_a_message_is_kept() {
+    // XEP-0045 13-a
+    let mut kit = three_witches();
+    let said = format!(
+        "<message from='{HAG}' to='coven@chat.shakespeare.lit' type='groupchat' xml:lang='de'>\
+         <body>Schön ist wüst</body><body xml:lang='en'>Fair is foul</body></message>"
+    );
+    let got = lines(&kit.send(&said));
+    assert!(got[0].contains(" xml:lang='de'") && got[0].contains("<body xml:lang='en'>"), "{got:?}");
+}
+
+/// 7.9: to what an owner repeats of a chat that was held before, the room adds no time of its own.
+#[test]
+fn s7_9_the_time_of_a_chat_held_before_is_kept() {
+    // XEP-0045 7.9-d
+    let mut kit = three_witches();
+    let got = kit.send(
+        "<message from='crone1@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit' type='groupchat'>\
+         <body>Thrice the brinded cat hath mew'd.</body>\
+         <delay xmlns='urn:xmpp:delay' from='crone1@shakespeare.lit/desktop' stamp='2004-09-29T01:54:37Z'/></message>",
+    );
+    let delays: Vec<&xmpp::Element> = got[0].stanza.children().filter(|child| child.ns() == ns::DELAY).collect();
+    assert_eq!(delays.iter().map(|delay| delay.get("stamp")).collect::<Vec<_>>(), [Some("2004-09-29T01:54:37Z")]);
+}
+
+/// 7.2.15: a subject that was taken away is sent empty, with the time at which that was done.
+#[test]
+fn s7_2_15_a_subject_that_was_taken_away_has_its_time() {
+    // XEP-0045 7.2.15-e
+    let mut kit = coven();
+    for subject in ["<subject>Fire Burn and Cauldron Bubble!</subject>", "<subject/>"] {
+        kit.send(&says(CRONE, "").replace("<body></body>", subject));
+    }
+    let got = lines(&kit.send(&join(HAG, "thirdwitch")));
+    assert_eq!(
+        got[got.len() - 1],
+        "<message from='coven@chat.shakespeare.lit/firstwitch' id='m' type='groupchat' to='hag66@shakespeare.lit/pda'>\
+         <subject/><delay xmlns='urn:xmpp:delay' from='coven@chat.shakespeare.lit' stamp='2002-10-13T23:58:37Z'/></message>"
+    );
 }
