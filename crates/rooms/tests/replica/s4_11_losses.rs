@@ -78,6 +78,7 @@ fn s4_11_a_gap_is_a_loss() {
 /// 4.11.1: bounces of what was relayed reach no user; it is kept and sent again when the primary is back.
 #[test]
 fn s4_11_1_bounces_are_the_replicas() {
+    // XEP-0282 4.11.1.2-a
     let mut site = eris();
     let left = site.send(&says(WIZ, "one"));
     let mut bounce = left[0].clone().attr("type", "error").attr("from", ROOM).attr("to", WIZ);

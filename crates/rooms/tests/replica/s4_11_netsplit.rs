@@ -34,7 +34,6 @@ fn condition(stanza: &Element) -> &str {
 /// They go on talking to each other, and what they said is in the room once when the link is back, for everybody.
 #[test]
 fn s4_11_1_local_conversation() {
-    // XEP-0282 4.11.1.2-a
     let mut world = cut();
     world.says("WiZ", "hi");
     world.says("Wumpus", "meanwhile");
