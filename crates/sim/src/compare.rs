@@ -139,7 +139,7 @@ impl Renaming {
             let path = format!("{path}@{}", attr.name);
             match actual.attrs().iter().find(|other| other.name == attr.name && other.ns == attr.ns) {
                 None => return Err(Difference { path, what: format!("missing, expected {:?}", attr.value) }),
-                Some(other) => match kind_of(&attr.name) {
+                Some(other) => match kind_of(expected, &attr.name) {
                     Some(kind) => self.rename(kind, &attr.value, &other.value, &path)?,
                     None if attr.value == other.value => {}
                     None => {
@@ -180,10 +180,21 @@ impl Renaming {
 }
 
 /// Which attributes hold names that may differ.
-fn kind_of(attribute: &str) -> Option<Kind> {
+fn kind_of(element: &Element, attribute: &str) -> Option<Kind> {
     match attribute {
         "id" => Some(Kind::Id),
         "stamp" => Some(Kind::Stamp),
+        _ if element.ns() == xmpp::ns::NETJOIN => kind_on_the_link(element.name(), attribute),
+        _ => None,
+    }
+}
+
+/// The same in the marks of a link: what either side makes up, `docs/wire.md`.
+fn kind_on_the_link(element: &str, attribute: &str) -> Option<Kind> {
+    match (element, attribute) {
+        (_, "epoch" | "incarnation" | "term" | "archive" | "key" | "outbox") => Some(Kind::Id),
+        ("outbox", "name") | ("digest", "roster") => Some(Kind::Id),
+        (_, "said") => Some(Kind::Stamp),
         _ => None,
     }
 }

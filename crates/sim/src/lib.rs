@@ -6,12 +6,14 @@
 //! - [`checks`]: what must hold, one property a file
 //! - [`coverage`]: how often what was there to be seen was seen
 //! - [`compare`]: whether two stanzas are the same, up to names that nobody chose
+//! - [`document`]: the examples of the protocol's text
 //! - [`listings`]: stanzas beside the listings of XEP-0282
 //! - [`transcript`]: what users send and receive, as files that are played in several ways
 
 pub mod checks;
 pub mod compare;
 pub mod coverage;
+pub mod document;
 pub mod listings;
 pub mod rng;
 pub mod scenario;

@@ -6,12 +6,13 @@
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use sim::coverage::Coverage;
+use sim::document;
 use sim::scenario::shorten::{parse_spans, shorten, spans};
 use sim::scenario::{self, Outcome};
 use sim::transcript::Transcript;
 use sim::transcript::play::{Stage, play, write};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The simulator of netjoin: the real engines, and everything going wrong.
 #[derive(Parser)]
@@ -50,6 +51,14 @@ struct Seeds {
 
 #[derive(Subcommand)]
 enum What {
+    /// Compares the examples of a document with what crosses links when they are played.
+    Examples {
+        /// Writes what was captured into the document first.
+        #[arg(long)]
+        write: bool,
+        /// The document.
+        file: PathBuf,
+    },
     /// Plays transcripts on one node and with every user at a site of his own.
     Transcripts {
         /// Writes what is received on one node into the files first.
@@ -64,6 +73,7 @@ enum What {
 fn main() -> Result<()> {
     let cli = Cli::parse();
     match cli.what {
+        Some(What::Examples { write, file }) => examples(write, &file),
         Some(What::Transcripts { write, files }) => transcripts(write, &files),
         None => seeds(&cli.seeds),
     }
@@ -139,6 +149,19 @@ fn tell(outcome: &Outcome, tape: Option<&str>) {
     for (at_ms, line) in lines {
         println!("{at_ms:>9} {line}");
     }
+}
+
+fn examples(anew: bool, file: &Path) -> Result<()> {
+    let captured = document::captured();
+    let mut text = std::fs::read_to_string(file).with_context(|| format!("{}", file.display()))?;
+    if anew {
+        text = document::written(&text, &captured);
+        std::fs::write(file, &text)?;
+    }
+    let examples = document::examples(&text).map_err(anyhow::Error::msg)?;
+    document::compare(&examples, &captured).map_err(|difference| anyhow::anyhow!("{difference}"))?;
+    println!("{}: {} examples as captured", file.display(), examples.len());
+    Ok(())
 }
 
 fn transcripts(anew: bool, files: &[PathBuf]) -> Result<()> {

@@ -76,6 +76,13 @@ pub fn configure(room: &Jid, id: &str, fields: &[(&str, &str)]) -> Element {
     Element::stanza("iq").attr("to", room.as_str()).attr("type", "set").attr("id", id).child(query)
 }
 
+/// 10.9.
+pub fn destroy(room: &Jid, id: &str, reason: &str) -> Element {
+    let reason = Element::new("reason", ns::MUC_OWNER).text(reason);
+    let query = Element::new("query", ns::MUC_OWNER).child(Element::new("destroy", ns::MUC_OWNER).child(reason));
+    Element::stanza("iq").attr("to", room.as_str()).attr("type", "set").attr("id", id).child(query)
+}
+
 /// A message with everything that only rooms and servers may say.
 pub fn forged(room: &Jid, id: &str, body: &str) -> Element {
     let at = Element::new("at", ns::NETJOIN).attr("epoch", "forged").attr("d", "1").attr("kind", "event");

@@ -1,5 +1,6 @@
 //! The simulator's tests, a file for each behaviour.
 
+mod document;
 mod kicked;
 mod listings;
 mod model;
