@@ -51,6 +51,7 @@ impl Links {
     pub fn leave(&mut self, replica: &Jid, room: &Jid, session: &Session, own: Element, outputs: &mut Vec<Output>) {
         self.removals.note(session, room, &own, self.now_ms);
         let Some(link) = self.links.get_mut(replica) else { return };
+        let holds = link.holds();
         link.seats.remove(&session.jid);
         link.handed.remove(&session.jid);
         if link.is_split() {
@@ -63,7 +64,12 @@ impl Links {
         }
         let x = Down::Leave { jid: session.jid.clone() }.x();
         link.sent_ms = self.now_ms;
-        link.pass(replica, Shared::new(own.child(x)), at, outputs);
+        let stanza = Shared::new(own.child(x));
+        match holds {
+            // Also that of the last, behind which nothing goes.
+            false => outputs.push(link.stamp(replica, stanza, at)),
+            true => link.pass(replica, stanza, at, outputs),
+        }
         self.end_if_empty(replica);
     }
 
@@ -76,6 +82,17 @@ impl Links {
 }
 
 impl Room {
+    /// Somebody is in behind a replica, perhaps the first since all had left it in the middle of its report: what has happened
+    /// meanwhile goes ahead of his ENTER.
+    pub fn seated(&mut self, replica: &Jid, session: &Jid, cx: &mut Cx<'_>) {
+        let Some(link) = self.links.links.get_mut(replica) else { return };
+        let held = link.begun && link.seats.is_empty();
+        link.seats.insert(session.clone());
+        if held {
+            self.release(replica, cx);
+        }
+    }
+
     /// 4.5: the replica knows no unanswered join of that session, so it is not in the room.
     pub(super) fn enter_refused(&mut self, replica: &Jid, refused: &Refused, cx: &mut Cx<'_>) {
         cx.tally(replica, Tally::REFUSAL);

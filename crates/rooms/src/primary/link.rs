@@ -165,7 +165,13 @@ impl Link {
 
     /// Whether what is told is held back.
     pub fn holds(&self) -> bool {
-        self.phase != Phase::Live || self.suspect_ms.is_some()
+        self.phase != Phase::Live || self.suspect_ms.is_some() || self.is_between()
+    }
+
+    /// Whether nobody is behind it at this place of its report: the next to come may be a join, as of who left his island and came
+    /// back to it.
+    fn is_between(&self) -> bool {
+        self.begun && self.seats.is_empty() && self.report_ms.is_some()
     }
 
     /// Whether it holds more than it may.
@@ -195,7 +201,7 @@ impl Link {
 
     /// Whether its last seat is gone, so that nothing of the room may follow.
     pub fn is_over(&self) -> bool {
-        self.begun && self.seats.is_empty()
+        self.begun && self.seats.is_empty() && self.report_ms.is_none()
     }
 }
 

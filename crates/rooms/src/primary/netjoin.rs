@@ -3,7 +3,7 @@
 //! Its log comes up by the outbox, in order. A seat lasts until its own reported leave, so that what was said before it
 //! counts; whom the census did not name is taken out when the report is over.
 
-use super::link::Link;
+use super::link::{Link, Phase};
 use super::marks::{Island, Up};
 use super::removals::Why;
 use super::replicate::{RegisterError, Request};
@@ -180,8 +180,13 @@ impl Room {
     pub(super) fn report_over(&mut self, replica: &Jid, cx: &mut Cx<'_>) {
         let Some(link) = self.links.links.get_mut(replica) else { return };
         link.report_ms = None;
+        if link.is_over() && link.phase == Phase::Live {
+            // What was held for somebody who might have come goes to nobody.
+            link.held.clear();
+        }
         let unlisted = std::mem::take(&mut link.unlisted);
         let domains = link.domains.clone();
+        self.links.end_if_empty(replica);
         for jid in &unlisted {
             self.remove_session(jid, &[Status::FAILURE], None, cx);
         }

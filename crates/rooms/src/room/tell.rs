@@ -83,6 +83,7 @@ impl Room {
         match &session.via {
             Via::Direct => self.welcome_directly(&session.jid, own, history, cx),
             Via::Replica(replica) => {
+                self.seated(replica, &session.jid, cx);
                 let mut outputs = Vec::new();
                 if let Some(nick) = self.sessions.get(&session.jid).cloned() {
                     self.entitle_session(&nick, &mut outputs);

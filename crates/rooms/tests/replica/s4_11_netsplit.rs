@@ -517,3 +517,32 @@ fn s4_11_a_seat_renamed_before_the_split_that_one_of_its_clients_has_left() {
     let renamed = got.iter().find(|s| s.get("type") == Some("unavailable")).expect("the old one").to_xml();
     assert!(renamed.contains("code='303'") && renamed.contains("code='110'"), "{renamed}");
 }
+
+/// All leave an island, and one comes back and speaks: he is in, and heard, when the link is back, though the room has none of
+/// that site between the two.
+#[test]
+fn s4_11_all_leave_an_island_and_one_comes_back() {
+    let mut world = cut();
+    let wiz = of("WiZ");
+    for nick in ["Troy", "WiZ"] {
+        world.user(&format!("<presence from='{}' type='unavailable' to='{ROOM}/{nick}'/>", of(nick)));
+    }
+    world.user(&join(wiz, "WiZ"));
+    world.says("WiZ", "back again");
+    world.inbox.clear();
+    world.heal(ERIS);
+    world.pass_ms(120_000);
+    assert_eq!((world.states(ERIS), world.archived(SERVICE)), (vec!["live"], vec!["back again".to_owned()]));
+    let got = world.take(wiz);
+    assert_eq!(
+        (presence_of(&got, "WiZ"), bodies(&got).len()),
+        (Vec::<String>::new(), 1),
+        "but that it is joined: {got:?}"
+    );
+    assert_eq!(presence_of(&world.take(of("Wumpus")), "WiZ"), ["unavailable", "available"]);
+    world.says("Wumpus", "welcome");
+    assert_eq!(bodies(&world.take(wiz)), ["welcome"]);
+    // And when the last leaves, that is the end of it.
+    world.user(&format!("<presence from='{wiz}' type='unavailable' to='{ROOM}/WiZ'/>"));
+    assert_eq!(world.states(ERIS), ["dormant"]);
+}
