@@ -9,7 +9,7 @@ use super::site::Cx;
 use crate::names::Nick;
 use crate::wire::Away;
 use machine::Class;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use xmpp::{Element, ns};
 
 /// Who is shown as away, and the site that is not reached, where it may be named.
@@ -31,8 +31,9 @@ impl Mirror {
             return;
         }
         let before = self.away.clone();
-        let here: Vec<&Nick> = self.sessions.values().chain(self.gone.values()).map(|session| &session.nick).collect();
-        let others = self.seats.keys().filter(|nick| !here.contains(nick));
+        let here: BTreeSet<&Nick> =
+            self.sessions.values().chain(self.gone.values()).map(|session| &session.nick).collect();
+        let others = self.seats.keys().filter(|nick| !here.contains(*nick));
         let others: Vec<Nick> = others.cloned().collect();
         for nick in others {
             self.away.entry(nick).or_insert(None);

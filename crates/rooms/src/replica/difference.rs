@@ -2,11 +2,12 @@
 //! changed. It goes by occupants, since another may have a nick by now.
 
 use super::mirror::Mirror;
-use super::roster::{Seat, Seats};
+use super::roster::{Seat, Shown};
 use super::site::Cx;
 use crate::names::{Nick, Status};
 use crate::room::{add_statuses, without_jids};
 use machine::Class;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use xmpp::{Element, Jid, ns};
 
@@ -15,7 +16,13 @@ type Named<'a> = (&'a Nick, &'a Seat);
 
 impl Mirror {
     /// Shows those who are here the difference. `assigned` are the nicks that the primary has given to occupants of this site.
-    pub(super) fn show_difference(&self, before: &Seats, after: &Seats, assigned: &BTreeSet<Nick>, cx: &mut Cx<'_>) {
+    pub(super) fn show_difference(
+        &self,
+        before: &Shown<'_>,
+        after: &Shown<'_>,
+        assigned: &BTreeSet<Nick>,
+        cx: &mut Cx<'_>,
+    ) {
         if self.sessions.len() == self.link.handed.len() {
             return;
         }
@@ -40,13 +47,13 @@ impl Mirror {
             }
             for (_, new) in next {
                 if let Some(seat) = after.get(&new) {
-                    self.show_there((&new, seat), before.get(&new), assigned, cx);
+                    self.show_there((&new, seat), before.get(&new).map(Cow::as_ref), assigned, cx);
                 }
                 shown.insert(new);
             }
         }
-        for (nick, seat) in after.iter().filter(|(nick, _)| !shown.contains(*nick)) {
-            let known = before.get(nick);
+        for (&nick, seat) in after.iter().filter(|(nick, _)| !shown.contains(**nick)) {
+            let known = before.get(nick).map(Cow::as_ref);
             if known.is_none_or(|known| !known.is_of(seat) || known.presence_differs(seat)) {
                 self.show_there((nick, seat), known, assigned, cx);
             }
@@ -107,17 +114,17 @@ impl Mirror {
 }
 
 /// Who is not there any more under the nick he had, and the one he has now, by occupant-id (XEP-0421).
-fn departed<'a>(before: &'a Seats, after: &Seats) -> Vec<(Named<'a>, Option<Nick>)> {
+fn departed<'a>(before: &'a Shown<'_>, after: &Shown<'_>) -> Vec<(Named<'a>, Option<Nick>)> {
     let come = after.iter().filter(|(nick, seat)| !is_among(before, nick, seat));
     let come: BTreeMap<&str, &Nick> =
-        come.filter_map(|(nick, seat)| Some((seat.occupant_id.as_deref()?, nick))).collect();
+        come.filter_map(|(nick, seat)| Some((seat.occupant_id.as_deref()?, *nick))).collect();
     let gone = before.iter().filter(|(nick, seat)| !is_among(after, nick, seat));
     let new = |seat: &Seat| Some((*come.get(seat.occupant_id.as_deref()?)?).clone());
-    gone.map(|(nick, seat)| ((nick, seat), new(seat))).collect()
+    gone.map(|(nick, seat)| ((*nick, seat.as_ref()), new(seat))).collect()
 }
 
 /// Whether this occupant has this nick among those.
-fn is_among(seats: &Seats, nick: &Nick, seat: &Seat) -> bool {
+fn is_among(seats: &Shown<'_>, nick: &Nick, seat: &Seat) -> bool {
     seats.get(nick).is_some_and(|other| other.is_of(seat))
 }
 

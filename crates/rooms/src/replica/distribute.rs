@@ -3,12 +3,13 @@
 //! The stanzas, and their order, are those of `room/tell.rs`: others first, then the sessions of whoever it is about.
 
 use super::mirror::Mirror;
-use super::roster::{Seat, Seats, item_of};
+use super::roster::{Seat, item_of};
 use super::site::Cx;
 use crate::names::{Nick, Status};
 use crate::room::{Past, add_statuses, is_subject, retracted_by, without_jids, worth_keeping};
 use crate::wire::{At, RoomConfig};
 use machine::{AudienceChange, Born, Class, Output};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use xmpp::{Element, Jid, Shared, ns};
 
@@ -79,15 +80,15 @@ impl Mirror {
 
     /// Presence of an occupant who is shown otherwise than the primary has told: news as far as it changes what is shown.
     fn echoed_presence(&mut self, nick: &Nick, stanza: &Element, cx: &mut Cx<'_>) {
-        let seen =
-            |mirror: &Mirror| -> Seats { mirror.as_shown(nick).into_iter().map(|seat| (nick.clone(), seat)).collect() };
-        let before = seen(self);
+        let before = self.as_shown(nick).map(Cow::into_owned);
         if stanza.get("type") == Some("unavailable") {
             self.forget_seat(nick);
         } else {
             self.learn_seat(nick, stanza);
         }
-        self.show_difference(&before, &seen(self), &BTreeSet::new(), cx);
+        let before = before.iter().map(|seat| (nick, Cow::Borrowed(seat))).collect();
+        let after = self.as_shown(nick).into_iter().map(|seat| (nick, seat)).collect();
+        self.show_difference(&before, &after, &BTreeSet::new(), cx);
         self.reclass(cx);
     }
 

@@ -5,10 +5,11 @@
 
 use super::life::Life;
 use super::mirror::Mirror;
-use super::roster::{Seat, Seats};
+use super::roster::{Seat, Shown};
 use super::site::Cx;
 use crate::names::Nick;
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Something shown here whose outcome is still to come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub(super) struct Echo {
 
 impl Mirror {
     /// An occupant as those here see him, but for who is away; `None` where they see none of that nick.
-    pub(super) fn as_shown(&self, nick: &Nick) -> Option<Seat> {
+    pub(super) fn as_shown(&self, nick: &Nick) -> Option<Cow<'_, Seat>> {
         if self.hidden.contains(nick) {
             return None;
         }
@@ -36,18 +37,34 @@ impl Mirror {
         };
         let last = self.echoes.iter().rev().find(of_him);
         match (told, last) {
-            (Some(told), Some(echo)) => Some(Seat { payload: echo.seat.payload.clone(), ..told.clone() }),
+            (Some(told), Some(echo)) => Some(Cow::Owned(Seat { payload: echo.seat.payload.clone(), ..told.clone() })),
             // The primary has heard that he left, and not that he is back.
-            (None, Some(echo)) if is_back() => Some(echo.seat.clone()),
-            (told, _) => told.cloned(),
+            (None, Some(echo)) if is_back() => Some(Cow::Borrowed(&echo.seat)),
+            (told, _) => told.map(Cow::Borrowed),
         }
     }
 
-    /// All occupants as those here see them.
-    pub(super) fn all_as_shown(&self) -> Seats {
-        let echoed = self.echoes.iter().map(|echo| &echo.nick);
-        let nicks: BTreeSet<&Nick> = self.seats.keys().chain(echoed).collect();
-        nicks.into_iter().filter_map(|nick| Some((nick.clone(), self.as_shown(nick)?))).collect()
+    /// All occupants as those here see them. Whoever enters asks for it: nothing is copied but what is laid over somebody.
+    pub(super) fn all_as_shown(&self) -> Shown<'_> {
+        let mut shown: Shown<'_> = self.seats.iter().map(|(nick, seat)| (nick, Cow::Borrowed(seat))).collect();
+        for nick in self.shown_otherwise() {
+            match self.as_shown(nick) {
+                Some(seat) => drop(shown.insert(nick, seat)),
+                None => drop(shown.remove(nick)),
+            }
+        }
+        shown
+    }
+
+    /// Whoever is shown otherwise than told, and how; `None` where he is not shown.
+    pub(super) fn all_shown_otherwise(&self) -> BTreeMap<Nick, Option<Seat>> {
+        let shown = |nick: &Nick| (nick.clone(), self.as_shown(nick).map(Cow::into_owned));
+        self.shown_otherwise().into_iter().map(shown).collect()
+    }
+
+    /// Whoever may be shown otherwise than told.
+    fn shown_otherwise(&self) -> BTreeSet<&Nick> {
+        self.echoes.iter().map(|echo| &echo.nick).chain(&self.hidden).collect()
     }
 
     /// Whether something is laid over this occupant.
@@ -63,15 +80,18 @@ impl Mirror {
         }
     }
 
-    /// Does something that may change who is shown, and shows it; what has had its outcome is laid over nobody any more.
+    /// Does something that changes no seat but may change what is laid over one, and shows it; what has had its outcome is laid over
+    /// nobody any more.
     pub(super) fn showing(&mut self, cx: &mut Cx<'_>, change: impl FnOnce(&mut Mirror, &mut Cx<'_>)) {
-        let before = self.all_as_shown();
+        let before = self.all_shown_otherwise();
         change(self, cx);
         if self.life == Life::Live {
             let acked = self.outbox.acked();
             self.echoes.retain(|echo| echo.n > acked);
         }
-        self.show_difference(&before, &self.all_as_shown(), &BTreeSet::new(), cx);
+        let after: Shown<'_> = before.keys().filter_map(|nick| Some((nick, self.as_shown(nick)?))).collect();
+        let before = before.iter().filter_map(|(nick, seat)| Some((nick, Cow::Borrowed(seat.as_ref()?)))).collect();
+        self.show_difference(&before, &after, &BTreeSet::new(), cx);
     }
 
     /// An occupant has another nick now: what was shown of him goes with it.

@@ -9,6 +9,7 @@ use crate::room::{HistoryWanted, Past};
 use crate::tally::Tally;
 use crate::wire::{Refused, Wanted};
 use machine::{AudienceChange, Class, Output};
+use std::borrow::Cow;
 use xmpp::stanza::{Condition, StanzaError};
 use xmpp::{Element, Jid};
 
@@ -54,8 +55,8 @@ impl Mirror {
     /// Everything a new session is sent.
     pub(super) fn welcome(&mut self, to: &Jid, me: &Nick, own: Element, wanted: &HistoryWanted, cx: &mut Cx<'_>) {
         let seats = self.all_as_shown();
-        let class = self.class_of(seats.get(me));
-        let mut others: Vec<_> = seats.iter().filter(|(nick, seat)| *nick != me && self.shows(seat)).collect();
+        let class = self.class_of(seats.get(me).map(Cow::as_ref));
+        let mut others: Vec<_> = seats.iter().filter(|(nick, seat)| **nick != me && self.shows(seat)).collect();
         others.sort_by_key(|(_, seat)| seat.place);
         for (nick, seat) in others {
             cx.pass(to, self.shown_presence(nick, seat, class));

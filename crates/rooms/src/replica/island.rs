@@ -157,7 +157,7 @@ impl Mirror {
         session.payload = payload_of(stanza);
         let (nick, payload) = (session.nick.clone(), session.payload.clone());
         let Some(seat) = self.as_shown(&nick) else { return };
-        let seat = Seat { payload, ..seat };
+        let seat = Seat { payload, ..seat.into_owned() };
         let (shown, hidden) = (seat.presence(&nick.in_room(&self.room), Class::Jids), !self.shows(&seat));
         self.echoes.push(Echo { n, nick: nick.clone(), seat, back: false });
         self.show(&shown, &nick, &[Status::SELF], hidden, cx);

@@ -6,6 +6,7 @@ use crate::names::{Nick, Status};
 use crate::room::add_statuses;
 use crate::wire::Removed;
 use machine::{AudienceChange, Class, Output};
+use std::borrow::Cow;
 use xmpp::{Element, Jid, ns};
 
 /// How a session goes when it is this site that says so.
@@ -98,7 +99,7 @@ impl Mirror {
             return;
         }
         let back = || self.echoes.iter().rev().find(|echo| echo.nick == *nick && echo.back);
-        let shown = self.as_shown(nick).or_else(|| Some(back()?.seat.clone()));
+        let shown = self.as_shown(nick).map(Cow::into_owned).or_else(|| Some(back()?.seat.clone()));
         self.hidden.insert(nick.clone());
         if let Some(seat) = shown.filter(|seat| self.shows(seat)) {
             let mut stanza = seat.unavailable(&nick.in_room(&self.room), parting.payload.clone(), Class::Jids);

@@ -62,7 +62,7 @@ impl Mirror {
     /// What an entrant gets of himself, XEP-0045 7.2.2.
     fn own_presence(&self, nick: &Nick, join: &Element, assigned: bool) -> Element {
         let (seat, from) = (self.as_shown(nick), nick.in_room(&self.room));
-        let class = self.class_of(seat.as_ref());
+        let class = self.class_of(seat.as_deref());
         let mut own = seat.map_or_else(|| Element::stanza("presence"), |seat| seat.presence(&from, class));
         if let Some(id) = join.get("id") {
             own.set("id", id);

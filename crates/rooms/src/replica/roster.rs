@@ -5,11 +5,15 @@ use super::site::Cx;
 use crate::names::{Affiliation, Nick, Role};
 use crate::wire::{SeatJid, is_said};
 use machine::{AudienceChange, Class, Output};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use xmpp::{Element, Jid, ns};
 
 /// Everybody in the room.
 pub(super) type Seats = BTreeMap<Nick, Seat>;
+
+/// The same as those here see it.
+pub(super) type Shown<'a> = BTreeMap<&'a Nick, Cow<'a, Seat>>;
 
 /// One occupant as mirrored.
 #[derive(Debug, Clone, PartialEq, Eq)]

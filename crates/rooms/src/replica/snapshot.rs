@@ -14,6 +14,7 @@ use crate::names::{Nick, Status};
 use crate::room::{Past, is_subject};
 use crate::wire::{At, Granted, HistorySent, Kind, RoomConfig, Verdict};
 use machine::{Change, Output};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use xmpp::{Element, Jid, Shared};
 
@@ -80,9 +81,11 @@ impl Mirror {
         if let Some(config) = staging.config {
             self.config = config;
         }
-        let before = self.all_as_shown();
+        let otherwise = self.all_shown_otherwise();
         let assigned = self.judged(&staging.granted, cx);
-        self.seats = staging.seats;
+        let mut before = std::mem::replace(&mut self.seats, staging.seats);
+        before.retain(|nick, _| !otherwise.contains_key(nick));
+        before.extend(otherwise.into_iter().filter_map(|(nick, seat)| Some((nick, seat?))));
         let acked = self.outbox.acked();
         self.echoes.retain(|echo| echo.n > acked);
         self.link.roster_wrong = false;
@@ -92,6 +95,7 @@ impl Mirror {
         self.hidden.retain(|nick| self.seats.contains_key(nick) && gone.contains(&nick));
         let marks = cx.site.config.split.mark_away;
         let covered = std::mem::replace(&mut self.away, if marks { staging.away } else { Overlay::new() });
+        let before = before.iter().map(|(nick, seat)| (nick, Cow::Borrowed(seat))).collect();
         self.show_difference(&before, &self.all_as_shown(), &assigned, cx);
         self.show_overlay(&covered, cx);
         self.end_island(cx);
@@ -155,8 +159,8 @@ impl Mirror {
             self.take_out(&seat.jid, &parting, cx);
         }
         let known = self.sessions.iter().filter(|(_, session)| !session.awaits_enter).map(|(jid, _)| jid);
-        let unnamed: Vec<Jid> =
-            known.filter(|jid| !granted.seats.iter().any(|seat| seat.jid == **jid)).cloned().collect();
+        let named: BTreeSet<&Jid> = granted.seats.iter().map(|seat| &seat.jid).collect();
+        let unnamed: Vec<Jid> = known.filter(|jid| !named.contains(jid)).cloned().collect();
         for jid in unnamed {
             let statuses = if self.is_leaving(&jid) { None } else { Some(Status::FAILURE) };
             self.take_out(&jid, &Parting::with(statuses), cx);
