@@ -18,11 +18,11 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
         return Err(format!("{body:?} is in the archive {times} times"));
     }
     for stay in evidence.stays {
-        if stay.left_split {
-            // What was refused later of what it heard on its island it was not there to be told.
-            continue;
-        }
         for (id, body) in &stay.heard {
+            if stay.left_split && stay.ahead.contains(id) {
+                // What was refused later of what it heard on its island it was not there to be told.
+                continue;
+            }
             if stay.to_ms.is_some() && (stay.ahead.contains(id) || is_unheard(evidence, stay, body)) {
                 // Refused after it had left.
                 continue;

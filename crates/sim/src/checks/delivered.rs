@@ -1,16 +1,19 @@
 //! Who was there was sent every message of that time exactly once, in the order of the archive: what a stay heard is a
 //! run of the archive without holes, from as far back as its history went, and lasts to its end when the stay does.
 //!
-//! Whose site was cut off has heard what was said there ahead of the rest; each of the two in its order.
+//! Whose site was cut off has heard what was said there ahead of the rest; each of the two in its order. Who came to an island may
+//! have missed what had been said there before; who left one hears of nothing that was said elsewhere meanwhile.
 
 use super::Evidence;
-use crate::users::stays::Stay;
+use crate::users::archive::Archived;
+use crate::users::stays::{Stay, body_of};
+use crate::world::Scene;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
     let messages: Vec<&str> = evidence.archive.iter().filter(|row| row.body.is_some()).map(|row| &*row.id).collect();
     let places: BTreeMap<&str, usize> = messages.iter().enumerate().map(|(place, id)| (*id, place)).collect();
-    let authors = authors(evidence);
+    let said = said(evidence);
     for stay in evidence.stays.iter().filter(|stay| !evidence.is_excused(stay)) {
         // What is not in the archive is for another check to tell.
         let heard: Vec<Heard<'_>> = stay
@@ -18,15 +21,18 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
             .iter()
             .filter_map(|(id, body)| Some((*places.get(id.as_str())?, id.as_str(), body.as_str())))
             .collect();
-        let is_own = |place: usize| {
-            let body = evidence.archive.iter().filter_map(|row| row.body.as_deref()).nth(place);
-            body.and_then(|body| authors.get(body)).is_some_and(|site| *site == site_of(&stay.who))
+        let was_before = |place: usize| {
+            let said = messages.get(place).and_then(|id| said.get(id));
+            said.is_some_and(|(site, at_ms)| *site == site_of(&stay.who) && *at_ms <= stay.from_ms)
         };
         let is_ahead = |heard: &&Heard<'_>| stay.ahead.iter().any(|id| id == heard.1);
         let (ahead, rest): (Vec<Heard<'_>>, Vec<Heard<'_>>) = heard.iter().partition(is_ahead);
         in_order(stay, &ahead)?;
         in_order(stay, &rest)?;
-        complete(stay, &heard, |place| stay.left_split || (stay.came_split && is_own(place)))?;
+        // What was heard ahead has its place behind all else; who has gone by then was not there for what comes before it.
+        let stayed = stay.to_ms.is_none() && !stay.left_split;
+        let until = if stayed { heard.iter().max() } else { rest.iter().max() };
+        complete(stay, &heard, until, |place| stay.came_split && was_before(place))?;
         let last = heard.iter().map(|(place, ..)| place + 1).max();
         if stay.to_ms.is_none() && last.unwrap_or(0) != messages.len() {
             return Err(format!("{} since {}: has not heard the end", stay.who, stay.from_ms));
@@ -50,9 +56,15 @@ fn in_order(stay: &Stay, heard: &[Heard<'_>]) -> Result<(), String> {
     Ok(())
 }
 
-fn complete(stay: &Stay, heard: &[Heard<'_>], may_miss: impl Fn(usize) -> bool) -> Result<(), String> {
+/// Whether it has heard all from the first it heard to `until`.
+fn complete(
+    stay: &Stay,
+    heard: &[Heard<'_>],
+    until: Option<&Heard<'_>>,
+    may_miss: impl Fn(usize) -> bool,
+) -> Result<(), String> {
     let places: BTreeSet<usize> = heard.iter().map(|(place, ..)| *place).collect();
-    let (Some(first), Some(last)) = (places.first(), places.last()) else { return Ok(()) };
+    let (Some(first), Some((last, ..))) = (places.first(), until) else { return Ok(()) };
     let missing: Vec<usize> = (*first..*last).filter(|place| !places.contains(place) && !may_miss(*place)).collect();
     match missing.first() {
         None => Ok(()),
@@ -64,10 +76,19 @@ fn complete(stay: &Stay, heard: &[Heard<'_>], may_miss: impl Fn(usize) -> bool) 
     }
 }
 
-/// At which site each message was said, by its body, which no other has.
-fn authors<'a>(evidence: &Evidence<'a>) -> BTreeMap<&'a str, &'a str> {
-    let said = |stay: &'a Stay| stay.said.iter().map(|(_, body)| (body.as_str(), site_of(&stay.who)));
-    evidence.stays.iter().flat_map(said).collect()
+/// At which site each message was said, and when, by its id in the archive.
+fn said<'a>(evidence: &Evidence<'a>) -> BTreeMap<&'a str, (&'a str, u64)> {
+    let mut by_body: BTreeMap<String, (&'a str, u64)> = BTreeMap::new();
+    for telling in &evidence.tape.tellings {
+        if let Scene::Sent(stanza) = &telling.what
+            && let Some(body) = body_of(stanza)
+        {
+            // Each is said but once.
+            by_body.insert(body, (site_of(&telling.who), telling.at_ms));
+        }
+    }
+    let of_row = |row: &'a Archived| Some((row.id.as_str(), *by_body.get(row.body.as_ref()?)?));
+    evidence.archive.iter().filter_map(of_row).collect()
 }
 
 /// The site of a client.

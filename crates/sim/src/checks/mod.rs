@@ -5,6 +5,7 @@ mod acknowledged;
 mod banned;
 mod copies;
 mod delivered;
+mod islands;
 mod jids;
 mod kicked;
 mod rosters;
@@ -43,10 +44,11 @@ pub struct Evidence<'a> {
 type Check = (&'static str, fn(&Evidence<'_>) -> Result<(), String>);
 
 /// All properties.
-pub const CHECKS: [Check; 9] = [
+pub const CHECKS: [Check; 10] = [
     ("what was acknowledged is in the archive once", acknowledged::check),
     ("what was said is answered for", accounted::check),
     ("who stayed was sent everything once, in one order", delivered::check),
+    ("who is on an island hears what is said there", islands::check),
     ("everybody sees the same people", rosters::check),
     ("real addresses are seen by those who may", jids::check),
     ("what stays between servers stays there", sealed::check),

@@ -6,7 +6,7 @@ use crate::checks::Evidence;
 use crate::users::stays::stays;
 use crate::users::{act, archive};
 use crate::world::Tape;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Scene {
     pub(super) fn heal(mut self) -> Outcome {
@@ -25,16 +25,15 @@ impl Scene {
     /// Everybody who means to be in comes back; who was served directly over streams that were disturbed starts anew.
     fn come_back(&mut self) {
         self.users[0].wants_in = true;
-        for index in 0..self.users.len() {
-            let user = &self.users[index];
-            let disturbed = self.disturbed.iter().any(|(site, ..)| site == user.jid.domain());
-            if user.is_in() && disturbed && self.is_direct(index) {
-                // Who has been taken out in the meantime is not answered.
-                self.users[index].leave(&mut self.world);
-                self.world.quiet();
-                self.hear();
-                self.users[index].start_anew();
-            }
+        let mut anew = BTreeSet::new();
+        // Again for who learns that he is in only by what the others do, since the answer to his join was lost.
+        while let Some(index) = (0..self.users.len()).find(|index| !anew.contains(index) && self.is_cut_short(*index)) {
+            anew.insert(index);
+            // Who has been taken out in the meantime is not answered.
+            self.users[index].leave(&mut self.world);
+            self.world.quiet();
+            self.hear();
+            self.users[index].start_anew();
         }
         for _ in 0..ROUNDS {
             for index in 0..self.users.len() {
@@ -49,6 +48,12 @@ impl Scene {
             self.world.pass_ms(ROUND_MS);
             self.hear();
         }
+    }
+
+    /// Whether a client is in and was served directly over streams that were disturbed.
+    fn is_cut_short(&self, index: usize) -> bool {
+        let user = &self.users[index];
+        user.is_in() && self.disturbed.iter().any(|(site, ..)| site == user.jid.domain()) && self.is_direct(index)
     }
 
     fn is_late(&self, index: usize) -> bool {

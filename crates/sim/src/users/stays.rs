@@ -125,13 +125,17 @@ fn received(stay: &mut Stay, stanza: &Element, room: &Jid, at_ms: u64) {
         }
         return;
     }
+    if stay.to_ms.is_some() {
+        // It has asked to leave; nothing is promised to it from then on.
+        return;
+    }
     let own = stanza.get("id").filter(|id| stay.said.iter().any(|(said, _)| said == id)).map(str::to_owned);
     match (stanza.get("type"), own) {
         (Some("error"), Some(id)) => stay.refused.push((id, condition(stanza))),
         (Some("groupchat"), own) => {
             let Some(body) = body_of(stanza) else { return };
             stay.reflected.extend(own.filter(|id| stay.said.contains(&(id.clone(), body.clone()))));
-            let stanza_id = stanza_id(stanza, room).unwrap_or_default();
+            let stanza_id = stanza_id(stanza, room).unwrap_or_default().to_owned();
             stay.ahead.extend(stay.left_split.then(|| stanza_id.clone()));
             stay.heard.push((stanza_id, body));
         }
@@ -151,10 +155,9 @@ fn retracted(stay: &mut Stay, id: &str) {
 const RETRACT: &str = "urn:xmpp:message-retract:1";
 
 /// The id the room gave a message, XEP-0359.
-pub fn stanza_id(stanza: &Element, room: &Jid) -> Option<String> {
+pub fn stanza_id<'a>(stanza: &'a Element, room: &Jid) -> Option<&'a str> {
     let ids = stanza.children().filter(|c| c.is("stanza-id", ns::SID));
-    let by_room = ids.filter(|c| c.get("by") == Some(room.as_str())).last()?;
-    by_room.get("id").map(str::to_owned)
+    ids.filter(|c| c.get("by") == Some(room.as_str())).last()?.get("id")
 }
 
 /// The text of a message.
