@@ -187,7 +187,9 @@ impl Mirror {
             self.link.place.iter_mut().for_each(|place| place.seq = granted.seq);
         }
         self.outbox.readdress(&self.room, &granted.seats);
+        // Of users of other sites a primary may claim what it likes: nothing is said here in their name.
         let kept = granted.seats.iter().filter(|seat| !matches!(seat.verdict, Verdict::Removed(_)));
+        let kept = kept.filter(|seat| cx.site.is_local(&seat.jid));
         let kept = kept.map(|seat| (seat.jid.clone(), seat.nick.clone()));
         let absent: BTreeMap<Jid, Nick> =
             kept.filter(|(jid, _)| !self.sessions.contains_key(jid) && !self.gone.contains_key(jid)).collect();

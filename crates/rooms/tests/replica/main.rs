@@ -18,4 +18,6 @@ mod s4_2_creating;
 mod s4_8_relaying;
 mod s5_distributing;
 mod site;
+mod split_settings;
+mod takeover;
 mod world;

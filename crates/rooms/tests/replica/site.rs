@@ -57,8 +57,13 @@ pub fn config(domain: &str) -> ReplicaConfig {
 
 impl Site {
     pub fn new(domain: &str) -> Site {
+        Site::with_config(domain, config(domain))
+    }
+
+    /// One with other settings.
+    pub fn with_config(domain: &str, config: ReplicaConfig) -> Site {
         Site {
-            replica: Replica::new(config(domain), [1; 32], Vec::new(), Vec::new()),
+            replica: Replica::new(config, [1; 32], Vec::new(), Vec::new()),
             now: Now { mono_ms: 1_000, unix_ms: THEN_MS },
             domain: domain.to_owned(),
             records: BTreeMap::new(),
@@ -208,6 +213,18 @@ impl Site {
         verdict: impl Fn(&rooms::wire::CensusSeat) -> Verdict,
     ) -> Vec<Element> {
         let (id, request) = self.request(left);
+        let granted = self.granted(&request, n, missed, verdict);
+        self.answer(&id, &granted)
+    }
+
+    /// What a primary grants.
+    pub fn granted(
+        &mut self,
+        request: &Replicate,
+        n: u64,
+        missed: bool,
+        verdict: impl Fn(&rooms::wire::CensusSeat) -> Verdict,
+    ) -> Granted {
         self.outbox = request.outboxes[0].name.clone();
         (self.epoch, self.d) = (self.epoch + 1, 0);
         let seat = |seat: &rooms::wire::CensusSeat| rooms::wire::Seat {
@@ -215,14 +232,14 @@ impl Site {
             jid: seat.jid.clone(),
             verdict: verdict(seat),
         };
-        let seats: Vec<_> = request.census.into_iter().flat_map(|(_, seats)| seats).map(|s| seat(&s)).collect();
+        let seats: Vec<_> = request.census.iter().flat_map(|(_, seats)| seats).map(seat).collect();
         let nobody = !seats.is_empty() && seats.iter().all(|seat| matches!(seat.verdict, Verdict::Removed(_)));
         let (roster, history) = match missed {
             _ if nobody => (RosterSent::None, HistorySent::None),
             true => (RosterSent::Full, HistorySent::Missed),
             false => (RosterSent::Full, HistorySent::Recent),
         };
-        let granted = Granted {
+        Granted {
             version: 0,
             epoch: format!("e{}", self.epoch),
             incarnation: "i1".into(),
@@ -235,7 +252,11 @@ impl Site {
             history,
             marks: request.outboxes.iter().map(|o| Mark { outbox: o.name.clone(), n, key: [7; 32] }).collect(),
             seats,
-        };
+        }
+    }
+
+    /// The answer to a registration.
+    pub fn answer(&mut self, id: &str, granted: &Granted) -> Vec<Element> {
         let iq = Element::stanza("iq").attr("type", "result").attr("id", id).attr("from", ROOM);
         self.feed(Input::Stanza(iq.attr("to", format!("replica@{}", self.domain)).child(granted.element())))
     }
@@ -291,8 +312,13 @@ impl Site {
 
     /// A site whose users with these nicks and addresses are in the room, with everybody else of the cast.
     pub fn with_users(domain: &str, users: &[(&str, &str)]) -> Site {
-        let mut site = Site::new(domain);
-        let [(nick, jid), others @ ..] = users else { return site };
+        Site::new(domain).entered_by(users)
+    }
+
+    /// The same for a site that nobody is at yet.
+    pub fn entered_by(mut self, users: &[(&str, &str)]) -> Site {
+        let site = &mut self;
+        let [(nick, jid), others @ ..] = users else { return self };
         let asked = site.send(&join(jid, nick));
         let left = site.announce(&asked);
         site.grant(&left, 0, false);
@@ -308,7 +334,7 @@ impl Site {
             site.event(&presence(nick, affiliation, role), seq);
             site.enter(&own_presence(nick, affiliation, role), jid);
         }
-        site
+        self
     }
 }
 
@@ -325,7 +351,7 @@ pub const CAST: [(&str, &str, &str); 7] = [
     ("Efchen", "none", "participant"),
 ];
 
-fn room_config() -> RoomConfig {
+pub fn room_config() -> RoomConfig {
     RoomConfig {
         whois_anyone: false,
         moderated: false,
