@@ -28,8 +28,9 @@ struct Watch {
     asked: BTreeMap<String, usize>,
     /// Clients that have asked to enter and were not answered.
     asking: BTreeSet<String>,
-    /// When anybody was first told that somebody was kicked: he may have asked again before others are told.
-    told: BTreeMap<(String, String), usize>,
+    /// When anybody was first told that somebody was kicked, and whether a request of his was under way then: he may have
+    /// been let in again before others are told.
+    told: BTreeMap<(String, String), (usize, bool)>,
     /// Since when somebody is gone to an onlooker, and whether another of his requests was under way: (onlooker, nick, occupant-id).
     kicked: BTreeMap<(String, String, String), (usize, bool)>,
 }
@@ -53,8 +54,8 @@ impl Watch {
         match stanza.get("type") {
             Some("unavailable") if told("307") => {
                 let under_way = self.users.get(&id).is_some_and(|user| self.asking.iter().any(|j| bare(j) == user));
-                let since = *self.told.entry((nick.clone(), id.clone())).or_insert(at);
-                self.kicked.insert(seen(&nick), (since, under_way));
+                let (since, then) = *self.told.entry((nick.clone(), id.clone())).or_insert((at, under_way));
+                self.kicked.insert(seen(&nick), (since, under_way || then));
             }
             // Somebody who has another seat of his gives it this nick.
             Some("unavailable") if told("303") => drop(self.kicked.remove(&seen(&new_nick(stanza)))),
