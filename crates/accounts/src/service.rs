@@ -74,7 +74,7 @@ impl Accounts {
         }
     }
 
-    fn stanza(&mut self, stanza: Element, now: Now, out: &mut Vec<Output>) {
+    pub(crate) fn stanza(&mut self, stanza: Element, now: Now, out: &mut Vec<Output>) {
         let Some(Ok(from)) = stanza.get("from").map(Jid::new) else { return };
         let to = match stanza.get("to").map(Jid::new).transpose() {
             Ok(to) => to,

@@ -3,10 +3,10 @@
 use crate::account::Session;
 use crate::config::SESSIONS_PER_ACCOUNT_MAX;
 use crate::service::Accounts;
-use machine::Output;
+use machine::{Now, Output};
 use rand_chacha::rand_core::Rng;
-use xmpp::Jid;
 use xmpp::stanza::Condition;
+use xmpp::{Element, Jid, ns};
 
 /// A resource is bound.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +85,26 @@ impl Accounts {
             && let Some(account) = self.accounts.get_mut(local)
         {
             account.sessions.remove(resource);
+        }
+    }
+
+    /// A session has ended, and its client had not acknowledged this, which it was sent (XEP-0198 4): as if it had been
+    /// sent to a resource that is not there. What only that client had asked for is nobody else's: answers, pages of
+    /// archives, copies of what the account has itself. Rooms keep what they say.
+    pub fn undelivered(&mut self, stanza: Element, now: Now, out: &mut Vec<Output>) {
+        let from = stanza.get("from").and_then(|from| Jid::new(from).ok());
+        let from_own = from.is_none_or(|from| {
+            from.as_str() == self.domain()
+                || stanza.get("to").and_then(|to| Jid::new(to).ok()).is_some_and(|to| to.bare() == from)
+        });
+        let is_for_account = match (stanza.name(), stanza.get("type")) {
+            ("message", Some("error" | "groupchat" | "headline")) => false,
+            ("message", _) => !stanza.has_child("result", ns::MAM),
+            ("iq", Some("get" | "set")) => true,
+            _ => false,
+        };
+        if is_for_account && !from_own {
+            self.stanza(stanza, now, out);
         }
     }
 

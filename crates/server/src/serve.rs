@@ -380,6 +380,8 @@ impl Front {
             uptime_seconds: self.start.elapsed().as_secs(),
             client_connections: counters.client_connections.load(Relaxed),
             sessions: counters.sessions.load(Relaxed),
+            sessions_asleep: counters.sessions_asleep.load(Relaxed),
+            resumptions: counters.resumptions.load(Relaxed),
             rooms: counters.rooms.load(Relaxed),
             mirrors: counters.mirrors.load(Relaxed),
             logins: counters.logins.load(Relaxed),

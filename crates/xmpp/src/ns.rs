@@ -82,6 +82,10 @@ pub const SELF_PING: &str = "http://jabber.org/protocol/muc#self-ping-optimizati
 pub const OCCUPANT_ID: &str = "urn:xmpp:occupant-id:0";
 /// Message moderation, XEP-0425.
 pub const MODERATE: &str = "urn:xmpp:message-moderate:1";
+/// Stream management, XEP-0198.
+pub const SM: &str = "urn:xmpp:sm:3";
+/// Client state indication, XEP-0352.
+pub const CSI: &str = "urn:xmpp:csi:0";
 /// Limits announced on a stream, XEP-0478.
 pub const STREAM_LIMITS: &str = "urn:xmpp:stream-limits:0";
 /// What XEP-0282 shows.

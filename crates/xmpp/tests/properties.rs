@@ -3,13 +3,14 @@
 use proptest::prelude::*;
 use std::sync::Arc;
 use xmpp::sasl::{Credentials, Login};
+use xmpp::stanza::Condition;
 use xmpp::stream::dialback::{Pair, Verdict};
 use xmpp::stream::{Acceptor, Client, Incoming, Outgoing, TlsPolicy, acceptor, client, s2s_in, s2s_out};
 use xmpp::xml::{Attr, Limits, Ns, Parser, Pool, StreamEvent};
 use xmpp::{Element, Jid, ns};
 
 /// What streams are made of, whole and broken.
-const PIECES: [&str; 41] = [
+const PIECES: [&str; 46] = [
     "<?xml version='1.0'?>",
     "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='a.example' version='1.0'>",
     "<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' \
@@ -53,12 +54,26 @@ const PIECES: [&str; 41] = [
     "<![CDATA[",
     "&amp;",
     "<!",
+    "<enable xmlns='urn:xmpp:sm:3' resume='true'/>",
+    "<r xmlns='urn:xmpp:sm:3'/>",
+    "<a xmlns='urn:xmpp:sm:3' h='1'/>",
+    "<resume xmlns='urn:xmpp:sm:3' h='1' previd='x'/>",
+    "<inactive xmlns='urn:xmpp:csi:0'/>",
 ];
 
 /// How streams begin that come to something: a client's to us, a server's to us, a server's answers to a client and
 /// to a server of ours; numbers of [`PIECES`].
-const SCRIPTS: [&[usize]; 7] =
-    [&[1, 11, 1, 20, 25], &[1, 8, 1, 13, 15], &[1, 22, 12], &[2, 14, 2, 25], &[2, 28, 25], &[1, 6, 16], &[2, 6, 17]];
+const SCRIPTS: [&[usize]; 9] = [
+    &[1, 11, 1, 20, 25],
+    &[1, 11, 1, 20, 41, 25, 42],
+    &[1, 11, 1, 44, 42],
+    &[1, 8, 1, 13, 15],
+    &[1, 22, 12],
+    &[2, 14, 2, 25],
+    &[2, 28, 25],
+    &[1, 6, 16],
+    &[2, 6, 17],
+];
 
 /// The beginning of a script, then pieces in any order, now and then with bytes that are none.
 fn stream() -> impl Strategy<Value = Vec<Vec<u8>>> {
@@ -207,6 +222,11 @@ proptest! {
                     }
                     acceptor::Output::NeedCredentials(_) => acceptor::Input::Credentials(acceptor::Lookup::Unavailable),
                     acceptor::Output::Bind(jid) if answers[3] => acceptor::Input::Bound(Ok(jid)),
+                    acceptor::Output::Resume { user, .. } if answers[5] => {
+                        let jid = user.with_resource("x").unwrap();
+                        acceptor::Input::Resumed(Ok(acceptor::Session { jid, handled: u32::MAX }))
+                    }
+                    acceptor::Output::Resume { .. } => acceptor::Input::Resumed(Err(Condition::ItemNotFound)),
                     acceptor::Output::Register { .. } if answers[4] => acceptor::Input::Registered(Ok(())),
                     acceptor::Output::Closed(_) => {
                         ended += 1;

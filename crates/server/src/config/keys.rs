@@ -108,6 +108,10 @@ section! {
         /// Seconds of silence after which a client is asked whether it is still there; without any answer in as
         /// many again it is disconnected. Phones sleep: low values cost battery.
         keepalive_seconds: u64 = "300" in 5..=86_400,
+        /// Seconds for which a client whose connection has broken is still logged in, and in its rooms, so that it can
+        /// go on where it was when it connects again (stream management, XEP-0198). Others see it until then. 0 for not
+        /// at all.
+        resume_seconds: u64 = "600" in 0..=86_400,
     }
 }
 
@@ -259,6 +263,11 @@ section! {
         /// Bytes that may wait for one connection whose receiver is slow. Over it, the connection is cut. For another
         /// server, one stanza of s2s.stanza_bytes is allowed besides.
         outbound_bytes: u64 = "1048576" in 65_536..=1_073_741_824,
+        /// Stanzas kept for one client until it says that it has them (XEP-0198). A client that is there and has more
+        /// open cannot be sent the oldest again; a session that waits for its client ends.
+        unacked_stanzas: u64 = "10000" in 100..=1_000_000,
+        /// Bytes of them.
+        unacked_bytes: u64 = "4194304" in 65_536..=1_073_741_824,
         /// Seconds that a connection may take to log in.
         handshake_seconds: u64 = "30" in 1..=600,
         /// Failed logins that one network address may have in a minute; over it, further ones wait.

@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
 use tokio::sync::oneshot;
-use xmpp::Jid;
 use xmpp::sasl::Credentials;
 use xmpp::stanza::{Condition, StanzaError};
+use xmpp::{Element, Jid};
 
 /// Who waits for an account to be durable, by token.
 pub(super) type Waiting = BTreeMap<Token, Waiter>;
@@ -60,6 +60,17 @@ impl Core {
             self.feed(Who::Accounts, Input::SessionEnded(jid));
             self.note_sessions();
         }
+    }
+
+    /// What a session that has ended was sent and did not take is for its account to deal with.
+    pub(super) fn give_back(&mut self, undelivered: Vec<Element>) {
+        let now = self.now();
+        let Some((_, accounts)) = &mut self.machines.accounts else { return };
+        let mut out = Vec::new();
+        for stanza in undelivered {
+            accounts.undelivered(stanza, now, &mut out);
+        }
+        self.want(Who::Accounts, out);
     }
 
     fn note_sessions(&self) {

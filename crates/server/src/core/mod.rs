@@ -92,6 +92,8 @@ pub enum ToCore {
         jid: Jid,
         /// Where it was.
         at: At,
+        /// What it was sent and has not acknowledged (XEP-0198 4), but for presence.
+        undelivered: Vec<Element>,
     },
     /// A stream to or from this domain has ended, or could not be made.
     StreamEnded(String),
@@ -170,7 +172,10 @@ impl Core {
             ToCore::Credentials { user, reply } => _ = reply.send(self.credentials(&user)),
             ToCore::Register { user, credentials, reply } => self.register(&user, *credentials, reply),
             ToCore::Bind { user, at, reply } => self.bind(&user, at, reply).await,
-            ToCore::SessionEnded { jid, at } => self.session_ended(jid, at),
+            ToCore::SessionEnded { jid, at, undelivered } => {
+                self.session_ended(jid, at);
+                self.give_back(undelivered);
+            }
             ToCore::StreamEnded(domain) => self.stream_ended(&domain),
             ToCore::Undelivered(items, error) => self.undelivered(items, &error),
             ToCore::Ask(request, credentials, reply) => self.ask(request, credentials, reply).await,

@@ -1,7 +1,10 @@
 //! Clients: one task for each, which feeds the stream's machine and carries out what it says.
 //!
 //! The machine ([`xmpp::stream::Acceptor`]) knows the protocol; here are the socket, TLS with its channel binding
-//! (RFC 9266), the questions to the core, and the bounds on what one address or session may ask for.
+//! (RFC 9266), the questions to the core, and the bounds on what one address or session may ask for. `resume` has the
+//! sessions that outlive their streams (XEP-0198).
+
+mod resume;
 
 use super::Edge;
 use super::conn::{Conn, End, Wake, Watch};
@@ -27,11 +30,16 @@ use xmpp::stream::{Acceptor, StreamError, TlsPolicy};
 use xmpp::xml::Limits;
 use xmpp::{Element, Jid, Shared, ns};
 
+pub use resume::{Arrival, arrive};
+
 /// How often an address that failed too often is looked at again.
 const THROTTLED_REST: Duration = Duration::from_millis(500);
 
 /// The label of tls-exporter, RFC 9266 2.
 const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
+
+/// The error of streams whose other side does not answer; a client's session may outlive it.
+const TIMED_OUT: &str = "connection-timeout";
 
 /// What holds for all client streams.
 pub fn stream_config(config: &Config, secret: &[u8; 32]) -> acceptor::Config {
@@ -67,20 +75,13 @@ pub fn accept(shard: &Rc<Shard>, socket: TcpStream, peer: SocketAddr, direct_tls
     let edge = &shard.edge;
     let outbound = edge.config.limits.outbound_bytes as usize;
     let conn = Rc::new(Conn::new(socket, shard.handshake_end(), shard.second(), shard.clients().clone(), outbound));
-    let place = shard.enter(conn.clone());
-    edge.counters.client_connections.fetch_add(1, Relaxed);
-    let mut client = Client {
-        shard: shard.clone(),
-        conn,
-        place,
-        address: peer.ip(),
-        stream: None,
-        todo: VecDeque::new(),
-        messages: Bucket::full(edge.config.limits.messages_burst, edge.throttle.now_ms()),
-        joins: Bucket::full(edge.config.limits.joins_per_minute, edge.throttle.now_ms()),
-    };
-    // The task keeps the client in one place; a method that takes it by value would keep it twice.
-    tokio::task::spawn_local(async move { client.run(direct_tls).await });
+    let mut client = Client::new(shard, conn, peer.ip());
+    if direct_tls {
+        client.start_tls();
+    } else {
+        client.begin(Channel::Clear);
+    }
+    client.go();
 }
 
 struct Client {
@@ -105,47 +106,83 @@ struct Stream {
 #[derive(PartialEq)]
 enum Next {
     Go,
+    /// It has broken: no end of the stream was said.
+    Lost,
+    /// It is over.
     Stop,
 }
 
 impl Client {
-    /// What is rare and long waits in a box: what is awaited inline is memory of every idle connection.
-    async fn run(&mut self, direct_tls: bool) {
-        if direct_tls {
-            self.start_tls();
-        } else {
-            self.begin(Channel::Clear);
+    fn new(shard: &Rc<Shard>, conn: Rc<Conn>, address: IpAddr) -> Client {
+        let edge = &shard.edge;
+        edge.counters.client_connections.fetch_add(1, Relaxed);
+        Client {
+            place: shard.enter(conn.clone()),
+            conn,
+            address,
+            stream: None,
+            todo: VecDeque::new(),
+            messages: Bucket::full(edge.config.limits.messages_burst, edge.throttle.now_ms()),
+            joins: Bucket::full(edge.config.limits.joins_per_minute, edge.throttle.now_ms()),
+            shard: shard.clone(),
         }
-        while self.step().await == Next::Go {}
-        self.shard.edge.counters.client_connections.fetch_sub(1, Relaxed);
+    }
+
+    /// Serves it from now on. The task keeps the client in one place; a method that takes it by value would keep it
+    /// twice.
+    fn go(mut self) {
+        tokio::task::spawn_local(async move { self.run().await });
+    }
+
+    /// What is rare and long waits in a box: what is awaited inline is memory of every idle connection.
+    async fn run(&mut self) {
+        loop {
+            match self.step().await {
+                Next::Go => {}
+                Next::Lost if self.sleep() => {}
+                Next::Lost | Next::Stop => break,
+            }
+        }
+        Box::pin(self.end()).await;
+    }
+
+    /// The connection is over, and the session with it, if there is one.
+    async fn end(&mut self) {
+        self.note_end();
+        if let Some(arrival) = self.conn.take_arrival() {
+            resume::refuse(&self.shard, *arrival, resume::Refusal::Unknown);
+        }
         let jid = self.stream.as_ref().and_then(|stream| stream.machine.jid()).cloned();
+        let undelivered = self.conn.undelivered(self.shard.clock());
         self.shard.leave(self.place);
         if let Some(jid) = jid {
             let at = self.at();
-            let _ = Box::pin(self.shard.edge.core.send(ToCore::SessionEnded { jid, at })).await;
+            let _ = self.shard.edge.core.send(ToCore::SessionEnded { jid, at, undelivered }).await;
         }
     }
 
     async fn step(&mut self) -> Next {
         match self.conn.wait().await {
-            Wake::Bytes | Wake::Nudge => {
-                if self.read() == Next::Stop {
-                    return Next::Stop;
+            Wake::Bytes | Wake::Nudge => match self.read() {
+                Next::Go => {}
+                end => return end,
+            },
+            Wake::Arrival(arrival) => self.resume(*arrival),
+            Wake::End(end) => {
+                if matches!(end, End::Slow) {
+                    self.shard.edge.counters.slow_receivers_cut.fetch_add(1, Relaxed);
+                }
+                match stream_error(end) {
+                    _ if !self.conn.is_connected() => return Next::Stop,
+                    Some(error) => self.close(error),
+                    None => return Next::Lost,
                 }
             }
-            Wake::End(end) => match stream_error(end) {
-                Some(error) => self.close(error),
-                None => {
-                    if end == End::Slow {
-                        self.shard.edge.counters.slow_receivers_cut.fetch_add(1, Relaxed);
-                    }
-                    return Next::Stop;
-                }
-            },
         }
         while let Some(output) = self.todo.pop_front() {
-            if self.carry_out(output).await == Next::Stop {
-                return Next::Stop;
+            match self.carry_out(output).await {
+                Next::Go => {}
+                end => return end,
             }
         }
         self.todo = VecDeque::new();
@@ -161,7 +198,7 @@ impl Client {
         let read = shard.read(&conn, |bytes| {
             self.secured();
             if bytes.is_empty() {
-                return Next::Stop;
+                return Next::Lost;
             }
             self.feed(Input::Bytes(bytes));
             Next::Go
@@ -178,7 +215,7 @@ impl Client {
                 self.secured();
                 Next::Go
             }
-            Err(_) => Next::Stop,
+            Err(_) => Next::Lost,
         }
     }
 
@@ -245,10 +282,22 @@ impl Client {
             Output::Authenticated(_) => _ = self.shard.edge.counters.logins.fetch_add(1, Relaxed),
             Output::Register { user, password } => Box::pin(self.register(user, password)).await,
             Output::Bind(jid) => Box::pin(self.bind(jid)).await,
+            Output::Answer(stanza) => self.deliver(stanza),
+            Output::Enable { resume, max } => self.enable(resume, max),
+            Output::Acked(handled) => {
+                if let Err(error) = self.conn.acknowledge(handled) {
+                    self.close(error);
+                }
+            }
+            Output::Resume { user, id, acked } => return Box::pin(self.go_to_session(user, &id, acked)).await,
+            Output::Active(active) => self.conn.look(active, self.shard.second()),
             Output::Stanza(stanza) => return self.stanza(stanza).await,
             Output::Closed(error) => {
                 if let Some(error) = error {
                     tracing::debug!(%error, client = self.conn.address().map(Jid::as_str), "stream ended");
+                    if error.condition == TIMED_OUT {
+                        return Next::Lost;
+                    }
                 }
                 return Next::Stop;
             }
@@ -302,8 +351,7 @@ impl Client {
         if let Err(refusal) = self.within_bounds(&stanza) {
             self.shard.edge.counters.throttled.fetch_add(1, Relaxed);
             if answerable(&stanza) {
-                let reply = Shared::new(refusal.reply(&stanza));
-                self.shard.with_buffer(|scratch| self.conn.deliver(&reply, scratch));
+                self.deliver(refusal.reply(&stanza));
             }
             return Next::Go;
         }
@@ -312,6 +360,12 @@ impl Client {
             sent => sent.is_ok(),
         };
         if sent { Next::Go } else { Next::Stop }
+    }
+
+    /// In turn with what others send it.
+    fn deliver(&self, stanza: Element) {
+        let (stanza, second) = (Shared::new(stanza), self.shard.second());
+        self.shard.with_buffer(|scratch| self.conn.deliver(&stanza, second, scratch));
     }
 
     fn within_bounds(&mut self, stanza: &Element) -> Result<(), StanzaError> {
@@ -341,8 +395,7 @@ impl Client {
 pub(super) fn stream_error(end: End) -> Option<StreamError> {
     match end {
         End::Gone | End::Slow => None,
-        End::TimedOut => Some("connection-timeout".into()),
-        End::Idle => Some("connection-timeout".into()),
+        End::TimedOut | End::Idle => Some(TIMED_OUT.into()),
         End::Told(condition) => Some(condition.into()),
     }
 }

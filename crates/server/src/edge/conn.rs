@@ -4,21 +4,20 @@
 //! waited for. Nothing is kept while nothing is under way: read buffers are the shard's, write buffers are freed
 //! when they are empty.
 
+mod client;
+mod socket;
+
+use super::c2s::Arrival;
 use super::traffic::Traffic;
-use std::cell::{Cell, OnceCell, RefCell};
+use socket::{Socket, put_plain, put_tls, took, write_records};
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use tokio::net::TcpStream;
-use xmpp::xml::Splice;
-use xmpp::{Jid, Shared};
 
-/// Most stanzas kept for a client whose address is given but not told to it yet.
-const EARLY_STANZAS_MAX: usize = 100;
-
-/// Most plaintext given to TLS at once: one record (RFC 8446 5.1).
-const RECORD_BYTES_MAX: usize = 16 << 10;
+pub use client::{Clock, Resumption};
 
 /// Most reads of what is thrown away at the end: a peer that goes on for longer may lose the last words.
 const REST_READS_MAX: usize = 1_000;
@@ -46,12 +45,13 @@ pub enum End {
 }
 
 /// What its task wakes up for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wake {
     /// There may be bytes to read.
     Bytes,
     /// Something was put down for the task to pick up.
     Nudge,
+    /// Other bytes take the place of these.
+    Arrival(Box<Arrival>),
     /// It is over.
     End(End),
 }
@@ -69,7 +69,8 @@ pub enum Watch {
 
 /// One connection.
 pub struct Conn {
-    socket: TcpStream,
+    /// None while a client's session waits for its client (XEP-0198 5), and when it has been moved elsewhere.
+    socket: RefCell<Option<TcpStream>>,
     io: RefCell<Io>,
     waker: Cell<Option<Waker>>,
     end: Cell<Option<End>>,
@@ -81,15 +82,21 @@ pub struct Conn {
     /// What the sweep does with it.
     pub(super) watch: Cell<Watch>,
     traffic: RefCell<Arc<Traffic>>,
-    /// The full address of a client, once it has been told.
-    address: OnceCell<Jid>,
-    early: RefCell<Vec<Shared>>,
+    client: client::OfClient,
+    /// What is to take the place of this connection's bytes, until its task finds it.
+    arrival: Cell<Option<Box<Arrival>>>,
     /// Bytes given to it to write.
     given: Cell<u64>,
     /// Bytes of them that TLS or the socket has taken, and where the last piece of those begins.
     handed: Cell<(u64, u64)>,
     /// Most bytes that wait; over it the connection is cut, others are unaffected.
-    outbound_bytes_max: usize,
+    outbound_bytes_max: Cell<usize>,
+}
+
+/// What carries bytes: it can be given to another connection, on another shard.
+pub struct Transport {
+    socket: std::net::TcpStream,
+    io: Io,
 }
 
 #[derive(Default)]
@@ -103,10 +110,16 @@ struct Io {
 }
 
 impl Conn {
-    /// Takes over a connected socket; bytes are counted in `traffic`.
-    pub fn new(socket: TcpStream, watch: Watch, second: u32, traffic: Arc<Traffic>, outbound_bytes_max: usize) -> Conn {
+    /// Takes over a connected socket, where there is one already; bytes are counted in `traffic`.
+    pub fn new(
+        socket: impl Into<Option<TcpStream>>,
+        watch: Watch,
+        second: u32,
+        traffic: Arc<Traffic>,
+        outbound_bytes_max: usize,
+    ) -> Conn {
         Conn {
-            socket,
+            socket: RefCell::new(socket.into()),
             io: RefCell::default(),
             waker: Cell::new(None),
             end: Cell::new(None),
@@ -115,11 +128,11 @@ impl Conn {
             heard: Cell::new((second, false)),
             watch: Cell::new(watch),
             traffic: RefCell::new(traffic),
-            address: OnceCell::new(),
-            early: RefCell::default(),
+            client: client::OfClient::default(),
+            arrival: Cell::default(),
             given: Cell::new(0),
             handed: Cell::default(),
-            outbound_bytes_max,
+            outbound_bytes_max: Cell::new(outbound_bytes_max),
         }
     }
 
@@ -154,6 +167,44 @@ impl Conn {
         }
     }
 
+    /// The task finds an arrival; one that it has not found yet is given back.
+    pub fn arrive(&self, arrival: Box<Arrival>) -> Option<Box<Arrival>> {
+        let before = self.arrival.replace(Some(arrival));
+        self.wake();
+        before
+    }
+
+    /// An arrival that the task has not found.
+    pub fn take_arrival(&self) -> Option<Box<Arrival>> {
+        self.arrival.take()
+    }
+
+    /// Whether there is a socket.
+    pub fn is_connected(&self) -> bool {
+        self.socket.borrow().is_some()
+    }
+
+    /// Takes away what carries bytes, with those that wait to be written; what is written from now on goes nowhere.
+    pub fn take_transport(&self) -> Option<Transport> {
+        let io = self.io.take();
+        let socket = self.socket.take()?.into_std().ok()?;
+        Some(Transport { socket, io })
+    }
+
+    /// Bytes go and come this way from now on.
+    pub fn give_transport(&self, transport: Transport) -> io::Result<()> {
+        *self.socket.borrow_mut() = Some(TcpStream::from_std(transport.socket)?);
+        *self.io.borrow_mut() = Io { corked: false, ..transport.io };
+        // TLS may hold what the socket does not say.
+        self.nudge();
+        Ok(())
+    }
+
+    /// Forgets why it was to end, but for what the host has said.
+    pub fn go_on(&self) {
+        self.end.set(self.end.get().filter(|end| matches!(end, End::Told(_))));
+    }
+
     /// Waits for something to do; writes what waits as the socket takes it meanwhile.
     pub async fn wait(&self) -> Wake {
         poll_fn(|cx| self.poll_wait(cx)).await
@@ -161,8 +212,10 @@ impl Conn {
 
     fn poll_wait(&self, cx: &mut Context<'_>) -> Poll<Wake> {
         self.waker.set(Some(cx.waker().clone()));
-        while self.wants_write() {
-            match self.socket.poll_write_ready(cx) {
+        let socket = self.socket.borrow();
+        let socket = socket.as_ref();
+        while let Some(socket) = socket.filter(|_| self.wants_write()) {
+            match socket.poll_write_ready(cx) {
                 Poll::Ready(Ok(())) => self.flush(),
                 Poll::Ready(Err(_)) => self.end(End::Gone),
                 Poll::Pending => break,
@@ -174,14 +227,23 @@ impl Conn {
         if let Some(end) = self.end.take() {
             return Poll::Ready(Wake::End(end));
         }
+        if let Some(arrival) = self.arrival.take() {
+            return Poll::Ready(Wake::Arrival(arrival));
+        }
         if self.nudged.take() {
             return Poll::Ready(Wake::Nudge);
         }
-        self.socket.poll_read_ready(cx).map(|_| Wake::Bytes)
+        match socket {
+            Some(socket) => socket.poll_read_ready(cx).map(|_| Wake::Bytes),
+            None => Poll::Pending,
+        }
     }
 
     /// Reads what is there: plaintext bytes, 0 at the end of the stream, `WouldBlock` when nothing is there.
     pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !self.is_connected() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
         let io = &mut *self.io.borrow_mut();
         let Some(tls) = io.tls.as_deref_mut() else { return Socket(self).read(buffer) };
         loop {
@@ -201,7 +263,7 @@ impl Conn {
     /// Writes at once when nothing waits before it; keeps what the socket does not take now.
     pub fn write(&self, bytes: &[u8]) {
         self.given.set(self.given.get() + bytes.len() as u64);
-        if self.is_ending() {
+        if self.is_ending() || !self.is_connected() {
             return;
         }
         if self.waiting() + bytes.len() > CORKED_BYTES_MAX && self.io.borrow().corked {
@@ -218,7 +280,7 @@ impl Conn {
         };
         match written {
             Ok(n) if n < bytes.len() => {
-                if io.out.len() - io.sent + bytes.len() - n > self.outbound_bytes_max {
+                if io.out.len() - io.sent + bytes.len() - n > self.outbound_bytes_max.get() {
                     return self.end(End::Slow);
                 }
                 io.out.extend_from_slice(&bytes[n..]);
@@ -233,46 +295,6 @@ impl Conn {
             }
             Err(_) => self.end(End::Gone),
         }
-    }
-
-    /// The client has been told its address: what came for it meanwhile is written now.
-    pub fn go_live(&self, address: Jid) {
-        let _ = self.address.set(address);
-        for stanza in self.early.take() {
-            self.deliver(&stanza, &mut Vec::new());
-        }
-    }
-
-    /// The full address of a client that has been told it.
-    pub fn address(&self) -> Option<&Jid> {
-        self.address.get()
-    }
-
-    /// Writes a stanza to a client; `scratch` is room to work in.
-    pub fn deliver(&self, stanza: &Shared, scratch: &mut Vec<u8>) {
-        let Some(address) = self.address() else {
-            let mut early = self.early.borrow_mut();
-            if early.len() < EARLY_STANZAS_MAX {
-                return early.push(stanza.clone());
-            }
-            return self.end(End::Slow);
-        };
-        scratch.clear();
-        stanza.splice(Splice { to: address.as_str(), tail: b"" }, scratch);
-        self.write(scratch);
-        self.traffic.borrow().stanzas_out(1);
-    }
-
-    /// Appends what a client gets of these stanzas to `out`, to be written by [`Conn::write`], and says how many they are.
-    pub fn put_together<'a>(&self, stanzas: impl Iterator<Item = &'a Shared>, out: &mut Vec<u8>) -> usize {
-        let Some(address) = self.address() else { return 0 };
-        let mut count = 0;
-        for stanza in stanzas {
-            stanza.splice(Splice { to: address.as_str(), tail: b"" }, out);
-            count += 1;
-        }
-        self.traffic.borrow().stanzas_out(count);
-        count
     }
 
     /// From now on bytes wait until [`Conn::uncork`]; true when this call did it.
@@ -391,7 +413,9 @@ impl Conn {
     fn poll_written(&self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             self.flush();
-            if !self.wants_write() || self.is_ending() || self.socket.poll_write_ready(cx).is_pending() {
+            let socket = self.socket.borrow();
+            let Some(socket) = socket.as_ref() else { return Poll::Ready(()) };
+            if !self.wants_write() || self.is_ending() || socket.poll_write_ready(cx).is_pending() {
                 break;
             }
         }
@@ -402,98 +426,16 @@ impl Conn {
     /// just written to it (RFC 1122 4.2.2.13).
     async fn take_the_rest(&self) {
         let mut buffer = [0; 4096];
-        if self.socket.try_read(&mut buffer).is_ok_and(|n| n > 0) {
-            let _ = socket2::SockRef::from(&self.socket).shutdown(std::net::Shutdown::Write);
+        let Some(socket) = self.socket.take() else { return };
+        if socket.try_read(&mut buffer).is_ok_and(|n| n > 0) {
+            let _ = socket2::SockRef::from(&socket).shutdown(std::net::Shutdown::Write);
             for _ in 0..REST_READS_MAX {
-                let gone = self.socket.readable().await.is_err();
-                if gone || !took(self.socket.try_read(&mut buffer)) {
+                let gone = socket.readable().await.is_err();
+                if gone || !took(socket.try_read(&mut buffer)) {
                     break;
                 }
             }
         }
-    }
-}
-
-/// Whether more may come.
-fn took(read: io::Result<usize>) -> bool {
-    match read {
-        Ok(n) => n > 0,
-        Err(e) => e.kind() == io::ErrorKind::WouldBlock,
-    }
-}
-
-/// Gives bytes to the kernel; 0 when it takes none now.
-fn put_plain(conn: &Conn, bytes: &[u8]) -> io::Result<usize> {
-    let mut sent = 0;
-    while sent < bytes.len() {
-        match Socket(conn).write(&bytes[sent..]) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(n) => {
-                sent += n;
-                conn.note_handed(n);
-            }
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(sent)
-}
-
-/// Gives bytes to TLS, a record at a time, each only when the one before has gone.
-fn put_tls(conn: &Conn, tls: &mut rustls::Connection, bytes: &[u8]) -> io::Result<usize> {
-    let mut sent = 0;
-    write_records(conn, tls)?;
-    while sent < bytes.len() && !tls.wants_write() && !tls.is_handshaking() {
-        let record = &bytes[sent..bytes.len().min(sent + RECORD_BYTES_MAX)];
-        match tls.writer().write(record)? {
-            0 => break,
-            n => {
-                sent += n;
-                conn.note_handed(n);
-            }
-        }
-        write_records(conn, tls)?;
-    }
-    Ok(sent)
-}
-
-fn write_records(conn: &Conn, tls: &mut rustls::Connection) -> io::Result<()> {
-    while tls.wants_write() {
-        match tls.write_tls(&mut Socket(conn)) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(_) => {}
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(())
-}
-
-/// The socket without waiting, counted.
-struct Socket<'a>(&'a Conn);
-
-impl Read for Socket<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.0.socket.try_read(buffer)?;
-        self.0.traffic.borrow().bytes_in(n);
-        Ok(n)
-    }
-}
-
-impl Write for Socket<'_> {
-    /// The kernel is asked straight away: tokio would look at its own record of the socket first, one more piece of
-    /// memory for each receiver. Only who is refused goes by tokio, which then waits for room.
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let n = match socket2::SockRef::from(&self.0.socket).send(bytes) {
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => self.0.socket.try_write(bytes)?,
-            done => done?,
-        };
-        self.0.traffic.borrow().bytes_out(n);
-        Ok(n)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

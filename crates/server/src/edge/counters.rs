@@ -9,6 +9,10 @@ pub struct Counters {
     pub client_connections: AtomicU64,
     /// Sessions of clients now.
     pub sessions: AtomicU64,
+    /// Sessions of them that wait for their client to come back.
+    pub sessions_asleep: AtomicU64,
+    /// Sessions that their clients have gone on with on another stream.
+    pub resumptions: AtomicU64,
     /// Rooms led here now.
     pub rooms: AtomicU64,
     /// Rooms mirrored here now.

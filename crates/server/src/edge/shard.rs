@@ -4,7 +4,7 @@
 //! connection and written once; of broadcasts to one audience that queue up, each member gets all in one write.
 
 use super::audience::{Audiences, Broadcast};
-use super::conn::{Conn, End, Watch};
+use super::conn::{Clock, Conn, End, Watch};
 use super::slab::{Place, Slab};
 use super::traffic::Traffic;
 use super::{Edge, c2s, s2s};
@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc;
 use xmpp::stream::dialback::Pair;
 use xmpp::xml::Pool;
@@ -68,6 +68,8 @@ pub enum Order {
     EndAudience(AudienceId),
     /// A stanza for an audience.
     Broadcast(Broadcast),
+    /// A client wants to go on with the session that is at this place.
+    Resume(Place, Box<c2s::Arrival>),
     /// End a connection with this stream error.
     Close(Place, &'static str),
     /// A stanza for another server.
@@ -169,9 +171,10 @@ impl Shard {
             Order::Deliver(place, stanza) => {
                 if let Some(conn) = self.conn(place) {
                     self.cork(&conn);
-                    self.with_buffer(|scratch| conn.deliver(&stanza, scratch));
+                    self.with_buffer(|scratch| conn.deliver(&stanza, self.second(), scratch));
                 }
             }
+            Order::Resume(place, arrival) => c2s::arrive(self, place, arrival),
             Order::Member(audience, place, class) => self.audiences.borrow_mut().set(audience, place, class),
             Order::EndAudience(audience) => self.audiences.borrow_mut().end(audience),
             Order::Close(place, condition) => {
@@ -211,7 +214,23 @@ impl Shard {
 
     /// Lets a connection go; the last bytes are written, in bounded time, by a task of their own.
     pub fn leave(self: &Rc<Shard>, place: Place) {
-        let Some(conn) = self.conns.borrow_mut().remove(place) else { return };
+        if let Some(conn) = self.conns.borrow_mut().remove(place) {
+            self.finish(conn);
+        }
+    }
+
+    /// Ends what carries a client's bytes, as [`Shard::leave`] does, while its session stays at its place.
+    pub fn finish_transport(self: &Rc<Shard>, conn: &Conn) {
+        let Some(transport) = conn.take_transport() else { return };
+        let outbound = self.edge.config.limits.outbound_bytes as usize;
+        let last =
+            Conn::new(None::<tokio::net::TcpStream>, conn.watch.get(), self.second(), self.clients().clone(), outbound);
+        if last.give_transport(transport).is_ok() {
+            self.finish(Rc::new(last));
+        }
+    }
+
+    fn finish(self: &Rc<Shard>, conn: Rc<Conn>) {
         let shard = self.clone();
         shard.closing.set(shard.closing.get() + 1);
         tokio::task::spawn_local(async move {
@@ -223,6 +242,13 @@ impl Shard {
     /// The shard's clock, seconds since its start.
     pub fn second(&self) -> u32 {
         self.second.get()
+    }
+
+    /// Its clock and the world's.
+    pub fn clock(&self) -> Clock {
+        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let outbound_bytes_max = self.edge.config.limits.outbound_bytes as usize;
+        Clock { second: self.second(), unix_ms: unix.as_millis() as i64, outbound_bytes_max }
     }
 
     /// When a handshake that begins now must be over, on the shard's clock.
@@ -296,7 +322,8 @@ impl Shard {
         for (place, class) in audiences.part(audience, from, MEMBERS_PER_TURN) {
             members += 1;
             let Some(conn) = conns.get(*place) else { continue };
-            delivered += conn.put_together(run.iter().filter_map(|b| b.for_member(*place, *class)), scratch);
+            let stanzas = run.iter().filter_map(|b| b.for_member(*place, *class));
+            delivered += conn.put_together(stanzas, self.second(), scratch);
             if scratch.len() > pieces.last().map_or(0, |(_, end)| *end) {
                 pieces.push((conn, scratch.len()));
             }
@@ -352,8 +379,11 @@ impl Shard {
             Watch::Client if silent >= 2 * keepalive => conn.end(End::TimedOut),
             Watch::Client if silent >= keepalive && !pinged => {
                 conn.heard.set((heard, true));
-                self.ping(conn);
+                if !conn.ask() {
+                    self.ping(conn);
+                }
             }
+            Watch::Client => conn.ask_late(self.second()),
             Watch::Server if silent >= self.edge.config.s2s.idle_seconds => conn.end(End::Idle),
             _ => {}
         }
@@ -368,7 +398,7 @@ impl Shard {
             .attr("id", format!("ping-{}", self.pings.get()))
             .attr("from", address.domain())
             .child(Element::new("ping", xmpp::ns::PING));
-        self.with_buffer(|scratch| conn.deliver(&Shared::new(ping), scratch));
+        self.with_buffer(|scratch| conn.deliver(&Shared::new(ping), self.second(), scratch));
     }
 
     /// Ends all streams in order, RFC 6120 4.9.3.20.

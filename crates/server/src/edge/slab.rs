@@ -7,6 +7,19 @@ pub struct Place {
     generation: u32,
 }
 
+impl Place {
+    /// As it can be told to others and read back.
+    pub fn to_bytes(self) -> [u8; 8] {
+        (u64::from(self.slot) << 32 | u64::from(self.generation)).to_be_bytes()
+    }
+
+    /// The other way; of any bytes a place where perhaps nobody is.
+    pub fn from_bytes(bytes: [u8; 8]) -> Place {
+        let both = u64::from_be_bytes(bytes);
+        Place { slot: (both >> 32) as u32, generation: both as u32 }
+    }
+}
+
 /// Things by place.
 #[derive(Debug)]
 pub struct Slab<T> {

@@ -27,6 +27,10 @@ pub struct Figures {
     pub client_connections: u64,
     /// Sessions of clients now.
     pub sessions: u64,
+    /// Sessions of them that wait for their client to come back.
+    pub sessions_asleep: u64,
+    /// Sessions that their clients have gone on with on another stream.
+    pub resumptions: u64,
     /// Rooms led here now.
     pub rooms: u64,
     /// Rooms mirrored here now.
@@ -136,6 +140,9 @@ impl Collector for Figures {
         gauge(e, "uptime_seconds", "Seconds since the start", self.uptime_seconds)?;
         gauge(e, "client_connections", "Connections of clients, logged in or not", self.client_connections)?;
         gauge(e, "sessions", "Sessions of clients", self.sessions)?;
+        let asleep = "Sessions whose connection has broken, and which wait for their client";
+        gauge(e, "sessions_asleep", asleep, self.sessions_asleep)?;
+        counter(e, "resumptions", "Sessions that a client went on with after its connection broke", self.resumptions)?;
         gauge(e, "rooms", "Rooms led here", self.rooms)?;
         gauge(e, "mirrors", "Rooms mirrored here", self.mirrors)?;
         counter(e, "logins", "Logins that succeeded", self.logins)?;

@@ -7,6 +7,7 @@ mod init;
 mod links;
 mod login;
 mod program;
+mod resume;
 mod rooms;
 mod servers;
 mod site;

@@ -4,12 +4,12 @@ use crate::site::{Settings, Site};
 use crate::user::User;
 use server::control::{Answer, LinkState, Request, RoomDetail};
 
-fn site(users: &[&str]) -> Site {
+pub fn site(users: &[&str]) -> Site {
     let settings = Settings { rest: "[rooms]\ndomain = \"rooms.montague.lit\"".into(), ..Settings::clear() };
     Site::start("montague.lit", users, &settings)
 }
 
-fn enter(user: &mut User, nick: &str) {
+pub fn enter(user: &mut User, nick: &str) {
     user.send(&format!(
         "<presence to='coven@rooms.montague.lit/{nick}'><x xmlns='http://jabber.org/protocol/muc'/></presence>"
     ));
@@ -18,7 +18,7 @@ fn enter(user: &mut User, nick: &str) {
 }
 
 /// XEP-0045 10.1.2: who creates a room accepts it as it is; until then it is locked.
-fn create(user: &mut User, nick: &str) {
+pub fn create(user: &mut User, nick: &str) {
     enter(user, nick);
     user.send(
         "<iq type='set' id='open' to='coven@rooms.montague.lit'><query xmlns='http://jabber.org/protocol/muc#owner'>\

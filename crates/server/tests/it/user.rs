@@ -78,6 +78,8 @@ pub struct User {
     socket: Socket,
     machine: Client,
     seen: VecDeque<Element>,
+    /// Stanzas taken since stream management began (XEP-0198 4).
+    pub handled: u32,
     pub ended: Option<Option<Failure>>,
 }
 
@@ -98,8 +100,14 @@ impl User {
         settle(&mut config);
         let socket = Socket::connect(site, what);
         let channel = socket.channel();
-        let mut user =
-            User { jid: None, socket, machine: Client::new(config, [7; 32]), seen: VecDeque::new(), ended: None };
+        let mut user = User {
+            jid: None,
+            socket,
+            machine: Client::new(config, [7; 32]),
+            seen: VecDeque::new(),
+            handled: 0,
+            ended: None,
+        };
         user.feed(Input::Connected(channel));
         while user.jid.is_none() && user.ended.is_none() {
             user.read();
@@ -163,6 +171,16 @@ impl User {
         }
     }
 
+    /// What a stream management element of this name says, past all that comes before it.
+    pub fn next_sm(&mut self, name: &str) -> Element {
+        loop {
+            let element = self.next();
+            if element.is(name, xmpp::ns::SM) {
+                return element;
+            }
+        }
+    }
+
     /// Waits for the end of the stream: the error, if it was one.
     pub fn end(&mut self) -> Option<StreamError> {
         while self.ended.is_none() {
@@ -200,7 +218,13 @@ impl User {
                     self.feed(Input::Secured(channel));
                 }
                 Output::Ready(jid) => self.jid = Some(jid),
-                Output::Stanza(stanza) => self.seen.push_back(stanza),
+                Output::Stanza(stanza) => {
+                    self.handled += u32::from(stanza.ns() == xmpp::ns::CLIENT);
+                    if stanza.is("enabled", xmpp::ns::SM) {
+                        self.handled = 0;
+                    }
+                    self.seen.push_back(stanza);
+                }
                 Output::Closed(why) => self.ended = Some(why),
             }
         }
@@ -243,4 +267,15 @@ pub fn header(content: &str, to: &str) -> String {
 /// Uses one mechanism.
 pub fn with(mechanism: Mechanism) -> impl FnOnce(&mut Config) {
     move |config| config.mechanism = Some(mechanism)
+}
+
+/// Logs in by PLAIN, says this in place of binding, and reads until the server closes: all that came.
+pub fn plain_session(site: &Site, user: &str, text: &str) -> String {
+    use base64::prelude::{BASE64_STANDARD, Engine};
+    let mut raw = Raw::open(site, "c2s", "jabber:client");
+    let message = BASE64_STANDARD.encode(format!("\0{user}\0{user}"));
+    raw.say(&format!("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{message}</auth>"));
+    raw.say(&header("jabber:client", &site.domain));
+    raw.say(text);
+    raw.rest()
 }

@@ -25,6 +25,19 @@ pub struct Config {
     pub mechanism: Option<sasl::Mechanism>,
     /// Whether to make the account first (XEP-0077); one that is there already is used.
     pub register: bool,
+    /// The session to go on with in place of binding (XEP-0198 5).
+    pub resume: Option<Resume>,
+}
+
+/// A session whose stream has broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resume {
+    /// Its full address.
+    pub jid: Jid,
+    /// The id the server gave it.
+    pub id: String,
+    /// Stanzas of the server that were taken, modulo 2^32.
+    pub handled: u32,
 }
 
 impl Config {
@@ -40,6 +53,7 @@ impl Config {
             plain_without_tls: false,
             mechanism: None,
             register: false,
+            resume: None,
         }
     }
 }
@@ -73,7 +87,7 @@ pub enum Output {
     StartTls,
     /// Logged in with this full address; stanzas may be sent.
     Ready(Jid),
-    /// A stanza came.
+    /// A stanza came, or an element of stream management, which the caller has asked for.
     Stanza(Element),
     /// The stream is over; why, when it was not asked for.
     Closed(Option<Failure>),
@@ -121,6 +135,7 @@ enum Phase {
     /// Header and features once more.
     Authenticated,
     Binding,
+    Resuming,
     Ready,
 }
 
@@ -221,6 +236,13 @@ impl Client {
             (Phase::Registering, "iq", ns::CLIENT) => self.registered(&element, out),
             (Phase::Sasl, _, ns::SASL) => self.sasl(&element, out),
             (Phase::Authenticated, "features", ns::STREAMS) => {
+                if let Some(resume) = &self.config.resume {
+                    let h = resume.handled.to_string();
+                    let resume = Element::new("resume", ns::SM).attr("previd", &resume.id).attr("h", h);
+                    self.wire.send(&resume, out);
+                    self.phase = Phase::Resuming;
+                    return Ok(());
+                }
                 let resource = self.config.resource.as_ref();
                 let resource = resource.map(|r| Element::new("resource", ns::BIND).text(r.as_str()));
                 self.request("bind", Element::new("bind", ns::BIND).with(resource), out);
@@ -228,7 +250,16 @@ impl Client {
                 Ok(())
             }
             (Phase::Binding, "iq", ns::CLIENT) => self.bound(&element, out),
-            (Phase::Ready, "message" | "presence" | "iq", ns::CLIENT) => {
+            (Phase::Resuming, "resumed", ns::SM) => {
+                self.phase = Phase::Ready;
+                out.extend(self.config.resume.take().map(|resume| Output::Ready(resume.jid)));
+                out.push(Output::Stanza(element));
+                Ok(())
+            }
+            (Phase::Resuming, "failed", ns::SM) => {
+                Err(Failure::Refused(element.children().next().map_or("", Element::name).to_owned()))
+            }
+            (Phase::Ready, "message" | "presence" | "iq", ns::CLIENT) | (Phase::Ready, _, ns::SM) => {
                 out.push(Output::Stanza(element));
                 Ok(())
             }

@@ -10,6 +10,8 @@ pub struct StreamError {
     pub condition: &'static str,
     /// A sentence for people, saying what to do; empty for none.
     pub text: String,
+    /// An application-specific condition, RFC 6120 4.9.4.
+    pub extra: Option<Box<Element>>,
 }
 
 /// The conditions of RFC 6120 4.9.3.1 to 4.9.3.25, save see-other-host, which carries an address.
@@ -43,7 +45,7 @@ const CONDITIONS: [&str; 24] = [
 impl StreamError {
     /// An error with a sentence for people.
     pub fn new(condition: &'static str, text: impl Into<String>) -> StreamError {
-        StreamError { condition, text: text.into() }
+        StreamError { condition, text: text.into(), extra: None }
     }
 
     /// Reads `<stream:error/>`; a condition that is not defined reads as undefined-condition.
@@ -54,13 +56,15 @@ impl StreamError {
         let mut defined = error.children().filter(|c| c.ns() == ns::STREAM_ERRORS);
         let condition = defined.find_map(|c| CONDITIONS.into_iter().find(|known| *known == c.name()));
         let text = error.get_child("text", ns::STREAM_ERRORS).map(Element::content).unwrap_or_default();
-        Some(StreamError { condition: condition.unwrap_or("undefined-condition"), text })
+        let extra = error.children().find(|c| c.ns() != ns::STREAM_ERRORS).cloned().map(Box::new);
+        Some(StreamError { condition: condition.unwrap_or("undefined-condition"), text, extra })
     }
 
     /// The error as an element.
     pub fn element(&self) -> Element {
         let text = (!self.text.is_empty()).then(|| Element::new("text", ns::STREAM_ERRORS).text(self.text.as_str()));
-        Element::new("error", ns::STREAMS).child(Element::new(self.condition, ns::STREAM_ERRORS)).with(text)
+        let extra = self.extra.as_deref().cloned();
+        Element::new("error", ns::STREAMS).child(Element::new(self.condition, ns::STREAM_ERRORS)).with(text).with(extra)
     }
 }
 

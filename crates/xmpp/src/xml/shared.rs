@@ -61,6 +61,11 @@ impl Shared {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// Bytes it has without a recipient's address, serialising first if nobody has yet.
+    pub fn size(&self) -> usize {
+        self.serialised().bytes.len()
+    }
+
     /// Appends the bytes for one recipient, serialising first if nobody has yet.
     pub fn splice(&self, splice: Splice<'_>, out: &mut Vec<u8>) {
         let s = self.serialised();

@@ -103,7 +103,7 @@ impl Server {
     async fn step(&mut self) -> Next {
         let mut ended = Next::Stop;
         match self.conn.wait().await {
-            Wake::Bytes | Wake::Nudge => {
+            Wake::Bytes | Wake::Nudge | Wake::Arrival(_) => {
                 loop {
                     let verdict = self.verdicts.borrow_mut().pop_front();
                     let Some((pair, verdict)) = verdict else { break };

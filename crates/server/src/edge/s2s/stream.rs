@@ -120,11 +120,11 @@ impl Stream {
             self.machine.rest(&mut self.shard.pool.borrow_mut());
             let wake = self.conn.wait().await;
             match wake {
-                Wake::Bytes | Wake::Nudge => {
+                Wake::Bytes | Wake::Nudge | Wake::Arrival(_) => {
                     if self.read().is_err() {
                         return Event::Closed(Ended::Lost);
                     }
-                    self.nudged |= wake == Wake::Nudge;
+                    self.nudged |= matches!(wake, Wake::Nudge);
                 }
                 Wake::End(End::Idle) => {
                     self.idle = true;

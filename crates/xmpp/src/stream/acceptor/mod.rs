@@ -3,10 +3,11 @@
 //! `header → features → [starttls → header → features] → sasl → header → features → bind → stanzas`
 //!
 //! RFC 6120 4.2 to 4.9 here and in `open`, 5 (STARTTLS) and 6 (SASL) in `auth`, 7 (binding) and 8.1 (addresses) in
-//! `session`; XEP-0077 3.1 in `register`; XEP-0440 and XEP-0478 in the features. While the caller owes an answer,
+//! `session`; XEP-0198 and XEP-0352 in `managed`; XEP-0077 3.1 in `register`; XEP-0440 and XEP-0478 in the features. While the caller owes an answer,
 //! what the client sends is kept, up to a limit.
 
 mod auth;
+mod managed;
 mod open;
 mod register;
 mod session;
@@ -14,6 +15,8 @@ mod session;
 mod tests;
 
 pub(super) use open::version_is_ours;
+
+use managed::state;
 
 use super::error::StreamError;
 use super::wire::{Effects, Seed, TlsPolicy, Wire};
@@ -88,8 +91,19 @@ pub enum Input<'a> {
     Registered(Result<(), StanzaError>),
     /// The answer to [`Output::Bind`]: the full address that is bound, or why none is.
     Bound(Result<Jid, Condition>),
+    /// The answer to [`Output::Resume`]: the session whose stream this is from now on, or why it is none.
+    Resumed(Result<Session, Condition>),
     /// The stream is to end; why, when it is an error.
     Close(Option<StreamError>),
+}
+
+/// A client's session that outlives its stream, XEP-0198 5.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// The full address.
+    pub jid: Jid,
+    /// Stanzas of the client that were taken; modulo 2^32, as `h` counts them.
+    pub handled: u32,
 }
 
 /// What was found for a user.
@@ -126,6 +140,30 @@ pub enum Output {
     /// Bind this full address, whose resource the client wished for or the machine made up, or another one of the
     /// same account, then [`Input::Bound`].
     Bind(Jid),
+    /// A stanza to the client, in turn with all others that it is sent.
+    Answer(Element),
+    /// From here on the client has stanzas counted (XEP-0198 3): send [`management::enabled`](crate::stream::management::enabled)
+    /// and count what is sent behind it.
+    Enable {
+        /// Whether the client wants to be able to resume.
+        resume: bool,
+        /// For how many seconds at the most, if it says so.
+        max: Option<u64>,
+    },
+    /// The client has taken so many of the stanzas sent since `Enable`, modulo 2^32.
+    Acked(u32),
+    /// Find a session of this bare address, then [`Input::Resumed`]; behind its answer goes what the client has not
+    /// taken.
+    Resume {
+        /// The bare address.
+        user: Jid,
+        /// The id that [`Output::Enable`] was answered with.
+        id: String,
+        /// As [`Output::Acked`], on the stream that has ended.
+        acked: u32,
+    },
+    /// Whether somebody looks at what the client shows (XEP-0352 4.2).
+    Active(bool),
     /// A stanza of the client: `from` is its full address, `to` an address if there is one.
     Stanza(Element),
     /// Close the connection once all is sent. Nothing follows.
@@ -147,6 +185,8 @@ pub struct Acceptor {
     config: Arc<Config>,
     wire: Wire,
     phase: Phase,
+    /// Stanzas of the client that were taken since it had them counted, modulo 2^32.
+    handled: Option<u32>,
     /// What is needed only until the client is bound.
     negotiation: Option<Box<Negotiation>>,
 }
@@ -168,6 +208,8 @@ enum Phase {
     Binding(Jid),
     /// The caller binds; the request.
     BindWait(Jid, Box<Element>),
+    /// The caller looks for a session; the user, and the id of the session.
+    Resuming(Jid, String),
     /// Stanzas flow.
     Bound(Jid),
 }
@@ -193,6 +235,7 @@ impl Acceptor {
             wire: Wire::new(ns::CLIENT, config.limits_before),
             config,
             phase: Phase::Header(None),
+            handled: None,
             negotiation: Some(Box::new(negotiation)),
         }
     }
@@ -209,7 +252,11 @@ impl Acceptor {
             (Input::Credentials(found), Phase::Lookup) => self.looked_up(found, out),
             (Input::Registered(result), Phase::Registering(_)) => self.registered(result, out),
             (Input::Bound(result), Phase::BindWait(..)) => self.bound(result, out),
-            (Input::Secured(_) | Input::Credentials(_) | Input::Registered(_) | Input::Bound(_), _) => return,
+            (Input::Resumed(result), Phase::Resuming(..)) => self.resumed(result, out),
+            (
+                Input::Secured(_) | Input::Credentials(_) | Input::Registered(_) | Input::Bound(_) | Input::Resumed(_),
+                _,
+            ) => return,
         }
         let held = self.wire.take_held();
         self.bytes(&held, out);
@@ -221,6 +268,11 @@ impl Acceptor {
             Phase::Bound(jid) => Some(jid),
             _ => None,
         }
+    }
+
+    /// The session as another stream can take it up, once it is bound and its stanzas are counted.
+    pub fn session(&self) -> Option<Session> {
+        Some(Session { jid: self.jid()?.clone(), handled: self.handled? })
     }
 
     /// Gives the parser's buffers away when nothing is half read; whether it did.
@@ -238,7 +290,7 @@ impl Acceptor {
             match self.phase {
                 // RFC 6120 5.4.3.3: what was sent in clear behind <starttls/> is not to be believed.
                 Phase::Securing => return,
-                Phase::Lookup | Phase::Registering(_) | Phase::BindWait(..) => {
+                Phase::Lookup | Phase::Registering(_) | Phase::BindWait(..) | Phase::Resuming(..) => {
                     if let Err(error) = self.wire.hold(input) {
                         self.wire.fail(error, out);
                     }
@@ -275,6 +327,17 @@ impl Acceptor {
             return Ok(());
         }
         match &self.phase {
+            Phase::Bound(_) if element.ns() == ns::SM => self.managed(&element, out),
+            Phase::Bound(_) if element.ns() == ns::CSI => state(&element, out),
+            Phase::Binding(user) if element.is("resume", ns::SM) => {
+                let user = user.clone();
+                self.resume(&element, user, out);
+                Ok(())
+            }
+            Phase::Binding(_) | Phase::Features if element.ns() == ns::SM => {
+                self.sm_failed(Condition::UnexpectedRequest, out);
+                Ok(())
+            }
             Phase::Bound(jid) => {
                 let jid = jid.clone();
                 self.stanza(element, &jid, out)

@@ -85,6 +85,8 @@ impl Acceptor {
         Element::new("features", ns::STREAMS)
             .child(Element::new("bind", ns::BIND))
             .child(session)
+            .child(Element::new("sm", ns::SM))
+            .child(Element::new("csi", ns::CSI))
             .with(self.config.features.iter().cloned())
             .child(self.limits_feature(self.config.limits.stanza_bytes))
     }

@@ -45,19 +45,24 @@ impl Acceptor {
 
     /// A stanza of a bound client.
     pub(super) fn stanza(&mut self, mut stanza: Element, jid: &Jid, out: &mut Vec<Output>) -> Result<(), StreamError> {
-        match check::client_stanza(&mut stanza, jid) {
+        let checked = check::client_stanza(&mut stanza, jid);
+        if !matches!(checked, Err(Wrong::Stream(_))) {
+            // XEP-0198 4: one that is refused is handled too.
+            self.handled = self.handled.map(|handled| handled.wrapping_add(1));
+        }
+        match checked {
             Ok(()) if is_set(&stanza) && stanza.has_child("session", ns::SESSION) => {
-                self.wire.send(&iq_result(&stanza), out);
+                out.push(Output::Answer(iq_result(&stanza)));
             }
             Ok(()) if is_set(&stanza) && stanza.has_child("bind", ns::BIND) => {
                 let error = StanzaError::new(Condition::NotAllowed, "one resource to a stream");
-                self.wire.send(&error.reply(&stanza), out);
+                out.push(Output::Answer(error.reply(&stanza)));
             }
             Ok(()) => out.push(Output::Stanza(stanza)),
             Err(Wrong::Stanza(error)) => {
                 let mut reply = error.reply(&stanza);
                 reply.set("from", stanza.get("to").filter(|to| Jid::new(to).is_ok()).unwrap_or(jid.domain()));
-                self.wire.send(&reply, out);
+                out.push(Output::Answer(reply));
             }
             Err(Wrong::Silent) => {}
             Err(Wrong::Stream(error)) => return Err(error),
