@@ -255,6 +255,11 @@ pub(super) fn is_unreachable(stanza: &Element) -> bool {
         )
 }
 
+/// Whether an error is the room's own word: all of them say so (RFC 6120 8.3.1, `by`). A full room is no lost link (XEP-0045 7.2.9).
+pub(super) fn is_said_by(stanza: &Element, room: &Jid) -> bool {
+    stanza.get_child("error", ns::CLIENT).and_then(|error| error.get("by")) == Some(room.as_str())
+}
+
 /// Whether a client's error shows that the client is gone (XEP-0045 17.1.1 "Ghost Users").
 pub(super) fn is_gone(stanza: &Element) -> bool {
     is_unreachable(stanza) || matches!(condition(stanza), Some("item-not-found" | "redirect"))

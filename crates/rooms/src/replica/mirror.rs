@@ -132,8 +132,7 @@ pub(super) struct Session {
 pub(super) struct Join {
     /// The join itself, should it have to be sent again; the last, where there are several.
     pub stanza: Element,
-    /// How many of them are under way: each permits one ENTER (4.5). Presence that asks without saying so (XEP-0045 7.2.1) may
-    /// be answered otherwise, and is not counted.
+    /// How many of them are under way: each permits one ENTER (4.5).
     pub unanswered: usize,
     /// What came for this user alone and waits for the ENTER.
     pub behind: VecDeque<Element>,

@@ -107,14 +107,13 @@ impl Mirror {
             let Some(to) = stanza.get("to").and_then(|to| Jid::new(to).ok()) else { return };
             return cx.up(&to, stanza);
         }
-        if self.joins.contains_key(from) && !stanza.has_child("x", ns::MUC) {
-            // Presence of somebody who will be in by then.
+        if !stanza.has_child("x", ns::MUC) {
+            // Presence of somebody who will be in by then, or is told that he is not (XEP-0045 7.2.18): no ENTER comes of it.
             self.submit(stanza, cx);
         } else if self.submit(stanza.clone(), cx) {
             let before = self.joins.remove(from);
             let (unanswered, behind) = before.map_or((0, VecDeque::new()), |join| (join.unanswered, join.behind));
-            let asked = usize::from(stanza.has_child("x", ns::MUC));
-            self.joins.insert(from.clone(), Join { stanza, unanswered: unanswered + asked, behind });
+            self.joins.insert(from.clone(), Join { stanza, unanswered: unanswered + 1, behind });
         }
     }
 
@@ -143,7 +142,7 @@ impl Mirror {
     /// An error on its way to a local user. One for what was relayed is its outcome; one that only says that the primary was
     /// not reached is the replica's to deal with, since the outbox has the stanza.
     pub(super) fn error_for(&mut self, stanza: Element, mark: Option<UpMark>, from: &Jid, to: &Jid, cx: &mut Cx<'_>) {
-        let unreachable = keepalive::is_unreachable(&stanza);
+        let unreachable = keepalive::is_unreachable(&stanza) && !keepalive::is_said_by(&stanza, &self.room);
         let ours = mark.is_some() || stanza.name() == "presence" || from.is_bare();
         let waits = self.life == Life::Registering && self.link.fresh;
         let here = self.sessions.contains_key(to) || self.joins.contains_key(to);

@@ -94,6 +94,41 @@ fn s4_8_an_error_is_an_outcome() {
     assert_eq!(site.replica.links(site.now)[0].outbox, 0);
 }
 
+/// XEP-0045 7.2.9: a room that says of itself that it is full is reached; a server that says so of a room says that it is not.
+#[test]
+fn s4_8_a_full_room_is_no_lost_link() {
+    let mut site = eris();
+    let kev = "kev@eris.dclxvii.irc/x";
+    site.send(&join(kev, "kev"));
+    let mark = UpMark { outbox: site.outbox(), n: 3, epoch: None, ..UpMark::default() }.x().to_xml();
+    let full = |by: &str, mark: &str| {
+        format!(
+            "<presence from='{ROOM}/kev' type='error' to='{kev}'><error{by} type='wait'>\
+             <service-unavailable xmlns='{}'/></error>{mark}</presence>",
+            ns::STANZA_ERRORS
+        )
+    };
+    let by = format!(" by='{ROOM}'");
+    assert_eq!(lines(&site.send(&full(&by, &mark))), [xml(&full(&by, ""))], "told once, and nothing is asked again");
+    assert_eq!(site.replica.links(site.now)[0].outbox, 0);
+    site.send(&join(kev, "kev"));
+    let mark = UpMark { outbox: site.outbox(), n: 4, epoch: None, ..UpMark::default() }.x().to_xml();
+    assert_eq!(lines(&site.send(&full("", &mark))), [""; 0], "the outbox has it");
+    assert_eq!(site.replica.links(site.now)[0].outbox, 1);
+}
+
+/// XEP-0045 7.2.18: presence of somebody who is not in the room and does not ask to be is answered, and nothing waits for more.
+#[test]
+fn s4_8_presence_from_outside_is_no_join() {
+    let mut site = eris();
+    let kev = "kev@eris.dclxvii.irc/x";
+    site.send(&format!("<presence from='{kev}' to='{ROOM}/kev'/>"));
+    let told = format!("<presence from='{ROOM}/kev' type='unavailable' to='{kev}'/>");
+    assert_eq!(lines(&site.send(&told)), [xml(&told)]);
+    let answer = format!("<iq from='{ROOM}/WiZ' type='result' id='1' to='{kev}'/>");
+    assert_eq!(lines(&site.send(&answer)), [xml(&answer)], "6.6: it is not held until he enters");
+}
+
 /// A join that is refused is the user's to hear of, and permits no ENTER any more.
 #[test]
 fn s4_8_a_refused_join_permits_no_enter() {
