@@ -137,23 +137,26 @@ impl Element {
         self
     }
 
-    /// The value of an attribute without a prefix.
+    /// The value of an attribute without a prefix, or with `xml:`, the one that every document knows (`xml:lang`).
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.attrs.iter().find(|a| a.name == name && a.ns.as_str().is_empty()).map(|a| a.value.as_str())
+        let name = split(name);
+        self.attrs.iter().find(|a| a.is(name)).map(|a| a.value.as_str())
     }
 
-    /// Sets an attribute without a prefix.
+    /// Sets an attribute that [`Element::get`] gives.
     pub fn set(&mut self, name: &str, value: impl AsRef<str>) {
         let value = value.as_ref().into();
-        match self.attrs.iter_mut().find(|a| a.name == name && a.ns.as_str().is_empty()) {
+        let (ns, local) = split(name);
+        match self.attrs.iter_mut().find(|a| a.is((ns, local))) {
             Some(attr) => attr.value = value,
-            None => self.attrs.push(Attr { ns: Ns::Known(""), name: name.into(), value }),
+            None => self.attrs.push(Attr { ns: Ns::Known(ns), name: local.into(), value }),
         }
     }
 
-    /// Removes an attribute without a prefix.
+    /// Removes an attribute that [`Element::get`] gives.
     pub fn unset(&mut self, name: &str) {
-        self.attrs.retain(|a| a.name != name || !a.ns.as_str().is_empty());
+        let name = split(name);
+        self.attrs.retain(|a| !a.is(name));
     }
 
     /// All attributes, in order.
@@ -245,6 +248,17 @@ impl Element {
     pub fn parse(text: &str) -> Result<Element, super::ParseError> {
         super::parse::one(text)
     }
+}
+
+impl Attr {
+    fn is(&self, (ns, name): (&str, &str)) -> bool {
+        self.name == name && self.ns.as_str() == ns
+    }
+}
+
+/// The namespace and the local name of an attribute that is written like this.
+fn split(name: &str) -> (&'static str, &str) {
+    name.strip_prefix("xml:").map_or(("", name), |local| (super::names::XML, local))
 }
 
 impl fmt::Debug for Element {

@@ -19,7 +19,7 @@ pub fn write_open(element: &Element, outer: &str, out: &mut Vec<u8>) {
     for attr in element.attrs() {
         match attr.ns.as_str() {
             "" => attribute(&attr.name, &attr.value, out),
-            "http://www.w3.org/XML/1998/namespace" => attribute(&format!("xml:{}", attr.name), &attr.value, out),
+            super::names::XML => attribute(&format!("xml:{}", attr.name), &attr.value, out),
             other => {
                 attribute(&format!("xmlns:ns{foreign}"), other, out);
                 attribute(&format!("ns{foreign}:{}", attr.name), &attr.value, out);

@@ -259,3 +259,15 @@ fn parsers_are_lent_between_connections_with_the_same_root() {
 fn a_parser_at_rest_is_small() {
     assert!(size_of::<Parser>() <= 64, "{} bytes", size_of::<Parser>());
 }
+
+/// RFC 6120 8.1.5: what says in which language something is written can be read, set and taken away.
+#[test]
+fn s8_1_5_xml_lang() {
+    let mut message = Element::parse("<message xml:lang='de' lang='x'/>").unwrap();
+    assert_eq!((message.get("xml:lang"), message.get("lang")), (Some("de"), Some("x")));
+    message.set("xml:lang", "en");
+    assert_eq!(message.to_xml(), "<message xml:lang='en' lang='x'/>");
+    message.unset("xml:lang");
+    assert_eq!(message.to_xml(), "<message lang='x'/>");
+    assert_eq!(message.attr("xml:lang", "fr").to_xml(), "<message lang='x' xml:lang='fr'/>");
+}
