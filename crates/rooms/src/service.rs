@@ -85,7 +85,7 @@ pub struct Primary {
 }
 
 impl Primary {
-    /// The service as it was kept: `records` are all of the spaces `room`, `affiliation`, `occupant`, `mark` and `tombstone`; `recent` the
+    /// The service as it was kept: `records` are all of the spaces [`crate::SPACES`] and `tombstone`; `recent` the
     /// last rows of each room's archive (100 are used), in rising order. `seed` is fresh for every start.
     pub fn new(config: PrimaryConfig, seed: [u8; 32], records: Vec<Record>, recent: Vec<Row>) -> Primary {
         let mut service = Primary {

@@ -25,6 +25,8 @@ impl Primary {
         let answer = match (payload.name(), payload.ns(), payload.get("node")) {
             ("query", ns::DISCO_INFO, None) => Ok(Some(self.info())),
             ("query", ns::DISCO_ITEMS, None) => self.items(payload).map(Some),
+            // XEP-0045 7.12 and 18.1.1: these are questions to rooms.
+            ("query", ns::DISCO_INFO, Some(RESERVED_NICK | TRAFFIC)) => Err(Condition::FeatureNotImplemented),
             ("query", ns::DISCO_INFO | ns::DISCO_ITEMS, Some(_)) => Err(Condition::ItemNotFound),
             ("unique", ns::MUC_UNIQUE, _) => Ok(Some(Element::new("unique", ns::MUC_UNIQUE).text(self.unused_name()))),
             ("ping", ns::PING, _) => Ok(None),
@@ -73,6 +75,10 @@ pub(crate) fn feature(var: &str) -> Element {
     Element::new("feature", ns::DISCO_INFO).attr("var", var)
 }
 
+/// XEP-0045 16.4: the node at which a user learns which nick is reserved for him.
+pub(crate) const RESERVED_NICK: &str = "x-roomuser-item";
+/// XEP-0045 16.4: the node at which a room says what may pass through it.
+pub(crate) const TRAFFIC: &str = "http://jabber.org/protocol/muc#traffic";
 /// XEP-0045 7.4: messages keep their id.
 pub(crate) const STABLE_ID: &str = "http://jabber.org/protocol/muc#stable_id";
 

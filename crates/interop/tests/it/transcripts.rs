@@ -39,6 +39,7 @@ played! {
     s7_5_private_messages: "private-messages";
     s7_6_nick_change: "nick-change";
     s7_7_presence: "presence";
+    s16_5_3_presence_broadcast: "presence-broadcast";
     s7_8_invitations: "invitations";
     s7_10_registering: "registering";
     s7_13_voice_requests: "voice-requests";

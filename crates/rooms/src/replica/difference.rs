@@ -62,7 +62,7 @@ impl Mirror {
 
     /// An occupant has this nick no more; `new` is the one he has, if any.
     fn show_gone(&self, (nick, seat): Named<'_>, new: Option<&Nick>, cx: &mut Cx<'_>) {
-        let mut stanza = seat.unavailable(&nick.in_room(&self.room), Vec::new(), Class::Jids);
+        let mut stanza = seat.unavailable(&nick.in_room(&self.room), &[], Class::Jids);
         // Who came back to that nick is in it, whatever the primary knows, until it has answered him.
         let mut except: Vec<Jid> = self.sessions_of(nick).into_iter().filter(|jid| self.waits(jid)).collect();
         let mut own = Vec::new();
@@ -71,7 +71,7 @@ impl Mirror {
             own = self.sessions_of(new);
             except.extend(own.iter().cloned());
         }
-        self.show_seat(seat, &stanza, except, (&own, &[Status::SELF]), cx);
+        self.show_seat(seat, seat.told, &stanza, except, (&own, &[Status::SELF]), cx);
     }
 
     /// An occupant is there, or is shown otherwise than before; `known` is who had that nick before.
@@ -82,7 +82,12 @@ impl Mirror {
         let own: Vec<Jid> = except.iter().filter(|jid| !(another && self.waits(jid))).cloned().collect();
         let codes = [Status::SELF, Status::NICK_ASSIGNED];
         let codes = if assigned.contains(nick) { &codes[..] } else { &codes[..1] };
-        self.show_seat(seat, &stanza, except, (&own, codes), cx);
+        let shows = self.shows(seat);
+        if let Some(known) = known.filter(|known| known.told && known.is_of(seat) && !shows) {
+            // His role is one whose presence is not broadcast any more.
+            self.broadcast(&known.unavailable(&nick.in_room(&self.room), &[], Class::Jids), except.clone(), cx);
+        }
+        self.show_seat(seat, shows, &stanza, except, (&own, codes), cx);
     }
 
     /// Whether this session has come back to an island and the primary has not answered.
@@ -94,12 +99,13 @@ impl Mirror {
     fn show_seat(
         &self,
         seat: &Seat,
+        to_all: bool,
         stanza: &Element,
         except: Vec<Jid>,
         (own, codes): (&[Jid], &[Status]),
         cx: &mut Cx<'_>,
     ) {
-        if self.shows(seat) {
+        if to_all {
             self.broadcast(stanza, except, cx);
         }
         for to in own.iter().filter(|jid| !self.link.handed.contains_key(*jid)) {

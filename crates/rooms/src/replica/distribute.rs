@@ -61,6 +61,7 @@ impl Mirror {
         }
         let own_statuses = at.own.clone().unwrap_or_else(|| vec![Status::SELF]);
         let hidden = at.own_only || self.hidden.contains(&nick);
+        let told = self.seats.get(&nick).is_some_and(|seat| seat.told);
         let (seen_as, ends) = if stanza.get("type") == Some("unavailable") {
             match renamed_to(&stanza) {
                 Some(new) => (self.rename(&nick, new), false),
@@ -70,6 +71,12 @@ impl Mirror {
             self.learn_seat(&nick, &stanza);
             (nick, false)
         };
+        if let Some(seat) = self.seats.get_mut(&seen_as).filter(|_| !ends) {
+            seat.told = !at.own_only;
+        }
+        if told && at.own_only && !ends {
+            self.show_out_of_sight(&seen_as, cx);
+        }
         let shown = self.laid_over(&seen_as, stanza);
         self.show(&shown, &seen_as, &own_statuses, hidden, cx);
         if ends {
@@ -99,6 +106,13 @@ impl Mirror {
                 None => self.next_place(),
             };
             self.seats.insert(nick.clone(), Seat { place, ..seat });
+        }
+    }
+
+    /// For others an occupant is gone whose role is one whose presence is not broadcast any more.
+    fn show_out_of_sight(&self, nick: &Nick, cx: &mut Cx<'_>) {
+        if let Some(seat) = self.seats.get(nick) {
+            self.broadcast(&seat.unavailable(&nick.in_room(&self.room), &[], Class::Jids), self.sessions_of(nick), cx);
         }
     }
 

@@ -101,8 +101,8 @@ impl Mirror {
         let back = || self.echoes.iter().rev().find(|echo| echo.nick == *nick && echo.back);
         let shown = self.as_shown(nick).map(Cow::into_owned).or_else(|| Some(back()?.seat.clone()));
         self.hidden.insert(nick.clone());
-        if let Some(seat) = shown.filter(|seat| self.shows(seat)) {
-            let mut stanza = seat.unavailable(&nick.in_room(&self.room), parting.payload.clone(), Class::Jids);
+        if let Some(seat) = shown.filter(|seat| seat.told || self.shows(seat)) {
+            let mut stanza = seat.unavailable(&nick.in_room(&self.room), &parting.payload, Class::Jids);
             add_statuses(&mut stanza, &parting.statuses);
             describe(&mut stanza, parting);
             self.broadcast(&stanza, Vec::new(), cx);
@@ -120,7 +120,7 @@ impl Mirror {
     pub(super) fn own_unavailable(&self, nick: &Nick, class: Class, parting: &Parting) -> Element {
         let from = nick.in_room(&self.room);
         let mut own = match self.seats.get(nick) {
-            Some(seat) => seat.unavailable(&from, parting.payload.clone(), class),
+            Some(seat) => seat.unavailable(&from, &parting.payload, class),
             None => unknown_unavailable(&from),
         };
         add_statuses(&mut own, &[&[Status::SELF], parting.statuses.as_slice()].concat());

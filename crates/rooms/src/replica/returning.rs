@@ -90,7 +90,7 @@ impl Mirror {
     pub(super) fn tell_renamed(&self, to: &Jid, before: &Nick, now: &Nick, cx: &mut Cx<'_>) {
         let Some(seat) = self.as_shown(now).filter(|_| before != now) else { return };
         let class = self.class_of(Some(&seat));
-        let mut old = seat.unavailable(&before.in_room(&self.room), Vec::new(), class);
+        let mut old = seat.unavailable(&before.in_room(&self.room), &[], class);
         name_new(&mut old, now, &seat);
         for mut own in [old, seat.presence(&now.in_room(&self.room), class)] {
             add_statuses(&mut own, &[Status::SELF]);

@@ -3,6 +3,7 @@
 use super::mirror::{Mirror, Session};
 use super::site::Cx;
 use crate::names::{Affiliation, Nick, Role};
+use crate::room::presence_with;
 use crate::wire::{SeatJid, is_said};
 use machine::{AudienceChange, Class, Output};
 use std::borrow::Cow;
@@ -25,6 +26,8 @@ pub(super) struct Seat {
     /// Only while somebody here may see it.
     pub jid: Option<String>,
     pub occupant_id: Option<String>,
+    /// Whether the others here have been shown it; not where presence of its role is not broadcast.
+    pub told: bool,
     /// Its place among all that were learned of: a roster is sent in the order of entry, as at the primary.
     pub place: u64,
 }
@@ -42,6 +45,7 @@ impl Seat {
                 .get_child("occupant-id", ns::OCCUPANT_ID)
                 .and_then(|o| o.get("id"))
                 .map(str::to_owned),
+            told: true,
             place: 0,
         })
     }
@@ -58,13 +62,13 @@ impl Seat {
 
     /// The presence by which somebody learns of it, XEP-0045 7.2.2.
     pub fn presence(&self, from: &Jid, class: Class) -> Element {
-        let stanza = Element::stanza("presence").attr("from", from.as_str()).with(self.payload.iter().cloned());
+        let stanza = presence_with(&self.payload).attr("from", from.as_str());
         self.marked(stanza, self.role, class)
     }
 
     /// The presence by which it is no longer there, XEP-0045 7.14.
-    pub fn unavailable(&self, from: &Jid, payload: Vec<Element>, class: Class) -> Element {
-        let stanza = Element::stanza("presence").attr("from", from.as_str()).attr("type", "unavailable").with(payload);
+    pub fn unavailable(&self, from: &Jid, payload: &[Element], class: Class) -> Element {
+        let stanza = presence_with(payload).attr("from", from.as_str()).attr("type", "unavailable");
         self.marked(stanza, Role::None, class)
     }
 
@@ -81,7 +85,7 @@ impl Seat {
 impl Mirror {
     /// Whether others see this occupant at all (`muc#roomconfig_presencebroadcast`).
     pub(super) fn shows(&self, seat: &Seat) -> bool {
-        seat.role == Role::Moderator || self.config.broadcast.contains(&seat.role)
+        self.config.broadcast.contains(&seat.role)
     }
 
     /// Whether an occupant may see real JIDs, XEP-0045 4.2.

@@ -81,9 +81,11 @@ impl Mirror {
         if let Some(config) = staging.config {
             self.config = config;
         }
+        let mut seats = staging.seats;
+        seats.values_mut().for_each(|seat| seat.told = self.shows(seat));
         let otherwise = self.all_shown_otherwise();
         let assigned = self.judged(&staging.granted, cx);
-        let mut before = std::mem::replace(&mut self.seats, staging.seats);
+        let mut before = std::mem::replace(&mut self.seats, seats);
         before.retain(|nick, _| !otherwise.contains_key(nick));
         before.extend(otherwise.into_iter().filter_map(|(nick, seat)| Some((nick, seat?))));
         let acked = self.outbox.acked();

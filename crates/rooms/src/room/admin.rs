@@ -15,18 +15,20 @@ impl Room {
     pub fn handle_admin(&mut self, from: &Jid, iq: &Element, query: &Element, cx: &mut Cx<'_>) {
         let done = match iq.get("type") {
             Some("get") => self.list(from, query).map(|list| self.answer(from, iq_result(iq).child(list), cx)),
-            _ => self.parse_affairs(from, query).map(|affairs| {
-                let changes = self.changes_of(&affairs.affairs);
-                if changes.is_empty() {
-                    // Voice and moderation are of this visit only; nothing is to be kept.
-                    self.carry_out(&affairs, iq, cx);
-                } else {
-                    self.decide(changes, Apply::Affairs(affairs), iq, cx);
-                }
-            }),
+            _ => self.parse_affairs(from, query).map(|affairs| self.decide_affairs(affairs, iq, cx)),
         };
         if let Err(condition) = done {
             self.refuse(iq, condition, cx);
+        }
+    }
+
+    /// Carries judged changes out, once what is to be kept of them is on disk.
+    pub fn decide_affairs(&mut self, affairs: Affairs, request: &Element, cx: &mut Cx<'_>) {
+        let changes = self.changes_of(&affairs.affairs);
+        if changes.is_empty() {
+            self.carry_out(&affairs, request, cx);
+        } else {
+            self.decide(changes, Apply::Affairs(affairs), request, cx);
         }
     }
 
@@ -133,8 +135,8 @@ impl Room {
     pub fn changes_of(&self, affairs: &[Affair]) -> Vec<Change> {
         let changes = |affair: &Affair| match affair {
             Affair::Role { nick, to: Role::None, .. } => self.seat_removal_changes(nick),
-            Affair::Role { .. } => Vec::new(),
-            Affair::Affiliation { jid, kept, .. } => vec![self.affiliation_change(jid, kept.as_ref())],
+            Affair::Role { nick, to, .. } => self.voice_changes(nick, *to),
+            Affair::Affiliation { jid, kept, .. } => self.affiliation_changes(jid, kept.as_ref()),
         };
         affairs.iter().flat_map(changes).collect()
     }

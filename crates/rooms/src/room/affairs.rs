@@ -1,8 +1,10 @@
 //! What moderators and admins have decided, carried out: kick (8.2), voice (8.3, 8.4), ban (9.1), membership (9.3, 9.4),
 //! moderators (9.6, 9.7), admins and owners (10.3 to 10.7).
 
-use super::{Affiliated, Cx, Part, Removal, Room};
+use super::keep::delete;
+use super::{Affiliated, Cx, Part, Removal, Room, put};
 use crate::names::{Affiliation, Nick, Role, Status};
+use machine::Change;
 use xmpp::stanza::iq_result;
 use xmpp::{Element, Jid, ns};
 
@@ -84,11 +86,33 @@ impl Room {
 
     /// 5.1: what a moderator has said of somebody's voice holds for his next visit too.
     fn remember_voice(&mut self, bare: Jid, role: Role) {
-        if !self.config.moderated || !matches!(role, Role::Visitor | Role::Participant) {
-            self.voices.remove(&bare);
-        } else if self.voices.len() < VOICES_MAX || self.voices.contains_key(&bare) {
+        if self.keeps_voice(&bare, role) {
             self.voices.insert(bare, role);
+        } else {
+            self.voices.remove(&bare);
         }
+    }
+
+    fn keeps_voice(&self, bare: &Jid, role: Role) -> bool {
+        let of_voice = matches!(role, Role::Visitor | Role::Participant);
+        of_voice && self.config.moderated && (self.voices.len() < VOICES_MAX || self.voices.contains_key(bare))
+    }
+
+    /// What is kept on disk of another role.
+    pub fn voice_changes(&self, nick: &Nick, to: Role) -> Vec<Change> {
+        let Some(occupant) = self.occupants.get(nick).filter(|o| o.role != to) else { return Vec::new() };
+        if self.keeps_voice(&occupant.bare, to) {
+            return vec![put("voice", &self.jid, occupant.bare.as_str(), &to)];
+        }
+        let known = self.voices.contains_key(&occupant.bare);
+        known.then(|| delete("voice", &self.jid, occupant.bare.as_str())).into_iter().collect()
+    }
+
+    /// What is kept on disk of another affiliation: it, and nothing more of voice or application.
+    pub fn affiliation_changes(&self, jid: &Jid, kept: Option<&Affiliated>) -> Vec<Change> {
+        let voice = self.voices.contains_key(jid).then(|| delete("voice", &self.jid, jid.as_str()));
+        let applied = self.has_applied(jid).then(|| delete("applicant", &self.jid, jid.as_str()));
+        [Some(self.affiliation_change(jid, kept)), voice, applied].into_iter().flatten().collect()
     }
 
     /// 9.1 to 9.5, 10.3 to 10.7: what somebody is from now on, told to all where he is in the room, else to himself.

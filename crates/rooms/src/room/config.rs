@@ -19,7 +19,7 @@ pub(crate) struct Config {
     pub whois: Whois,
     /// Whether participants may change the subject.
     pub change_subject: bool,
-    /// Whose presence others see; moderators' presence is always shown.
+    /// Whose presence others see.
     pub presence_broadcast: Vec<Role>,
     /// Who may send private messages.
     pub private_messages: PrivateMessages,

@@ -2,7 +2,7 @@
 
 use super::{Cx, Occupant, Room, Whois};
 use crate::paging::page;
-use crate::service_disco::{STABLE_ID, feature};
+use crate::service_disco::{RESERVED_NICK, STABLE_ID, TRAFFIC, feature};
 use xmpp::stanza::form::{Field, Form};
 use xmpp::stanza::{Condition, iq_result};
 use xmpp::{Element, Jid, ns};
@@ -12,9 +12,9 @@ impl Room {
     pub fn handle_info(&mut self, from: &Jid, iq: &Element, query: &Element, cx: &mut Cx<'_>) {
         let answer = match query.get("node") {
             None => self.info(from),
-            Some(node @ "x-roomuser-item") => self.reserved_item(from).attr("node", node),
+            Some(node @ RESERVED_NICK) => self.reserved_item(from).attr("node", node),
             // 18.1.1: nothing is kept from passing.
-            Some("http://jabber.org/protocol/muc#traffic") => {
+            Some(TRAFFIC) => {
                 return self.refuse(iq, Condition::ServiceUnavailable, cx);
             }
             Some(_) => return self.refuse(iq, Condition::ItemNotFound, cx),

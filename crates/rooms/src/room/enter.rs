@@ -3,7 +3,7 @@
 
 use super::admit::JoinError;
 use super::{Cx, Event, HistoryWanted, Life, Occupant, Part, Room, Session, Shown, Via, add_statuses};
-use crate::names::{Nick, Status};
+use crate::names::{Affiliation, Nick, Status};
 use machine::AudienceChange;
 use xmpp::{Element, Jid, ns, stanza};
 
@@ -107,6 +107,9 @@ impl Room {
             self.tell_entry(&entry.nick, cx);
         }
         self.welcome_session(&entry, cx);
+        if self.affiliation_of(&entry.jid) >= Affiliation::Admin {
+            self.ask_entrant(&entry.jid, cx);
+        }
     }
 
     /// Answers a join with an error.
@@ -119,14 +122,16 @@ impl Room {
     fn add_occupant(&mut self, entry: &Entry, session: Session) {
         let bare = entry.jid.bare();
         let affiliation = self.affiliation_of(&bare);
+        let role = self.role_of_entrant(&bare, affiliation);
         let occupant = Occupant {
             nick: entry.nick.clone(),
-            role: self.role_of_entrant(&bare, affiliation),
+            role,
             affiliation,
             occupant_id: self.order.occupant_id(&bare),
             entered: self.order.seq,
             bare,
             sessions: vec![session],
+            told: self.config.presence_broadcast.contains(&role),
             roster: super::presence::RosterCache::default(),
         };
         self.occupants.insert(entry.nick.clone(), occupant);
@@ -211,10 +216,29 @@ impl HistoryWanted {
     }
 }
 
-/// What of a user's presence others get to see: all but what only the room may say (17.3).
+/// What of a user's presence others get to see: all but what only the room may say (17.3). Each element that may says in which
+/// language it is, where the presence says so of all (13).
 pub(crate) fn payload_of(presence: &Element) -> Vec<Element> {
     let foreign = |child: &&Element| {
         !matches!(child.ns(), ns::MUC | ns::MUC_USER | ns::DMUC | ns::NETJOIN | ns::OCCUPANT_ID | ns::SID)
     };
-    presence.children().filter(foreign).cloned().collect()
+    let lang = presence.get("xml:lang");
+    let said = |child: &Element| match lang.filter(|_| has_language(child) && child.get("xml:lang").is_none()) {
+        Some(lang) => child.clone().attr("xml:lang", lang),
+        None => child.clone(),
+    };
+    presence.children().filter(foreign).map(said).collect()
+}
+
+/// A presence that shows a payload, from nobody as yet; where all of it says its language, in that of the first.
+pub(crate) fn presence_with(payload: &[Element]) -> Element {
+    let mut languages = payload.iter().filter(|child| has_language(child)).map(|child| child.get("xml:lang"));
+    let first = languages.next().flatten();
+    let lang = first.filter(|_| languages.all(|other| other.is_some()));
+    Element::stanza("presence").attr_opt("xml:lang", lang).with(payload.iter().cloned())
+}
+
+/// RFC 6121 4.7.2: availability and priority have no attributes.
+fn has_language(child: &Element) -> bool {
+    !(child.ns() == ns::CLIENT && matches!(child.name(), "show" | "priority"))
 }

@@ -3,15 +3,18 @@
 
 use super::admin::{AFFILIATIONS_MAX, Outcome};
 use super::affairs::By;
-use super::{Affiliated, Apply, Cx, Room, Whois};
+use super::keep::{Sent, delete};
+use super::{Affiliated, Apply, Cx, Room, Whois, put};
 use crate::names::Affiliation;
-use xmpp::stanza::{Condition, StanzaError};
+use xmpp::stanza::{Condition, StanzaError, given_back};
 use xmpp::{Element, Jid, ns};
 
 /// An invitation that is granted.
 #[derive(Debug, Clone)]
 pub(crate) struct Invitation {
     pub to: Jid,
+    /// By which address the invited knows the inviter.
+    pub named: String,
     /// As sent to the invited.
     pub message: Element,
 }
@@ -19,11 +22,26 @@ pub(crate) struct Invitation {
 /// An invitation on its way, so that its author hears what became of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Invited {
+    /// Under which its record is kept.
+    pub key: String,
+    /// When it was sent, Unix milliseconds.
+    pub at_ms: i64,
     /// The real address of the inviter's client.
     pub by: Jid,
     pub to: Jid,
-    /// As the inviter sent it.
+    /// By which address the invited knows him.
+    pub named: String,
+    /// What the inviter sent, as far as an error gives it back.
     pub request: Element,
+}
+
+impl Invited {
+    /// As it was kept.
+    pub fn kept(key: &str, sent: &Sent) -> Option<Invited> {
+        let (by, to) = (Jid::new(&sent.by).ok()?, Jid::new(&sent.to).ok()?);
+        let request = Element::parse(&sent.request).ok()?;
+        Some(Invited { key: key.to_owned(), at_ms: sent.at_ms, by, to, named: sent.named.clone(), request })
+    }
 }
 
 impl Room {
@@ -47,7 +65,8 @@ impl Room {
         let inviter = self.inviter(from);
         let parse = |invite: &Element| {
             let to = Jid::new(invite.get("to").ok_or(Condition::BadRequest)?).map_err(|_| Condition::JidMalformed)?;
-            Ok(Invitation { message: self.invitation(&inviter, stanza.get("id"), invite), to })
+            let message = self.invitation(&inviter, stanza.get("id"), invite);
+            Ok(Invitation { to, named: inviter.clone(), message })
         };
         invites.into_iter().map(parse).collect()
     }
@@ -76,7 +95,7 @@ impl Room {
                 cx,
             );
         }
-        let changes: Vec<_> = after.keys().map(|bare| self.affiliation_change(bare, Some(&member))).collect();
+        let changes: Vec<_> = after.keys().flat_map(|bare| self.affiliation_changes(bare, Some(&member))).collect();
         if changes.is_empty() {
             self.send_invitations(invitations, stanza, cx);
         } else {
@@ -86,14 +105,14 @@ impl Room {
 
     /// The invited are on the member list, where that is needed.
     pub fn send_invitations(&mut self, invitations: Vec<Invitation>, request: &Element, cx: &mut Cx<'_>) {
-        for Invitation { to, message } in invitations {
+        for Invitation { to, named, message } in invitations {
             let bare = to.bare();
             if self.config.members_only && self.affiliation_of(&bare) == Affiliation::None {
+                self.voices.remove(&bare);
+                self.had_applied(&bare);
                 self.affiliations.set(bare, Some(Affiliated::plain(Affiliation::Member)));
             }
-            if let Some(by) = request.get("from").and_then(|from| Jid::new(from).ok()) {
-                self.remember_invited(Invited { by, to: to.clone(), request: request.clone() });
-            }
+            self.remember_invited(to.clone(), named, request, cx);
             self.answer(&to, message, cx);
         }
     }
@@ -114,7 +133,7 @@ impl Room {
         let Some(to) = decline.get("to").and_then(|to| Jid::new(to).ok()) else {
             return self.refuse(stanza, Condition::JidMalformed, cx);
         };
-        let to = self.decliners_choice(from, &to);
+        let to = self.decliners_choice(from, &to, cx);
         if to.is_empty() {
             return self.refuse(stanza, Condition::ItemNotFound, cx);
         }
@@ -130,12 +149,11 @@ impl Room {
     }
 
     /// Whom a decline reaches: the client that invited, else the occupant it names.
-    fn decliners_choice(&mut self, from: &Jid, to: &Jid) -> Vec<Jid> {
+    fn decliners_choice(&mut self, from: &Jid, to: &Jid, cx: &mut Cx<'_>) -> Vec<Jid> {
         let invited = self.invited.iter().rposition(|invited| {
-            let named = self.inviter(&invited.by);
-            invited.to.bare() == from.bare() && (named == to.as_str() || invited.by.bare() == to.bare())
+            invited.to.bare() == from.bare() && (invited.named == to.as_str() || invited.by.bare() == to.bare())
         });
-        if let Some(invited) = invited.and_then(|at| self.invited.remove(at)) {
+        if let Some(invited) = invited.and_then(|at| self.forget_invited(at, cx)) {
             return vec![invited.by];
         }
         let inviter = self.occupants.values().find(|o| o.nick.in_room(&self.jid) == *to || o.bare == to.bare());
@@ -150,16 +168,32 @@ impl Room {
         }
         let invited =
             self.invited.iter().position(|invited| invited.to == *from && invited.request.get("id") == error.get("id"));
-        if let Some(Invited { request, .. }) = invited.and_then(|at| self.invited.remove(at)) {
+        if let Some(Invited { request, .. }) = invited.and_then(|at| self.forget_invited(at, cx)) {
             self.refuse(&request, StanzaError::new(Condition::ItemNotFound, format!("There is no {from}.")), cx);
         }
     }
 
-    fn remember_invited(&mut self, invited: Invited) {
+    /// Whose it was is known after a restart too, so that an answer finds its way.
+    fn remember_invited(&mut self, to: Jid, named: String, request: &Element, cx: &mut Cx<'_>) {
+        let Some(by) = request.get("from").and_then(|from| Jid::new(from).ok()) else { return };
         if self.invited.len() >= INVITED_MAX {
-            self.invited.pop_front();
+            self.forget_invited(0, cx);
         }
-        self.invited.push_back(invited);
+        let back = Element::stanza("message")
+            .attr("from", by.as_str())
+            .attr("to", self.jid.as_str())
+            .attr_opt("id", request.get("id"))
+            .with(given_back(request).cloned());
+        let (key, at_ms) = (super::create::name(&mut self.rng), cx.now.unix_ms);
+        let sent = Sent { at_ms, by: by.to_string(), to: to.to_string(), named: named.clone(), request: back.to_xml() };
+        self.gate.persist(vec![put("invited", &self.jid, &key, &sent)], cx.out);
+        self.invited.push_back(Invited { key, at_ms, by, to, named, request: back });
+    }
+
+    fn forget_invited(&mut self, at: usize, cx: &mut Cx<'_>) -> Option<Invited> {
+        let invited = self.invited.remove(at)?;
+        self.gate.persist(vec![delete("invited", &self.jid, &invited.key)], cx.out);
+        Some(invited)
     }
 
     fn invitation(&self, inviter: &str, id: Option<&str>, invite: &Element) -> Element {

@@ -6,16 +6,22 @@
 //! | `room` | room | `subject` | [`Said`] |
 //! | `room` | room | `vcard` | its XML |
 //! | `affiliation` | room | bare JID | [`Affiliated`] |
+//! | `voice` | room | bare JID | the [`Role`] of the next visit (5.1) |
+//! | `applicant` | room | bare JID | [`Applied`] (7.10) |
+//! | `invited` | room | a name | [`Sent`]; kept lazily (7.8.2) |
 //! | `occupant` | room | full JID | [`Seated`]; kept lazily, gone before a kick is told |
 //! | `mark` | room | replica and outbox | `primary/` |
 //! | `tombstone` | room | incarnation | `primary/`; when there is no room any more |
 
 use super::avatar::Vcard;
+use super::invite::Invited;
+use super::register::Applicant;
 use super::{Affiliated, Apply, Config, Cx, Life, Lost, Order, Past, Room, Session, Via};
-use crate::names::Nick;
+use crate::names::{Nick, Role};
 use crate::service::PrimaryConfig;
 use machine::{Change, Record, Row};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use xmpp::{Element, Jid, Shared};
 
@@ -49,6 +55,28 @@ pub(crate) struct Seated {
     pub replica: Option<String>,
 }
 
+/// The record `applicant`/(room)/(bare JID): a registration that waits for an admin.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Applied {
+    /// Unix milliseconds.
+    pub at_ms: i64,
+    /// What was filled in, by field.
+    pub form: BTreeMap<String, Vec<String>>,
+}
+
+/// The record `invited`/(room)/(name): an invitation that may still be answered.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Sent {
+    /// Unix milliseconds.
+    pub at_ms: i64,
+    pub by: String,
+    pub to: String,
+    /// By which address the invited knows the inviter.
+    pub named: String,
+    /// What the inviter sent.
+    pub request: String,
+}
+
 /// The records of one room as loaded.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
@@ -56,6 +84,9 @@ pub(crate) struct Kept {
     subject: Option<Past>,
     vcard: Option<Vcard>,
     affiliations: Vec<(Jid, Affiliated)>,
+    voices: BTreeMap<Jid, Role>,
+    applicants: Vec<Applicant>,
+    invited: Vec<Invited>,
     lost: Vec<Lost>,
     /// The spaces that are not the room's own: (space, key, value).
     pub others: Vec<(String, String, String)>,
@@ -78,6 +109,20 @@ impl Kept {
             ("affiliation", key) => {
                 let jid = Jid::new(key).map_err(|e| format!("an affiliation of {}: {e}", record.owner))?;
                 self.affiliations.push((jid, serde_json::from_str(&record.value).map_err(why)?));
+            }
+            ("voice", key) => {
+                let jid = Jid::new(key).map_err(|e| format!("a voice in {}: {e}", record.owner))?;
+                self.voices.insert(jid, serde_json::from_str(&record.value).map_err(why)?);
+            }
+            ("applicant", key) => {
+                let jid = Jid::new(key).map_err(|e| format!("an applicant of {}: {e}", record.owner))?;
+                self.applicants.push(Applicant { jid, applied: serde_json::from_str(&record.value).map_err(why)? });
+            }
+            ("invited", key) => {
+                let sent: Sent = serde_json::from_str(&record.value).map_err(why)?;
+                let invited = Invited::kept(key, &sent);
+                self.invited
+                    .push(invited.ok_or_else(|| format!("an invitation of {} is no longer one", record.owner))?);
             }
             ("occupant", key) => {
                 let jid = Jid::new(key).map_err(|e| format!("an occupant of {}: {e}", record.owner))?;
@@ -115,6 +160,11 @@ impl Room {
         room.config = meta.config;
         room.affiliations = kept.affiliations.into_iter().collect();
         room.subject = kept.subject;
+        room.voices = kept.voices;
+        let (mut applicants, mut invited) = (kept.applicants, kept.invited);
+        applicants.sort_by_key(|applicant| applicant.applied.at_ms);
+        invited.sort_by_key(|invited| invited.at_ms);
+        (room.applicants, room.invited) = (applicants.into(), invited.into());
         room.vcard = kept.vcard;
         room.kept_until_ms = if kept.lost.is_empty() { 0 } else { u64::MAX };
         room.lost = kept.lost;
@@ -170,10 +220,8 @@ impl Room {
     /// Everything of the room on disk goes.
     pub fn removal_changes(&self) -> Vec<Change> {
         let owner = self.jid.to_string();
-        let mut changes: Vec<Change> = ["room", "affiliation", "occupant", "mark"]
-            .into_iter()
-            .map(|space| Change::DeleteAll { space, owner: owner.clone() })
-            .collect();
+        let mut changes: Vec<Change> =
+            SPACES.into_iter().map(|space| Change::DeleteAll { space, owner: owner.clone() }).collect();
         changes.push(Change::DeleteArchive { archive: owner });
         changes
     }
@@ -208,6 +256,9 @@ impl Past {
         Some(Past { seq, id, stamp_ms, stanza: Shared::new(Element::parse(stanza).ok()?) })
     }
 }
+
+/// The spaces of a room's records, all of which go with it.
+pub const SPACES: [&str; 7] = ["room", "affiliation", "voice", "applicant", "invited", "occupant", "mark"];
 
 /// A record set.
 pub(crate) fn put(space: &'static str, room: &Jid, key: &str, value: &impl Serialize) -> Change {

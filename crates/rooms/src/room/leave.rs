@@ -2,7 +2,7 @@
 //!
 //! A session that goes is told first ([`Room::dismiss`]); the others hear of it when it was the last of its seat.
 
-use super::{Cx, Event, Life, Occupant, Part, Room, Session, Shown};
+use super::{Cx, Event, Life, Occupant, Part, Room, Session};
 use crate::names::{Affiliation, Nick, Status};
 use xmpp::{Element, Jid, ns};
 
@@ -103,7 +103,7 @@ impl Room {
             return None;
         }
         let occupant = self.occupants.remove(nick)?;
-        let shown = if self.shows(&occupant) { Shown::ToAll } else { Shown::ToOwnOnly };
+        let shown = self.known_to(&occupant);
         Some(Part { stanza: last?, of: None, own: Vec::new(), shown, dmuc: Vec::new() })
     }
 

@@ -1,7 +1,7 @@
 //! Messages to all, XEP-0045 7.4, and what of a message is the room's alone to say.
 
 use super::{Cx, Event, Life, Occupant, Part, Past, Room, Shown};
-use crate::names::{Nick, Role};
+use crate::names::{Affiliation, Nick, Role};
 use crate::primary::Up;
 use machine::{Born, Change, Gate, Row};
 use xmpp::stanza::{self, Condition, StanzaError};
@@ -49,7 +49,8 @@ impl Room {
         let seq = self.order.seq + 1;
         let id = self.order.message_id(seq, cx.up.as_ref());
         let mut said = as_broadcast(stanza, &self.jid, &occupant.nick, Some(&occupant.occupant_id), Some(&id));
-        if let Some(island) = cx.up.as_ref().and_then(|up| up.island.as_ref()) {
+        let retold = occupant.affiliation == Affiliation::Owner && retell(&mut said, &self.jid);
+        if let Some(island) = cx.up.as_ref().and_then(|up| up.island.as_ref()).filter(|_| !retold) {
             said.push(stanza::delay(Some(self.jid.as_str()), island.said_ms));
         }
         let stamp_ms = cx.now.unix_ms.max(self.order.stamp_ms);
@@ -78,6 +79,14 @@ impl Room {
             born,
         })
     }
+}
+
+/// 7.9: what an owner repeats of a chat that was held before bears the time of that in the room's name, to which the room adds none of
+/// its own (7.2.13). Whether there is such a time.
+fn retell(said: &mut Element, room: &Jid) -> bool {
+    let delay =
+        said.get_child_mut("delay", ns::DELAY).filter(|delay| delay.get("stamp").and_then(stanza::parse_ms).is_some());
+    delay.map(|delay| delay.set("from", room.as_str())).is_some()
 }
 
 /// A user's message as all occupants are sent it, without `to`; the same at a primary and on an island.

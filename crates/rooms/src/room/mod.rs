@@ -86,7 +86,8 @@ pub(crate) use admit::JoinError;
 pub(crate) use affiliations::{Affiliated, Affiliations};
 pub(crate) use config::{Config, PrivateMessages, Whois};
 pub(crate) use create::name as fresh_name;
-pub(crate) use enter::payload_of;
+pub(crate) use enter::{payload_of, presence_with};
+pub use keep::SPACES;
 pub(crate) use keep::{Kept, put};
 pub(crate) use leave::Removal;
 pub(crate) use message::{HINTS, RETRACT, as_broadcast, worth_keeping};
@@ -137,7 +138,7 @@ pub(crate) struct Room {
     /// Invitations that may still be answered, oldest first.
     pub invited: VecDeque<invite::Invited>,
     /// Whose registration waits for an admin, oldest first (9.9).
-    pub applicants: VecDeque<Jid>,
+    pub applicants: VecDeque<register::Applicant>,
     /// Queries of the archive under way.
     pub readings: BTreeMap<QueryId, Reading>,
     /// Retractions whose message is being looked for.
@@ -199,6 +200,8 @@ pub(crate) struct Occupant {
     pub entered: u64,
     /// The last is the one whose presence others see; never empty while the occupant is in the room.
     pub sessions: Vec<Session>,
+    /// Whether the others have been shown it; not where presence of its role is not broadcast.
+    pub told: bool,
     pub roster: presence::RosterCache,
 }
 

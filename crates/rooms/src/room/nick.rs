@@ -19,9 +19,10 @@ impl Room {
             session.payload = payload_of(stanza);
             occupant.sessions.push(session);
         }
-        let shown = if self.shows(&occupant) { Shown::ToAll } else { Shown::ToOwnOnly };
+        let shown = self.known_to(&occupant);
         let left = self.renamed_presence(&occupant, &to);
         occupant.nick = to.clone();
+        occupant.told = shown == Shown::ToAll;
         let entered = self.presence_of(&occupant);
         for session in &occupant.sessions {
             self.sessions.insert(session.jid.clone(), to.clone());

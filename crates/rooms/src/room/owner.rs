@@ -3,6 +3,7 @@
 use super::affairs::{Affair, By};
 use super::{Apply, Config, Cx, Life, Removal, Room, config_form, status};
 use crate::names::{Affiliation, Nick, Role, Status};
+use machine::Change;
 use xmpp::stanza::form::Form;
 use xmpp::stanza::{Condition, iq_result};
 use xmpp::{Element, Jid, ns};
@@ -66,6 +67,9 @@ impl Room {
         match read {
             Ok(decided) => {
                 let mut changes = vec![self.meta_change_with(&decided.config, false)];
+                if !decided.config.moderated && !self.voices.is_empty() {
+                    changes.push(Change::DeleteAll { space: "voice", owner: self.jid.to_string() });
+                }
                 changes.extend(self.changes_of(&decided.affairs));
                 self.decide(changes, Apply::Config(Box::new(decided)), iq, cx);
             }

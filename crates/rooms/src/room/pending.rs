@@ -9,6 +9,7 @@ use super::enter::Entry;
 use super::invite::Invitation;
 use super::moderate::Retraction;
 use super::owner::{Configuration, Destruction};
+use super::register::Applicant;
 use super::{Cx, Life, Past, Room, Unsure};
 use crate::primary::Up;
 use crate::wire::UpMark;
@@ -37,6 +38,8 @@ pub(crate) enum Apply {
     Affairs(Affairs),
     /// 7.8.2: the invited are members now.
     Invitations(Vec<Invitation>),
+    /// 7.10: somebody has applied for membership.
+    Application(Applicant),
     /// XEP-0486: the room's vCard, or none any more.
     Vcard(Option<Vcard>),
     /// XEP-0425: a message has given way to a tombstone.
@@ -132,6 +135,7 @@ impl Room {
             Apply::Config(config) => self.configured(*config, request, cx),
             Apply::Affairs(affairs) => self.carry_out(&affairs, request, cx),
             Apply::Invitations(invitations) => self.send_invitations(invitations, request, cx),
+            Apply::Application(applicant) => self.applied(applicant, request, cx),
             Apply::Vcard(vcard) => self.shown_as(vcard, request, cx),
             Apply::Retraction(retraction) => self.retracted(&retraction, cx),
             Apply::Destruction(destruction) => self.destroyed(&destruction, request, cx),

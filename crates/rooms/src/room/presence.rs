@@ -38,8 +38,11 @@ impl Room {
         {
             with(item);
         }
-        let part = self.part_of(occupant, stanza);
+        let (part, told) = (self.part_of(occupant, stanza), self.shows(occupant));
         self.tell(Event { parts: vec![part], durable: Vec::new(), otherwise: Vec::new() }, cx);
+        if let Some(occupant) = self.occupants.get_mut(nick) {
+            occupant.told = told;
+        }
     }
 
     /// A part that is an occupant's presence: his own sessions see 110.
@@ -75,7 +78,12 @@ impl Room {
 
     /// Whether others see this occupant at all.
     pub fn shows(&self, occupant: &Occupant) -> bool {
-        occupant.role == Role::Moderator || self.config.presence_broadcast.contains(&occupant.role)
+        self.config.presence_broadcast.contains(&occupant.role)
+    }
+
+    /// Who hears of what becomes of an occupant's name: all who know him.
+    pub fn known_to(&self, occupant: &Occupant) -> Shown {
+        if occupant.told || self.shows(occupant) { Shown::ToAll } else { Shown::ToOwnOnly }
     }
 
     /// An occupant's presence as others see it in the roster on entering: built and serialised once for all entrants, until
@@ -146,9 +154,7 @@ impl Room {
     }
 
     fn shown_presence(&self, occupant: &Occupant, payload: &[Element]) -> Element {
-        Element::stanza("presence")
-            .attr("from", occupant.nick.in_room(&self.jid).as_str())
-            .with(payload.iter().cloned())
+        super::presence_with(payload).attr("from", occupant.nick.in_room(&self.jid).as_str())
     }
 }
 

@@ -2,12 +2,21 @@
 //! of an admin where membership means more than that, 9.9.
 
 use super::affairs::{Affair, Affairs};
-use super::{Affiliated, Apply, Cx, Room, config::Registration};
+use super::keep::{Applied, delete};
+use super::{Affiliated, Apply, Cx, Room, config::Registration, put};
 use crate::names::{Affiliation, Nick};
 use std::collections::BTreeMap;
 use xmpp::stanza::form::{Field, Form};
 use xmpp::stanza::{Condition, iq_result};
 use xmpp::{Element, Jid, ns};
+
+/// Whose registration waits for an admin.
+#[derive(Debug, Clone)]
+pub(crate) struct Applicant {
+    /// The bare address.
+    pub jid: Jid,
+    pub applied: Applied,
+}
 
 /// The fields of the form, 16.5.1: name, type, label.
 const FIELDS: [(&str, &str, &str); 6] = [
@@ -91,8 +100,7 @@ impl Room {
             return self.refuse(iq, Condition::Conflict, cx);
         }
         if self.affiliation_of(from) < Affiliation::Member && !self.config.registers_at_once() {
-            self.ask_admins(from, form, cx);
-            return self.answer(from, iq_result(iq), cx);
+            return self.apply_for_membership(from, form, iq, cx);
         }
         self.admit_member(&from.bare(), Some(nick), iq, cx);
     }
@@ -122,41 +130,74 @@ impl Room {
 
     fn decide_affiliation(&mut self, jid: Jid, kept: Option<Affiliated>, request: &Element, cx: &mut Cx<'_>) {
         let affairs = vec![Affair::Affiliation { jid, kept, reason: None }];
-        let changes = self.changes_of(&affairs);
-        self.decide(changes, Apply::Affairs(Affairs { actor: None, affairs }), request, cx);
+        self.decide_affairs(Affairs { actor: None, affairs }, request, cx);
     }
 
-    /// 9.9: the request as a form, to the admins who are in the room, or to all of them when none is.
-    fn ask_admins(&mut self, from: &Jid, form: &Form, cx: &mut Cx<'_>) {
-        let applicant = from.bare();
-        if self.applicants.contains(&applicant) {
-            return;
+    /// 7.10: "the registration request was successfully received" is said of one that is on disk. No admin is asked twice for one
+    /// applicant, however often that one applies.
+    fn apply_for_membership(&mut self, from: &Jid, form: &Form, iq: &Element, cx: &mut Cx<'_>) {
+        if self.has_applied(&from.bare()) {
+            return self.answer(from, iq_result(iq), cx);
+        }
+        let filled = |var: &&str| Some(((*var).to_owned(), form.values(var)?.to_vec()));
+        let form = FIELDS.iter().map(|(var, ..)| var).filter_map(filled).collect();
+        let applicant = Applicant { jid: from.bare(), applied: Applied { at_ms: cx.now.unix_ms, form } };
+        let mut changes = vec![put("applicant", &self.jid, applicant.jid.as_str(), &applicant.applied)];
+        let oldest = self.applicants.front().filter(|_| self.applicants.len() >= APPLICANTS_MAX);
+        changes.extend(oldest.map(|it| delete("applicant", &self.jid, it.jid.as_str())));
+        self.decide(changes, Apply::Application(applicant), iq, cx);
+    }
+
+    /// The application is on disk: the admins are asked, and the applicant is answered.
+    pub fn applied(&mut self, applicant: Applicant, request: &Element, cx: &mut Cx<'_>) {
+        let asked = self.asked(&applicant);
+        for admin in self.admins_to_ask() {
+            self.answer(&admin, asked.clone(), cx);
         }
         if self.applicants.len() >= APPLICANTS_MAX {
             self.applicants.pop_front();
         }
+        self.applicants.push_back(applicant);
+        if let Some(from) = request.get("from").and_then(|from| Jid::new(from).ok()) {
+            self.answer(&from, iq_result(request), cx);
+        }
+    }
+
+    /// Whether a user's registration waits for an admin.
+    pub fn has_applied(&self, bare: &Jid) -> bool {
+        self.applicants.iter().any(|applicant| applicant.jid == *bare)
+    }
+
+    /// 9.9: an admin who enters is asked about those who have applied meanwhile.
+    pub fn ask_entrant(&mut self, admin: &Jid, cx: &mut Cx<'_>) {
+        let oldest: Vec<Applicant> = self.applicants.iter().take(ASKED_MAX).cloned().collect();
+        for applicant in &oldest {
+            let asked = self.asked(applicant);
+            self.answer(admin, asked, cx);
+        }
+    }
+
+    /// 9.9: the request as a form for admins.
+    fn asked(&mut self, applicant: &Applicant) -> Element {
         let asked = Form::new("form")
             .title("Registration request")
             .instructions(
                 "To let this person register with the room, choose so and submit; to skip the request, cancel.",
             )
             .with_type(ns::MUC_REGISTER)
-            .field(Field::new("jid-single", APPLICANT).label("User ID").value(applicant.as_str()));
+            .field(Field::new("jid-single", APPLICANT).label("User ID").value(applicant.jid.as_str()));
         let asked = FIELDS.iter().fold(asked, |asked, (var, kind, label)| {
-            let values = form.values(var).unwrap_or_default();
+            let values = applicant.applied.form.get(*var).map(Vec::as_slice).unwrap_or_default();
             asked.field(Field::new(kind, var).label(label).values(values))
         });
         let asked = asked.field(Field::boolean(ALLOW, false).label("Allow this person to register with the room?"));
-        let message = Element::stanza("message")
+        Element::stanza("message")
             .attr("from", self.jid.as_str())
             .attr("id", super::create::name(&mut self.rng))
-            .child(asked.element());
-        for admin in self.admins_to_ask() {
-            self.answer(&admin, message.clone(), cx);
-        }
-        self.applicants.push_back(applicant);
+            .child(asked.element())
     }
 
+    /// The admins who are in the room, or all of them when none is.
     fn admins_to_ask(&self) -> Vec<Jid> {
         let present = self.occupants.values().filter(|o| o.affiliation >= Affiliation::Admin);
         let present: Vec<Jid> = present.flat_map(|o| &o.sessions).map(|s| s.jid.clone()).take(ASKED_MAX).collect();
@@ -177,21 +218,22 @@ impl Room {
         let (Some(applicant), Some(nick), Some(allow)) = (applicant, nick, form.boolean(ALLOW)) else {
             return self.refuse(stanza, Condition::BadRequest, cx);
         };
-        if !self.applicants.contains(&applicant) {
-            // Another admin was faster, or it was withdrawn by a restart.
+        if !self.has_applied(&applicant) {
+            // Another admin was faster.
             return self.refuse(stanza, Condition::ItemNotFound, cx);
         }
         if allow {
             self.admit_member(&applicant, Some(nick), stanza, cx);
         } else {
-            self.applicants.retain(|known| *known != applicant);
+            self.had_applied(&applicant);
+            self.gate.persist(vec![delete("applicant", &self.jid, applicant.as_str())], cx.out);
         }
     }
 
     /// Whether somebody whose affiliation changes had applied for membership; he has then no longer.
     pub fn had_applied(&mut self, jid: &Jid) -> bool {
         let before = self.applicants.len();
-        self.applicants.retain(|known| known != jid);
+        self.applicants.retain(|known| known.jid != *jid);
         self.applicants.len() < before
     }
 }
@@ -206,5 +248,5 @@ fn fits(form: &Form, nick: &Nick) -> bool {
 const FORM_BYTES_MAX: usize = 4_000;
 /// Most registrations that wait for an admin; the oldest is forgotten, and may be made again.
 const APPLICANTS_MAX: usize = 200;
-/// Most admins who are asked about one.
+/// Most admins who are asked about one, and most applicants about whom an admin is asked who enters.
 const ASKED_MAX: usize = 20;

@@ -154,13 +154,24 @@ impl Room {
         if let Some(decline) = x.and_then(|x| x.get_child("decline", ns::MUC_USER)) {
             return self.handle_decline(from, stanza, decline, cx);
         }
-        match Form::find(stanza) {
-            Some(form) if form.form_type() == Some(ns::MUC_REQUEST) => self.handle_voice(from, stanza, &form, cx),
-            Some(form) if form.form_type() == Some(ns::MUC_REGISTER) => self.handle_approval(from, stanza, &form, cx),
+        let form = Form::find(stanza);
+        let (kind, of) = form.as_ref().map_or(("", None), |form| (form.kind.as_str(), form.form_type()));
+        match form.as_ref() {
+            Some(form) if (kind, of) == ("submit", Some(ns::MUC_REQUEST)) => self.handle_voice(from, stanza, form, cx),
+            Some(form) if (kind, of) == ("submit", Some(ns::MUC_REGISTER)) => {
+                self.handle_approval(from, stanza, form, cx);
+            }
+            // 8.6 and 9.9: who cancels skips the request.
+            _ if kind == "cancel" && self.may_be_asked(from) => {}
             // 17.2: from outside nothing goes through the room; from inside it is improperly typed.
             _ if !self.sessions.contains_key(from) => self.refuse(stanza, Condition::Forbidden, cx),
             _ => self.refuse(stanza, Condition::BadRequest, cx),
         }
+    }
+
+    /// Whether the room may have sent somebody a form: a moderator (8.6) or an admin (9.9).
+    fn may_be_asked(&self, from: &Jid) -> bool {
+        self.sessions.contains_key(from) || self.affiliation_of(from) >= Affiliation::Admin
     }
 
     /// An error: its sender is gone, or it answers what another occupant sent.

@@ -163,14 +163,22 @@ impl Room {
             add_statuses(&mut stanza, &part.own);
             Shared::new(stanza)
         });
-        let (plain, jids) = match part.shown {
-            Shown::ToAll => (Some(plain), Some(jids)),
-            Shown::ToOwnOnly => (None, None),
+        let (plain, jids) = match (part.shown, of) {
+            (Shown::ToAll, _) => (Some(plain), Some(jids)),
+            (Shown::ToOwnOnly, Some(occupant)) if occupant.told => self.gone_from_sight(occupant),
+            (Shown::ToOwnOnly, _) => (None, None),
         };
         outputs.push(Output::Broadcast { audience: self.audience, plain, jids, except });
         if let Some(stanza) = own_stanza {
             outputs.extend(own.iter().map(|s| Output::Send { to: s.jid.clone(), stanza: stanza.clone() }));
         }
+    }
+
+    /// For others an occupant is gone whose role is one whose presence is not broadcast any more.
+    fn gone_from_sight(&self, occupant: &Occupant) -> (Option<Shared>, Option<Shared>) {
+        let session = occupant.sessions.last().expect("an occupant in the room has a session");
+        let gone = self.unavailable_with(occupant, session, &super::Removal::default());
+        (without_jids(&gone).map(Shared::new), Some(Shared::new(gone)))
     }
 
     fn welcome_directly(&mut self, to: &Jid, own: Element, history: HistoryWanted, cx: &mut Cx<'_>) {

@@ -67,7 +67,7 @@ impl Room {
         match judge_role(self.standing_of(from), standing, Role::Participant) {
             Ok(()) => {
                 let affair = Affair::Role { nick, to: Role::Participant, reason: None };
-                self.carry_out(&Affairs { actor: None, affairs: vec![affair] }, stanza, cx);
+                self.decide_affairs(Affairs { actor: None, affairs: vec![affair] }, stanza, cx);
             }
             Err(condition) => self.refuse(stanza, condition, cx),
         }

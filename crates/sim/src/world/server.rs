@@ -190,7 +190,7 @@ impl Server {
                 mark_away: true,
             };
             let rows = loaded.recent.iter().filter(|row| !row.archive.starts_with(MIRROR)).cloned().collect();
-            Primary::new(primary, seed, of(&["room", "affiliation", "occupant", "mark", "tombstone"]), rows)
+            Primary::new(primary, seed, of(&[&rooms::SPACES[..], &["tombstone"]].concat()), rows)
         });
         self.replica = self.replica_jid.clone().map(|address| {
             let replica = ReplicaConfig {

@@ -26,6 +26,7 @@ played! {
     s7_5_private_messages: "private-messages";
     s7_6_nick_change: "nick-change";
     s7_7_presence: "presence";
+    s16_5_3_presence_broadcast: "presence-broadcast";
     s7_2_14_history: "history";
     s8_1_subject: "subject";
     s8_2_kick: "kick";

@@ -91,6 +91,24 @@ fn s7_8_2_a_decline() {
     assert_eq!(errors(&got), [("hecate@shakespeare.lit/broom".into(), "item-not-found".into())]);
 }
 
+/// 7.8.2: also after a crash of the room's server, the inviter being known to the invited as an occupant only.
+#[test]
+fn s7_8_2_a_decline_after_a_crash() {
+    let mut kit = three_witches();
+    configure(&mut kit, &[("muc#roomconfig_persistentroom", "1")]);
+    kit.send(&invite(HAG, "hecate@shakespeare.lit"));
+    kit.send(&invite(WICCA, "nobody@shakespeare.lit"));
+    kit.restart();
+    let got = kit.send(&decline("hecate@shakespeare.lit/broom", "coven@chat.shakespeare.lit/thirdwitch"));
+    assert_eq!(got.iter().map(|got| got.to.as_str()).collect::<Vec<_>>(), [HAG]);
+    let bounce = "<message from='nobody@shakespeare.lit' to='coven@chat.shakespeare.lit' type='error' id='nzd143v8'>\
+                  <error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>";
+    let got = kit.send(bounce);
+    assert_eq!(errors(&got), [(WICCA.into(), "item-not-found".into())]);
+    assert!(lines(&got)[0].contains("<invite to='nobody@shakespeare.lit'>"), "what she had sent: {got:?}");
+    assert!(!kit.records.keys().any(|(space, ..)| space == "invited"), "answered, and forgotten");
+}
+
 /// 7.8.2: an inviter hears that there is nobody of that address.
 #[test]
 fn s7_8_2_inviting_nobody_is_item_not_found() {

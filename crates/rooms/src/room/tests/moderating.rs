@@ -1,8 +1,9 @@
 //! Sections 8.2 to 8.5 and 9: what moderators and admins do.
 
 use super::kit::{
-    CRONE, HAG, Kit, WICCA, admin, configure, coven, errors, join, lines, set_affiliation, three_witches,
+    CRONE, Disk, HAG, Kit, WICCA, admin, configure, coven, errors, join, lines, set_affiliation, three_witches,
 };
+use xmpp::ns;
 
 /// 8.2: the kicked is told, then the moderator has his result, then the others hear.
 #[test]
@@ -310,4 +311,38 @@ fn s10_7_an_admin_no_more() {
     );
     let ban = admin(WICCA, "<item affiliation='outcast' jid='macbeth@shakespeare.lit'/>");
     assert_eq!(errors(&kit.send(&ban)), [(WICCA.into(), "forbidden".into())]);
+}
+
+/// 5.1: in a moderated room what was said of somebody's voice holds for his next visit, after a crash too.
+#[test]
+fn s5_1_voice_outlives_a_crash() {
+    // XEP-0045 5.1-d
+    let mut kit = three_witches();
+    configure(&mut kit, &[("muc#roomconfig_moderatedroom", "1"), ("muc#roomconfig_persistentroom", "1")]);
+    let role = |kit: &mut Kit, from: &str, nick: &str| {
+        let got = kit.send(&join(from, nick));
+        let own =
+            got.into_iter().rfind(|got| got.to == from && got.stanza.name() == "presence").expect("his own").stanza;
+        let item = own.get_child("x", ns::MUC_USER).and_then(|x| x.get_child("item", ns::MUC_USER)).cloned();
+        item.and_then(|item| item.get("role").map(str::to_owned)).expect("a role")
+    };
+    kit.send(&admin(CRONE, "<item nick='thirdwitch' role='visitor'/>"));
+    kit.send(&admin(CRONE, "<item nick='thirdwitch' role='participant'/><item nick='secondwitch' role='visitor'/>"));
+    kit.restart();
+    assert_eq!(role(&mut kit, HAG, "thirdwitch"), "participant");
+    assert_eq!(role(&mut kit, WICCA, "secondwitch"), "visitor");
+    kit.disk(Disk::Fails);
+    let refused = kit.send(&admin(CRONE, "<item nick='thirdwitch' role='visitor'/>"));
+    assert_eq!(errors(&refused), [(CRONE.into(), "forbidden".into())], "who is not in the room does not moderate");
+    kit.disk(Disk::Works);
+    kit.send(&join(CRONE, "firstwitch"));
+    kit.disk(Disk::Fails);
+    let failed = kit.send(&admin(CRONE, "<item nick='thirdwitch' role='visitor'/>"));
+    assert_eq!(errors(&failed), [(CRONE.into(), "internal-server-error".into())]);
+    assert_eq!(failed.len(), 1, "nothing has changed");
+    kit.disk(Disk::Works);
+    configure(&mut kit, &[("muc#roomconfig_moderatedroom", "0")]);
+    configure(&mut kit, &[("muc#roomconfig_moderatedroom", "1")]);
+    kit.restart();
+    assert_eq!(role(&mut kit, HAG, "thirdwitch"), "visitor", "it was forgotten while nobody needed a voice");
 }

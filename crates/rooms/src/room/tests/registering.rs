@@ -1,7 +1,7 @@
 //! Sections 7.10, 7.12 and 9.9: registering with the room, the nick that is reserved by it, and an admin's approval.
 
 use super::kit::{
-    CRONE, HAG, Kit, WICCA, admin, configure, coven, errors, join, leaves, lines, set_affiliation, three_witches,
+    CRONE, Disk, HAG, Kit, WICCA, admin, configure, coven, errors, join, leaves, lines, set_affiliation, three_witches,
 };
 use xmpp::ns;
 use xmpp::stanza::form::Form;
@@ -132,6 +132,17 @@ fn s9_5_nicks_given_by_admins() {
     assert_eq!(errors(&kit.send(&join(WICCA, "oldhag"))), [], "9.1: it is free again");
 }
 
+/// What an admin submits about hecate (9.9).
+fn submit(from: &str, allow: &str) -> String {
+    format!(
+        "<message from='{from}' id='a' to='coven@chat.shakespeare.lit'><x xmlns='jabber:x:data' type='submit'>\
+         <field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#register</value></field>\
+         <field var='muc#jid'><value>hecate@shakespeare.lit</value></field>\
+         <field var='muc#register_roomnick'><value>hecate</value></field>\
+         <field var='muc#register_allow'><value>{allow}</value></field></x></message>"
+    )
+}
+
 /// 9.9: where membership opens the door, an admin is asked; his answer makes a member, who hears of it.
 #[test]
 fn s9_9_an_admin_approves() {
@@ -152,15 +163,6 @@ fn s9_9_an_admin_approves() {
         (Some(false), Some("hecate@shakespeare.lit"))
     );
     assert_eq!(kit.send(&register(stranger, "set", &form("hecate"))).len(), 1, "nobody is asked twice");
-    let submit = |from: &str, allow: &str| {
-        format!(
-            "<message from='{from}' id='a' to='coven@chat.shakespeare.lit'><x xmlns='jabber:x:data' type='submit'>\
-             <field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#register</value></field>\
-             <field var='muc#jid'><value>hecate@shakespeare.lit</value></field>\
-             <field var='muc#register_roomnick'><value>hecate</value></field>\
-             <field var='muc#register_allow'><value>{allow}</value></field></x></message>"
-        )
-    };
     assert_eq!(errors(&kit.send(&submit(HAG, "1"))), [(HAG.into(), "forbidden".into())]);
     assert_eq!(errors(&kit.send(&submit(CRONE, "perhaps"))), [(CRONE.into(), "bad-request".into())]);
     let got = lines(&kit.send(&submit(CRONE, "1")));
@@ -173,4 +175,61 @@ fn s9_9_an_admin_approves() {
     kit.send(&register(HAG, "set", &form("thirdwitch")));
     kit.send(&submit(CRONE, "0").replace("hecate", "hag66"));
     assert!(!reserved(&mut kit, HAG).contains("identity"));
+}
+
+/// 9.9: who skips a request cancels its form, and is not told that he has done something wrong.
+#[test]
+fn s9_9_a_request_is_skipped() {
+    let mut kit = three_witches();
+    let cancel = |from: &str| {
+        format!(
+            "<message from='{from}' id='a' to='coven@chat.shakespeare.lit'>\
+             <x xmlns='jabber:x:data' type='cancel'/></message>"
+        )
+    };
+    assert_eq!(kit.send(&cancel(CRONE)), []);
+    assert_eq!(errors(&kit.send(&cancel("macbeth@shakespeare.lit/x"))).len(), 1, "nobody has asked him");
+    let unfinished = submit(CRONE, "1").replace("'submit'", "'form'");
+    assert_eq!(errors(&kit.send(&unfinished)), [(CRONE.into(), "bad-request".into())]);
+}
+
+/// 7.10 and 9.9: a request that was received is there after a crash; an admin who was away is asked when he enters.
+#[test]
+fn s9_9_a_request_outlives_a_crash() {
+    let mut kit = coven();
+    configure(&mut kit, &[("muc#roomconfig_membersonly", "1"), ("muc#roomconfig_persistentroom", "1")]);
+    kit.send(&leaves(CRONE, "firstwitch"));
+    let stranger = "hecate@shakespeare.lit/broom";
+    let got = kit.send(&register(stranger, "set", &form("hecate")));
+    assert_eq!(got.iter().map(|got| got.to.as_str()).collect::<Vec<_>>(), ["crone1@shakespeare.lit", stranger]);
+    kit.restart();
+    let got = kit.send(&join(CRONE, "firstwitch"));
+    let asked = Form::find(&got.last().expect("something").stanza).expect("a form behind everything else");
+    assert_eq!(
+        (asked.get("muc#register_first"), asked.get("muc#register_roomnick"), asked.get("muc#jid")),
+        (Some("Brunhilde"), Some("hecate"), Some("hecate@shakespeare.lit"))
+    );
+    let got = lines(&kit.send(&submit(CRONE, "1")));
+    assert!(got[0].contains("to='hecate@shakespeare.lit'") && got[0].contains("<invite from="), "{got:?}");
+    assert_eq!(errors(&kit.send(&join(stranger, "hecate"))), []);
+    assert_eq!(kit.send(&join(CRONE, "firstwitch")).len(), 3, "who is in, himself, the subject: it is settled");
+    assert!(!kit.records.keys().any(|(space, ..)| space == "applicant"), "{:?}", kit.records.keys());
+}
+
+/// 9.9: a request that cannot be kept was not received, and one that is denied is forgotten.
+#[test]
+fn s9_9_a_request_is_kept_or_refused() {
+    let mut kit = three_witches();
+    configure(&mut kit, &[("muc#roomconfig_membersonly", "1")]);
+    let stranger = "hecate@shakespeare.lit/broom";
+    kit.disk(Disk::Fails);
+    let got = kit.send(&register(stranger, "set", &form("hecate")));
+    assert_eq!(errors(&got), [(stranger.into(), "internal-server-error".into())]);
+    assert_eq!(got.len(), 1, "nobody is asked");
+    kit.disk(Disk::Works);
+    kit.send(&register(stranger, "set", &form("hecate")));
+    kit.send(&submit(CRONE, "0"));
+    kit.restart();
+    kit.send(&join(CRONE, "firstwitch"));
+    assert_eq!(errors(&kit.send(&submit(CRONE, "1"))), [(CRONE.into(), "item-not-found".into())]);
 }

@@ -348,6 +348,22 @@ fn s7_9_the_time_of_a_chat_held_before_is_kept() {
     );
     let delays: Vec<&xmpp::Element> = got[0].stanza.children().filter(|child| child.ns() == ns::DELAY).collect();
     assert_eq!(delays.iter().map(|delay| delay.get("stamp")).collect::<Vec<_>>(), [Some("2004-09-29T01:54:37Z")]);
+    let told = "<delay xmlns='urn:xmpp:delay' from='coven@chat.shakespeare.lit' stamp='2004-09-29T01:54:37Z'/>";
+    let whole = join("hecate@shakespeare.lit/broom", "hecate").replace("<history maxstanzas='0'/>", "");
+    let history = lines(&kit.send(&whole)).into_iter().find(|line| line.contains("brinded")).expect("history");
+    assert!(history.matches("<delay").count() == 1 && history.contains(told), "7.9, the last example: {history}");
+}
+
+/// 7.2.13: nobody but the owner says when something was said.
+#[test]
+fn s7_2_13_others_do_not_date_back() {
+    let mut kit = three_witches();
+    let past =
+        "<body>x</body><delay xmlns='urn:xmpp:delay' from='hag66@shakespeare.lit/pda' stamp='2004-09-29T01:54:37Z'/>";
+    kit.send(&says(HAG, "").replace("<body></body>", past));
+    let whole = join("hecate@shakespeare.lit/broom", "hecate").replace("<history maxstanzas='0'/>", "");
+    let history = lines(&kit.send(&whole)).into_iter().find(|line| line.contains("<body>x</body>")).expect("history");
+    assert!(history.contains("from='coven@chat.shakespeare.lit' stamp='2002-10-13T23:58:37Z'"), "{history}");
 }
 
 /// 7.2.15: a subject that was taken away is sent empty, with the time at which that was done.
