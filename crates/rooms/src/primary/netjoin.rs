@@ -105,12 +105,12 @@ impl Room {
         if up.island.is_none() || stanza.name() != "message" || self.sessions.contains_key(&up.from) {
             return;
         }
-        let by_split = self.links.removals.get(&up.from).filter(|removal| matches!(removal.why, Why::Split(_)));
         let through = Via::Replica(up.replica.clone());
-        let lost = self.lost.iter().find(|lost| lost.jid == up.from && lost.via == through);
-        let Some(nick) = by_split.map(|removal| removal.nick.clone()).or(lost.map(|lost| lost.nick.clone())) else {
-            return;
+        let nick = match self.links.removals.get(&up.from) {
+            Some(removal) => Some(&removal.nick).filter(|_| matches!(removal.why, Why::Split(_))),
+            None => self.lost.iter().find(|lost| lost.jid == up.from && lost.via == through).map(|lost| &lost.nick),
         };
+        let Some(nick) = nick.cloned() else { return };
         let seat = CensusSeat { nick, jid: up.from.clone(), payload: Vec::new() };
         let nick = self.nick_again(&seat.jid, &seat.nick);
         if nick.is_ok_and(|nick| self.reenter(&up.replica, &seat, &nick, cx))

@@ -139,6 +139,22 @@ fn what_somebody_said_who_was_kicked_meanwhile_is_refused() {
     assert!(error.to_xml().contains("<up xmlns='urn:netjoin:dmuc:0' outbox='v1' n='3'/>"), "{error}");
 }
 
+/// The same where the service has restarted, and the kick comes between the census by which he is in again and what his site has still
+/// to say for him.
+#[test]
+fn who_is_kicked_after_a_restart_is_not_in_again_by_what_he_had_said() {
+    let mut net = Net::whole();
+    let said_ms = net.kit.now.unix_ms;
+    net.kit.restart();
+    let request = net.request_again(KILLRC, 0, &[(WUMPUS, "Wumpus")]);
+    net.ask(KILLRC, &request);
+    back(&mut net, 0, &BOTH);
+    net.kicks(WUMPUS, "BigCheese", "Avaunt!");
+    let got = net.reports(&message(BIG_CHEESE, "but I was here"), island(said_ms, 0));
+    assert_eq!(errors(&got), [(BIG_CHEESE.into(), "not-acceptable".into())]);
+    assert_eq!(kinds(&got, KILLRC), [""; 0]);
+}
+
 /// A kick on the island is told as one when who did it may kick the victim as the room is now.
 #[test]
 fn a_kick_on_the_island_is_judged_by_the_room_as_it_is() {
