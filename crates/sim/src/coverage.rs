@@ -71,6 +71,13 @@ impl Coverage {
         }
     }
 
+    /// Adds what other runs have shown.
+    pub fn merge(&mut self, other: &Coverage) {
+        for (name, times) in &other.0 {
+            *self.0.entry(name.clone()).or_default() += times;
+        }
+    }
+
     /// What was never seen.
     pub fn never(&self) -> Vec<&str> {
         self.0.iter().filter(|(_, times)| **times == 0).map(|(name, _)| name.as_str()).collect()

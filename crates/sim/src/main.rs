@@ -1,18 +1,22 @@
 //! Runs the simulator by hand: seeds, and transcripts.
 
-// The program reads and writes transcripts; what it simulates touches no file.
-#![allow(clippy::disallowed_methods)]
+// The program reads and writes transcripts and has the time; what it simulates touches no file and has no clock but its own.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod runner;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use sim::coverage::Coverage;
 use sim::document;
 use sim::scenario::shorten::{parse_spans, shorten, spans};
-use sim::scenario::{self, Outcome};
+use sim::scenario::{self, Counts, Outcome};
 use sim::transcript::Transcript;
 use sim::transcript::play::{Stage, play, write};
-use std::collections::BTreeSet;
+use std::num::NonZero;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// The simulator of netjoin: the real engines, and everything going wrong.
 #[derive(Parser)]
@@ -47,6 +51,9 @@ struct Seeds {
     /// How many seeds may fail before it stops.
     #[arg(long, default_value_t = 1)]
     failures: usize,
+    /// How many run at a time; as many as there are cores where it is not given.
+    #[arg(long)]
+    jobs: Option<usize>,
 }
 
 #[derive(Subcommand)]
@@ -80,40 +87,66 @@ fn main() -> Result<()> {
 }
 
 fn seeds(seeds: &Seeds) -> Result<()> {
-    let range = match seeds.seed {
-        Some(seed) => seed..seed + 1,
-        None => seeds.from..seeds.from + seeds.seeds,
-    };
-    let without =
-        seeds.without.as_deref().map(|text| parse_spans(text).context("steps are given as 3-7,9")).transpose()?;
-    let (mut failed, mut messages, mut crossings, mut faults) = (0, 0, 0, 0);
-    let mut coverage = Coverage::default();
-    for seed in range.clone() {
-        let outcome = scenario::run_without(seed, without.as_ref().unwrap_or(&BTreeSet::new()));
-        schema::collect(outcome.tape.on_links());
-        messages += outcome.counts.messages;
-        crossings += outcome.counts.crossings;
-        faults += outcome.counts.faults;
-        coverage.add(&outcome);
-        let fails = !outcome.violations.is_empty();
-        if fails && seeds.failures == 1 && seeds.seed.is_none() {
-            let (left_out, shortest) = shorten(outcome);
-            tell(&shortest, None);
-            fail(&shortest, &format!(" --without {}", spans(&left_out)));
-        } else {
-            if seeds.seed.is_some() {
-                tell(&outcome, seeds.tape.as_deref());
-            }
-            if fails {
-                fail(&outcome, "");
-            }
-        }
-        failed += usize::from(fails);
-        if fails && failed >= seeds.failures {
-            break;
-        }
+    if let Some(seed) = seeds.seed {
+        return one(seed, seeds);
     }
-    println!("{} seeds: {messages} messages, {crossings} stanzas on links, {faults} faults", range.count());
+    let jobs = seeds.jobs.or_else(|| std::thread::available_parallelism().ok().map(NonZero::get)).unwrap_or(1);
+    let (begun, mut took) = (Instant::now(), Vec::new());
+    let (mut failed, mut all) = (0, Counts::default());
+    let mut coverage = Coverage::default();
+    runner::each(seeds.from..seeds.from + seeds.seeds, jobs, |ran| {
+        took.push(ran.took);
+        all.add(ran.counts);
+        coverage.merge(&ran.coverage);
+        if ran.violations.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        failed += 1;
+        if seeds.failures == 1 {
+            let (left_out, shortest) = shorten(scenario::run(ran.seed));
+            tell(&shortest, None);
+            fail(ran.seed, &shortest.violations, &format!(" --without {}", spans(&left_out)));
+        } else {
+            fail(ran.seed, &ran.violations, "");
+        }
+        if failed < seeds.failures { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    let Counts { messages, crossings, faults, .. } = all;
+    println!("{} seeds: {messages} messages, {crossings} stanzas on links, {faults} faults", took.len());
+    println!("{}", pace(&mut took, begun.elapsed(), jobs));
+    seen(seeds, &coverage)?;
+    if failed > 0 {
+        bail!("{failed} seeds failed");
+    }
+    Ok(())
+}
+
+/// How fast that was.
+fn pace(took: &mut [Duration], all: Duration, jobs: usize) -> String {
+    took.sort_unstable();
+    let rate = took.len() as f64 / all.as_secs_f64();
+    let median = took.get(took.len() / 2).copied().unwrap_or_default();
+    format!("{rate:.1} seeds a second on {jobs} cores; {:.1} ms the median", median.as_secs_f64() * 1_000.0)
+}
+
+/// One seed, and its story.
+fn one(seed: u64, seeds: &Seeds) -> Result<()> {
+    let without = seeds.without.as_deref().map(|text| parse_spans(text).context("steps are given as 3-7,9"));
+    let outcome = scenario::run_without(seed, &without.transpose()?.unwrap_or_default());
+    schema::collect(outcome.tape.on_links());
+    tell(&outcome, seeds.tape.as_deref());
+    let mut coverage = Coverage::default();
+    coverage.add(&outcome);
+    let Counts { messages, crossings, faults, .. } = outcome.counts;
+    println!("{messages} messages, {crossings} stanzas on links, {faults} faults");
+    if !outcome.violations.is_empty() {
+        fail(seed, &outcome.violations, "");
+        bail!("seed {seed} failed");
+    }
+    seen(seeds, &coverage)
+}
+
+fn seen(seeds: &Seeds, coverage: &Coverage) -> Result<()> {
     if seeds.coverage {
         print!("{coverage}");
         let never = coverage.never();
@@ -121,17 +154,14 @@ fn seeds(seeds: &Seeds) -> Result<()> {
             bail!("never seen: {}", never.join(", "));
         }
     }
-    if failed > 0 {
-        bail!("{failed} seeds failed");
-    }
     Ok(())
 }
 
-fn fail(outcome: &Outcome, how: &str) {
-    for violation in &outcome.violations {
-        println!("seed {}: {violation}", outcome.seed);
+fn fail(seed: u64, violations: &[String], how: &str) {
+    for violation in violations {
+        println!("seed {seed}: {violation}");
     }
-    println!("replay: cargo run -p sim -- --seed {}{how}", outcome.seed);
+    println!("replay: cargo run -p sim -- --seed {seed}{how}");
 }
 
 fn tell(outcome: &Outcome, tape: Option<&str>) {

@@ -9,9 +9,13 @@ use machine::{ArchivePage, ArchiveQuery, Change, Record, Row};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Changes that contradict what is kept: a place that is taken, or one beyond what is kept. None of them was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the changes contradict what is kept")]
-pub struct Conflict;
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("the changes contradict what is kept: {0:?}")]
+pub struct Conflict(pub Vec<Change>);
+
+/// A change that contradicts what is kept.
+#[derive(Debug)]
+struct Contradiction;
 
 /// A disk with a cache that is lost in a crash.
 #[derive(Debug, Clone, Default)]
@@ -31,13 +35,13 @@ impl SimDisk {
 
     /// Makes changes, all of them or none; they can be read at once and are lost in a crash until synced.
     pub fn persist(&mut self, changes: Vec<Change>) -> Result<(), Conflict> {
-        if let Err(conflict) = changes.iter().try_for_each(|change| self.live.apply(change)) {
+        if changes.iter().try_for_each(|change| self.live.apply(change)).is_err() {
             // Rare, so it is made anew rather than undone.
             self.live = self.synced.clone();
             for change in self.unsynced.iter().flatten() {
                 self.live.apply(change).expect("the same changes were made before, in the same order");
             }
-            return Err(conflict);
+            return Err(Conflict(changes));
         }
         self.unsynced.push_back(changes);
         Ok(())
@@ -140,7 +144,7 @@ struct Archive {
 }
 
 impl Tables {
-    fn apply(&mut self, change: &Change) -> Result<(), Conflict> {
+    fn apply(&mut self, change: &Change) -> Result<(), Contradiction> {
         match change {
             Change::Put { space, owner, key, value } => {
                 self.state.insert(((*space).to_owned(), owner.clone(), key.clone()), value.clone());
@@ -151,7 +155,7 @@ impl Tables {
             Change::DeleteAll { space, owner } => self.state.retain(|(s, o, _), _| !(s == space && o == owner)),
             Change::Append(row) => {
                 if row.seq > SEQ_MAX || row.born.as_ref().is_some_and(|born| born.base > SEQ_MAX) {
-                    return Err(Conflict);
+                    return Err(Contradiction);
                 }
                 return self.archives.entry(row.archive.clone()).or_default().append(row);
             }
@@ -167,9 +171,9 @@ impl Tables {
         Ok(())
     }
 
-    fn move_rows(&mut self, from: &str, (above, below): (u64, u64), to: &str, shift: u64) -> Result<(), Conflict> {
+    fn move_rows(&mut self, from: &str, (above, below): (u64, u64), to: &str, shift: u64) -> Result<(), Contradiction> {
         if below.saturating_add(shift) > SEQ_MAX {
-            return Err(Conflict);
+            return Err(Contradiction);
         }
         let moves = |row: &Row| row.seq > above && row.seq < below;
         let Some(rows) = self.archives.get(from).map(|archive| &archive.rows) else { return Ok(()) };
@@ -199,12 +203,12 @@ impl Tables {
 }
 
 impl Archive {
-    fn append(&mut self, row: &Row) -> Result<(), Conflict> {
+    fn append(&mut self, row: &Row) -> Result<(), Contradiction> {
         if self.ids.contains_key(&row.id) {
             return Ok(());
         }
         if self.rows.contains_key(&row.seq) {
-            return Err(Conflict);
+            return Err(Contradiction);
         }
         self.ids.insert(row.id.clone(), row.seq);
         self.rows.insert(row.seq, row.clone());
@@ -268,7 +272,8 @@ mod tests {
         disk.persist(vec![row(1, "x")]).expect("no conflict");
         disk.sync();
         disk.persist(vec![row(2, "y")]).expect("no conflict");
-        assert_eq!(disk.persist(vec![row(3, "z"), row(2, "w")]), Err(Conflict));
+        let changes = vec![row(3, "z"), row(2, "w")];
+        assert_eq!(disk.persist(changes.clone()), Err(Conflict(changes)));
         let seqs: Vec<u64> = disk.load(9).recent.iter().map(|row| row.seq).collect();
         assert_eq!(seqs, [1, 2]);
         assert_eq!(disk.unsynced(), 1);

@@ -27,7 +27,9 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
             entering.clear();
             continue;
         }
-        if !stanza.get("from").is_some_and(|from| from.starts_with(evidence.room.as_str())) {
+        // An error gives back what its receiver has sent himself (RFC 6120 8.3.1).
+        let from_room = stanza.get("from").is_some_and(|from| from.starts_with(evidence.room.as_str()));
+        if !from_room || stanza.get("type") == Some("error") {
             continue;
         }
         match view.role() {

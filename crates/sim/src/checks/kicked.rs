@@ -46,7 +46,12 @@ impl Watch {
     fn received(&mut self, at: usize, who: &str, stanza: &Element) -> Result<(), String> {
         let codes = statuses(stanza);
         let told = |code: &str| codes.iter().any(|known| known == code);
-        if stanza.name() == "presence" && (told("110") || stanza.get("type") == Some("error")) {
+        // That somebody is out answers no request of his.
+        let answers = match stanza.get("type") {
+            None => told("110"),
+            kind => kind == Some("error"),
+        };
+        if stanza.name() == "presence" && answers {
             self.asking.remove(who);
         }
         let Some((nick, id)) = occupant(stanza) else { return Ok(()) };

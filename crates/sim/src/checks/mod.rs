@@ -14,11 +14,11 @@ mod sealed;
 mod tests;
 
 use crate::users::archive::Archived;
-use crate::users::stays::Stay;
+use crate::users::stays::{Stay, body_of};
 use crate::users::view::View;
-use crate::world::Tape;
-use std::collections::BTreeMap;
-use xmpp::Jid;
+use crate::world::{Scene, Tape};
+use std::collections::{BTreeMap, BTreeSet};
+use xmpp::{Element, Jid, ns};
 
 /// A run that is over: all links whole, all servers up, time passed.
 pub struct Evidence<'a> {
@@ -38,6 +38,19 @@ pub struct Evidence<'a> {
     pub banned: &'a [String],
     /// When a stream that serves a client directly, past any replica, was disturbed: (domain, from, to).
     pub disturbed: &'a [(String, u64, u64)],
+    /// Which servers have lost what they had kept.
+    pub set_back: &'a [SetBack],
+}
+
+/// A server has lost its disk, and has gone on with a copy, or an empty one: what it had kept between these times is lost.
+#[derive(Debug, Clone)]
+pub struct SetBack {
+    /// Its domain.
+    pub domain: String,
+    /// When the copy was made, monotonic milliseconds; 0 where there was none.
+    pub from_ms: u64,
+    /// When it lost its disk.
+    pub to_ms: u64,
 }
 
 /// A property, by name.
@@ -63,6 +76,22 @@ impl Evidence<'_> {
         let complaints = self.tape.complaints.iter().map(|complaint| format!("the world: {complaint}"));
         let failed = CHECKS.iter().filter_map(|(name, check)| Some(format!("{name}: {}", check(self).err()?)));
         complaints.chain(failed).collect()
+    }
+
+    /// The texts that were said before the room was last destroyed: they are in no archive any more.
+    fn of_former_rooms(&self) -> BTreeSet<String> {
+        let destroys = |stanza: &Element| {
+            let x = stanza.get_child("x", ns::MUC_USER).filter(|_| stanza.name() == "presence");
+            x.is_some_and(|x| x.has_child("destroy", ns::MUC_USER))
+        };
+        let from_room = self.tape.crossings.iter().filter(|crossing| crossing.from == self.room.domain());
+        let Some(last) = from_room.rev().find(|c| destroys(&c.stanza)) else { return BTreeSet::new() };
+        let before = self.tape.tellings.iter().take_while(|telling| telling.at_ms <= last.at_ms);
+        let said = before.filter_map(|telling| match &telling.what {
+            Scene::Sent(stanza) => body_of(stanza),
+            _ => None,
+        });
+        said.collect()
     }
 
     /// Whether a stay was served past the replica over a stream that was disturbed: there plain XEP-0045 promises nothing.

@@ -74,6 +74,7 @@ impl Story {
             semi_anonymous: true,
             banned: &self.banned,
             disturbed: &[],
+            set_back: &[],
         };
         CHECKS.iter().filter(|(_, check)| check(&evidence).is_err()).map(|(name, _)| *name).collect()
     }

@@ -1,7 +1,8 @@
 //! What befalls servers and links.
 
 use super::{ROOMS, Scene};
-use crate::world::Weather;
+use crate::checks::SetBack;
+use crate::world::{Spring, Trap, Weather};
 
 /// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,11 +33,23 @@ pub enum Fault {
     SiteDiskFull,
     /// The disk of the rooms' server is full.
     PrimaryDiskFull,
+    /// A site is cut off for long, and again in the middle of the join.
+    JoinCut,
+    /// In the middle of a join one of the two hears, and is not heard.
+    JoinHalfBroken,
+    /// In the middle of a join the last stanzas on a stream are lost, and nobody notices.
+    JoinTailLost,
+    /// In the middle of a join the site loses its power.
+    JoinSiteCrashes,
+    /// In the middle of a join the rooms' server loses its power.
+    JoinPrimaryCrashes,
+    /// A site loses its disk: it has another, empty or a copy of before.
+    SiteSetBack,
 }
 
 impl Fault {
     /// All kinds.
-    pub const ALL: [Fault; 13] = [
+    pub const ALL: [Fault; 19] = [
         Fault::StreamBreaks,
         Fault::StreamBreaksUnseen,
         Fault::TailLost,
@@ -50,6 +63,12 @@ impl Fault {
         Fault::PrimaryCrashes,
         Fault::SiteDiskFull,
         Fault::PrimaryDiskFull,
+        Fault::JoinCut,
+        Fault::JoinHalfBroken,
+        Fault::JoinTailLost,
+        Fault::JoinSiteCrashes,
+        Fault::JoinPrimaryCrashes,
+        Fault::SiteSetBack,
     ];
 }
 
@@ -86,7 +105,63 @@ impl Scene {
             Fault::PrimaryCrashes => self.crash(ROOMS),
             Fault::SiteDiskFull => self.fill_disk(&site),
             Fault::PrimaryDiskFull => self.fill_disk(ROOMS),
+            Fault::JoinCut
+            | Fault::JoinHalfBroken
+            | Fault::JoinTailLost
+            | Fault::JoinSiteCrashes
+            | Fault::JoinPrimaryCrashes => self.disturb_join(&site, fault),
+            Fault::SiteSetBack => self.set_back(&site),
         }
+    }
+
+    /// The site is cut off until the link is split, and a trap waits for the join.
+    fn disturb_join(&mut self, site: &str, fault: Fault) {
+        let (from, to) = self.pair(site);
+        let weather = if self.rng.percent(50) { Weather::Refused } else { Weather::Silent };
+        let ms = self.rng.between(10, 60_000);
+        let spring = match fault {
+            Fault::JoinCut => Spring::Cut(weather, ms),
+            Fault::JoinHalfBroken => Spring::HalfCut(from, to, weather, ms),
+            Fault::JoinTailLost => Spring::LoseTail(from, to),
+            Fault::JoinSiteCrashes => Spring::Crash(site.to_owned(), ms),
+            _ => Spring::Crash(ROOMS.to_owned(), ms),
+        };
+        let at_most = *self.rng.pick(&JOIN_STANZAS).unwrap_or(&1);
+        let trap = Trap { site: site.to_owned(), service: ROOMS.to_owned(), after: self.rng.below(at_most), spring };
+        self.tell(format!("FAULT to come, {} stanzas into a join of {site}: {:?}", trap.after, trap.spring));
+        self.world.lay(trap);
+        let patience_ms = (2 * self.plan.keepalive_seconds + self.plan.suspect_seconds) * 1_000;
+        self.storm(site, weather, patience_ms * 2);
+    }
+
+    /// A trap has sprung.
+    pub(super) fn sprung(&mut self, at_ms: u64, trap: &Trap) {
+        self.tell(format!("FAULT at {at_ms}, in the middle of a join of {}: {:?}", trap.site, trap.spring));
+        let for_ms = match &trap.spring {
+            Spring::Cut(_, ms) | Spring::HalfCut(.., ms) | Spring::Crash(_, ms) => *ms,
+            Spring::LoseTail(..) => 0,
+        };
+        let rooms_crash = matches!(&trap.spring, Spring::Crash(domain, _) if domain == ROOMS);
+        let all: Vec<String> = self.plan.sites.iter().map(|site| site.domain.clone()).collect();
+        for site in all.into_iter().filter(|site| rooms_crash || *site == trap.site) {
+            self.disturbed.push((site, at_ms, at_ms + for_ms + NOTICED_MS));
+        }
+    }
+
+    /// A copy of the disk is put aside; or it is all there is after the site has lost its disk.
+    fn set_back(&mut self, site: &str) {
+        let Some(server) = self.world.server_of(site).filter(|&s| self.world.is_up(s)) else { return };
+        let now = self.world.now().mono_ms;
+        if self.rng.percent(50) {
+            self.world.back_up(server);
+            self.backed_up.insert(site.to_owned(), now);
+            return self.tell(format!("a copy of the disk of {site} is put aside"));
+        }
+        self.crash(site);
+        self.world.set_back(server);
+        let from_ms = self.backed_up.get(site).copied().unwrap_or(0);
+        self.set_back.push(SetBack { domain: site.to_owned(), from_ms, to_ms: now });
+        self.tell(format!("FAULT the disk of {site} is as it was at {from_ms}"));
     }
 
     fn pair(&mut self, site: &str) -> (String, String) {
@@ -163,6 +238,8 @@ impl Scene {
     }
 }
 
+/// How far into a join something goes wrong: right at its start, in its snapshot, or in what comes behind it; stanzas at the most.
+const JOIN_STANZAS: [u64; 3] = [4, 15, 60];
 /// A little more than it takes a server to see that a stream has ended.
 const NOTICED_MS: u64 = 1_000;
 /// How wrong a clock may be, either way, milliseconds.

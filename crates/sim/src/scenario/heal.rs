@@ -5,26 +5,67 @@ use super::{Counts, Outcome, Scene};
 use crate::checks::Evidence;
 use crate::users::stays::stays;
 use crate::users::{act, archive};
-use crate::world::Tape;
+use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Scene {
-    pub(super) fn heal(mut self) -> Outcome {
+    /// Lifts all faults, waits, and reads the room's archive.
+    pub(super) fn heal(&mut self) -> Result<Vec<archive::Archived>, String> {
         self.tell("HEAL all faults are lifted".to_owned());
         self.world.calm();
         self.world.pass_ms(HEALING_MS);
         self.hear();
+        self.open_again();
         self.come_back();
         self.settle_bans();
         self.last_words();
         let archive = archive::read(&self.users[0], &mut self.world);
         self.hear();
-        self.look(archive)
+        archive
+    }
+
+    /// A run that an engine has broken off by giving up: why is all there is to be looked at.
+    pub(super) fn broken_off(self, panic: &dyn Any) -> Outcome {
+        let why = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        let mut outcome = self.outcome();
+        outcome.violations.push(format!("an engine gives up: {}", why.unwrap_or("without a reason")));
+        outcome
+    }
+
+    /// The owner is in, and the room lets everybody in whom he has not banned.
+    fn open_again(&mut self) {
+        self.users[0].wants_in = true;
+        self.come_back_once(0);
+        self.world.pass_ms(ROUND_MS);
+        self.hear();
+        self.rebuilding = None;
+        for index in 0..self.users.len() {
+            if self.users[index].view.made {
+                self.make_room(index);
+            }
+        }
+        self.world.pass_ms(ROUND_MS);
+        self.hear();
+        let id = self.next_id();
+        self.does(0, &format!("opens the room to all ({id})"), act::configure(&self.room, &id, &OPEN));
+        self.world.pass_ms(ROUND_MS);
+        self.hear();
+    }
+
+    /// Whoever means to be in and is not asks, once more where it was not answered.
+    fn come_back_once(&mut self, index: usize) {
+        let user = &self.users[index];
+        let unanswered = user.asked_ms.is_some();
+        if user.wants_in
+            && !user.is_in()
+            && (!unanswered || self.world.is_online(user.jid.as_str()) && self.is_late(index))
+        {
+            self.enter(index);
+        }
     }
 
     /// Everybody who means to be in comes back; who was served directly over streams that were disturbed starts anew.
     fn come_back(&mut self) {
-        self.users[0].wants_in = true;
         let mut anew = BTreeSet::new();
         // Again for who learns that he is in only by what the others do, since the answer to his join was lost.
         while let Some(index) = (0..self.users.len()).find(|index| !anew.contains(index) && self.is_cut_short(*index)) {
@@ -36,15 +77,7 @@ impl Scene {
             self.users[index].start_anew();
         }
         for _ in 0..ROUNDS {
-            for index in 0..self.users.len() {
-                let user = &self.users[index];
-                if user.wants_in
-                    && !user.is_in()
-                    && (user.asked_ms.is_none() || self.world.is_online(user.jid.as_str()) && self.is_late(index))
-                {
-                    self.enter(index);
-                }
-            }
+            (0..self.users.len()).for_each(|index| self.come_back_once(index));
             self.world.pass_ms(ROUND_MS);
             self.hear();
         }
@@ -101,26 +134,32 @@ impl Scene {
         self.hear();
     }
 
-    fn look(self, archive: Result<Vec<archive::Archived>, String>) -> Outcome {
-        let mut outcome = Outcome {
+    fn outcome(self) -> Outcome {
+        Outcome {
             seed: self.seed,
             story: self.story,
             violations: Vec::new(),
             steps: self.plan.steps,
             befell: self.befell,
             counts: Counts { crossings: self.world.tape.crossings.len(), faults: self.faults, ..Counts::default() },
-            tape: Tape::default(),
-        };
+            tape: self.world.tape,
+        }
+    }
+
+    /// Looks at what must hold.
+    pub(super) fn look(self, archive: Result<Vec<archive::Archived>, String>) -> Outcome {
         let archive = match archive {
             Ok(archive) => archive,
             Err(error) => {
-                outcome.violations.push(format!("the archive cannot be read by {}: {error}", self.users[0].jid));
-                Vec::new()
+                let who = self.users[0].jid.clone();
+                let mut outcome = self.outcome();
+                outcome.violations.push(format!("the archive cannot be read by {who}: {error}"));
+                return outcome;
             }
         };
         let stays = stays(&self.world.tape, &self.room);
         let views: BTreeMap<_, _> = self.users.iter().map(|u| (u.jid.to_string(), u.view.clone())).collect();
-        let banned: Vec<String> = self.banned.into_iter().collect();
+        let banned: Vec<String> = self.banned.iter().cloned().collect();
         let evidence = Evidence {
             room: &self.room,
             tape: &self.world.tape,
@@ -130,19 +169,19 @@ impl Scene {
             semi_anonymous: self.plan.semi_anonymous,
             banned: &banned,
             disturbed: &self.disturbed,
+            set_back: &self.set_back,
         };
-        if outcome.violations.is_empty() {
-            outcome.violations = evidence.violations();
-        }
-        outcome.counts.messages = archive.len();
-        outcome.counts.stays = stays.len();
-        outcome.tape = self.world.tape;
+        let violations = evidence.violations();
+        let mut outcome = self.outcome();
+        (outcome.counts.messages, outcome.counts.stays, outcome.violations) = (archive.len(), stays.len(), violations);
         outcome
     }
 }
 
 /// How long everything has to heal: longer than any pause between retries, any retention of a suspect link, any restart.
 const HEALING_MS: u64 = 600_000;
+/// What deeds may have made of a room, as it was.
+const OPEN: [(&str, &str); 2] = [("muc#roomconfig_membersonly", "0"), ("muc#roomconfig_moderatedroom", "0")];
 /// How often those who are out try to come back.
 const ROUNDS: usize = 8;
 /// How long each time.

@@ -2,25 +2,28 @@
 //! hold is looked at.
 //!
 //! - [`plan`][]: what chance decides beforehand, so that seeds differ in kind and not in detail alone
-//! - `acts`: what users do
+//! - [`acts`][]: what users do
 //! - [`faults`][]: what befalls servers and links
 //! - [`shorten`][]: the least of a run that still shows what should not have been
 //! - [`replay`][]: what happens given beforehand
 //! - `heal`: the end
 
-mod acts;
+pub mod acts;
 pub mod faults;
 mod heal;
 pub mod plan;
 pub mod replay;
 pub mod shorten;
 
+use crate::checks::SetBack;
 use crate::rng::Rng;
+use crate::users::view::News;
 use crate::users::{User, act};
-use crate::world::{ServerConfig, Tape, World};
+use crate::world::{ServerConfig, Sprung, Tape, World};
 use faults::Fault;
 use plan::Plan;
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use xmpp::Jid;
 
 /// A run that is over.
@@ -55,6 +58,16 @@ pub struct Counts {
     pub faults: usize,
 }
 
+impl Counts {
+    /// What another run had to look at as well.
+    pub fn add(&mut self, other: Counts) {
+        self.messages += other.messages;
+        self.crossings += other.crossings;
+        self.stays += other.stays;
+        self.faults += other.faults;
+    }
+}
+
 /// Runs a seed.
 pub fn run(seed: u64) -> Outcome {
     run_without(seed, &BTreeSet::new())
@@ -65,13 +78,20 @@ pub fn run_without(seed: u64, left_out: &BTreeSet<u64>) -> Outcome {
     let mut rng = Rng::new(seed);
     let plan = Plan::new(seed, &mut rng);
     let mut scene = Scene::new(seed, rng, plan);
-    scene.open();
-    for step in 0..scene.plan.steps {
-        // Each step has chance of its own, so that the others stay what they are without it.
-        scene.rng = Rng::part(seed, step);
-        scene.step(left_out.contains(&step));
+    // An engine that gives up shows what led there, like anything else that should not have been.
+    let archive = catch_unwind(AssertUnwindSafe(|| {
+        scene.open();
+        for step in 0..scene.plan.steps {
+            // Each step has chance of its own, so that the others stay what they are without it.
+            scene.rng = Rng::part(seed, step);
+            scene.step(left_out.contains(&step));
+        }
+        scene.heal()
+    }));
+    match archive {
+        Ok(archive) => scene.look(archive),
+        Err(panic) => scene.broken_off(panic.as_ref()),
     }
-    scene.heal()
 }
 
 /// A run under way.
@@ -89,8 +109,14 @@ struct Scene {
     /// How many things have been said and asked.
     said: u64,
     banned: BTreeSet<String>,
+    /// The owner means to make the room anew: the id of the request that destroys it.
+    rebuilding: Option<String>,
     /// When streams that may serve clients directly were disturbed.
     disturbed: Vec<(String, u64, u64)>,
+    /// When a copy of a server's disk was last put aside.
+    backed_up: BTreeMap<String, u64>,
+    /// Which servers have lost their disks.
+    set_back: Vec<SetBack>,
 }
 
 impl Scene {
@@ -122,30 +148,59 @@ impl Scene {
                 }
             }
         }
-        let (said, faults) = (0, 0);
+        let (said, faults, rebuilding) = (0, 0, None);
         let (story, banned, disturbed, befell) = (Vec::new(), BTreeSet::new(), Vec::new(), BTreeMap::new());
-        Scene { seed, rng, plan, world, room, users, story, faults, befell, said, banned, disturbed }
+        let (backed_up, set_back) = (BTreeMap::new(), Vec::new());
+        Scene {
+            seed,
+            rng,
+            plan,
+            world,
+            room,
+            users,
+            story,
+            faults,
+            befell,
+            said,
+            banned,
+            rebuilding,
+            disturbed,
+            backed_up,
+            set_back,
+        }
     }
 
     /// The first user creates the room; the others want to be in.
     fn open(&mut self) {
         self.users[0].enter(&mut self.world);
         self.world.quiet();
-        let whois = if self.plan.semi_anonymous { "moderators" } else { "anyone" };
-        let fields = [("muc#roomconfig_persistentroom", "1"), ("muc#roomconfig_whois", whois)];
-        let stanza = act::configure(&self.room, "open", &fields);
-        self.users[0].send(&mut self.world, stanza);
+        self.make_room(0);
         self.world.quiet();
         self.users.iter_mut().for_each(|user| user.wants_in = true);
         self.hear();
         self.tell(format!("{:?}", self.plan));
     }
 
+    /// Somebody who has come into a room that was not there makes of it what it is to be, and the owner its owner.
+    fn make_room(&mut self, index: usize) {
+        let whois = if self.plan.semi_anonymous { "moderators" } else { "anyone" };
+        let fields = [("muc#roomconfig_persistentroom", "1"), ("muc#roomconfig_whois", whois)];
+        self.users[index].send(&mut self.world, act::configure(&self.room, OPEN, &fields));
+        let admins = self.plan.sites.iter().filter(|site| site.admin).map(|site| format!("user0@{}", site.domain));
+        let admins: Vec<(String, &str)> = admins.map(|bare| (bare, "admin")).collect();
+        let owner = self.users[0].jid.bare().to_string();
+        let listed = admins.into_iter().filter(|(bare, _)| *bare != owner).chain([(owner.clone(), "owner")]);
+        for (bare, affiliation) in listed.filter(|(bare, _)| *bare != self.users[index].jid.bare_str()) {
+            let id = format!("{affiliation}-{bare}");
+            self.users[index].send(&mut self.world, act::affiliation(&self.room, &id, &bare, affiliation));
+        }
+    }
+
     fn step(&mut self, idle: bool) {
         let pause = match self.rng.below(100) {
+            chance if chance < self.plan.slow_percent => self.rng.between(10_000, 90_000),
             0..70 => self.rng.below(30),
-            70..97 => self.rng.between(100, 3_000),
-            _ => self.rng.between(10_000, 90_000),
+            _ => self.rng.between(100, 3_000),
         };
         match self.rng.percent(self.plan.fault_percent) {
             _ if idle => {}
@@ -159,6 +214,9 @@ impl Scene {
 
     /// All users take in what has come.
     fn hear(&mut self) {
+        for Sprung { at_ms, trap } in self.world.take_sprung() {
+            self.sprung(at_ms, &trap);
+        }
         for index in 0..self.users.len() {
             for news in self.users[index].hear(&self.world) {
                 let who = self.users[index].jid.clone();
@@ -166,16 +224,30 @@ impl Scene {
                 if let Some(me) = self.users[index].view.me.clone() {
                     self.users[index].nick = me;
                 }
+                match news {
+                    News::Entered if self.users[index].view.made => self.make_room(index),
+                    News::Answered(id, true) if id == OPEN => {
+                        (self.users[index].view.made, self.rebuilding) = (false, None);
+                    }
+                    // The room is still there.
+                    News::Answered(id, false) => drop(self.rebuilding.take_if(|request| *request == id)),
+                    _ => {}
+                }
             }
         }
     }
 
     /// What any client does by itself: who means to be in and is not comes back.
     fn react(&mut self) {
+        self.users[0].wants_in |= self.rebuilding.is_some();
         for index in 0..self.users.len() {
+            if self.users[index].view.made && self.rng.percent(20) {
+                self.make_room(index);
+            }
             let user = &self.users[index];
             let late = user.asked_ms.is_some_and(|asked| asked + ASK_AGAIN_MS <= self.world.now().mono_ms);
-            if user.wants_in && !user.is_in() && (user.asked_ms.is_none() || late) && self.rng.percent(30) {
+            let may = index == 0 || self.rebuilding.is_none();
+            if may && user.wants_in && !user.is_in() && (user.asked_ms.is_none() || late) && self.rng.percent(30) {
                 self.enter(index);
             }
         }
@@ -198,3 +270,5 @@ const ROOMS: &str = "channel.avalon.irc";
 const THEN_MS: i64 = 655_862_317_000;
 /// How long a client waits for the answer to a join before it asks again.
 const ASK_AGAIN_MS: u64 = 90_000;
+/// The id by which a room is opened.
+const OPEN: &str = "open";

@@ -1,5 +1,6 @@
 //! What chance decides beforehand. Not every seed has every fault: some show only where others are absent.
 
+use super::acts::Deed;
 use super::faults::Fault;
 use crate::rng::Rng;
 
@@ -14,6 +15,10 @@ pub struct Plan {
     pub fault_percent: u64,
     /// Which faults there are.
     pub faults: Vec<Fault>,
+    /// What people do, and how often each of it.
+    pub deeds: Vec<(Deed, u64)>,
+    /// After how many of a hundred things so much time passes that links are seen to be split.
+    pub slow_percent: u64,
     /// Whether real addresses are for moderators alone.
     pub semi_anonymous: bool,
     /// How long stanzas take between servers.
@@ -39,6 +44,8 @@ pub struct Site {
     pub users: usize,
     /// How many of them have two clients.
     pub doubles: usize,
+    /// Whether the first of them is an admin of the room.
+    pub admin: bool,
 }
 
 impl Plan {
@@ -49,12 +56,16 @@ impl Plan {
         if rng.percent(40) {
             sites.push(site(PLAIN_SITE, false, rng));
         }
+        let deeds = Deed::ALL.into_iter().filter(|(.., runs)| rng.percent(*runs));
+        let deeds = deeds.map(|(deed, weight, _)| (deed, weight)).collect();
         let faults: Vec<Fault> = Fault::ALL.into_iter().filter(|_| rng.percent(50)).collect();
         Plan {
             sites,
             steps: rng.between(30, 150) * if seed % LONG_EVERY == LONG_EVERY - 1 { LONG_TIMES } else { 1 },
             fault_percent: if faults.is_empty() { 0 } else { rng.between(2, 12) },
             faults,
+            deeds,
+            slow_percent: *rng.pick(&SLOW_PERCENT).unwrap_or(&0),
             semi_anonymous: rng.percent(75),
             link_ms: (1, rng.between(1, 200)),
             disk_ms: (1, rng.between(1, 60)),
@@ -68,7 +79,7 @@ impl Plan {
 fn site(domain: &str, replica: bool, rng: &mut Rng) -> Site {
     let users = rng.between(1, 3) as usize;
     let doubles = if rng.percent(30) { 1 } else { 0 };
-    Site { domain: domain.to_owned(), replica, users, doubles }
+    Site { domain: domain.to_owned(), replica, users, doubles, admin: rng.percent(50) }
 }
 
 /// The sites of XEP-0282, and more.
@@ -82,6 +93,9 @@ const SITES: [&str; 8] = [
     "kreynet.dclxvii.irc",
     "otax.tky.irc",
 ];
+/// How often much time passes: seldom, so that much happens within what a link is waited for; or often, so that it is split, joined
+/// and split again.
+const SLOW_PERCENT: [u64; 3] = [3, 8, 25];
 /// Every so many seeds one is long.
 const LONG_EVERY: u64 = 100;
 /// How much longer.

@@ -45,12 +45,15 @@ pub enum Act {
 
 /// Plays what happens, heals everything, and looks at what must hold.
 pub fn replay(acts: &[Act]) -> Outcome {
-    let site = |domain: &str, replica, users| Site { domain: domain.to_owned(), replica, users, doubles: 0 };
+    let site =
+        |domain: &str, replica, users| Site { domain: domain.to_owned(), replica, users, doubles: 0, admin: false };
     let plan = Plan {
         sites: vec![site(ELSEWHERE, false, 2), site(SITES[0], true, 1), site(SITES[1], true, 1)],
         steps: 0,
         fault_percent: 0,
         faults: Vec::new(),
+        deeds: Vec::new(),
+        slow_percent: 0,
         semi_anonymous: true,
         link_ms: (HOP_MS, HOP_MS),
         disk_ms: (1, 1),
@@ -71,7 +74,8 @@ pub fn replay(acts: &[Act]) -> Outcome {
         scene.hear();
         scene.keep_owner_in();
     }
-    scene.heal()
+    let archive = scene.heal();
+    scene.look(archive)
 }
 
 impl Scene {

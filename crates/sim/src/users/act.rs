@@ -83,6 +83,26 @@ pub fn destroy(room: &Jid, id: &str, reason: &str) -> Element {
     Element::stanza("iq").attr("to", room.as_str()).attr("type", "set").attr("id", id).child(query)
 }
 
+/// 7.8.2.
+pub fn invite(room: &Jid, id: &str, bare: &str) -> Element {
+    let invite = Element::new("invite", ns::MUC_USER).attr("to", bare);
+    let x = Element::new("x", ns::MUC_USER).child(invite);
+    Element::stanza("message").attr("to", room.as_str()).attr("id", id).child(x)
+}
+
+/// XEP-0425 3: a message is taken back by a moderator.
+pub fn retract(room: &Jid, id: &str, stanza_id: &str) -> Element {
+    let retract = Element::new("retract", "urn:xmpp:message-retract:1");
+    let moderate = Element::new("moderate", ns::MODERATE).attr("id", stanza_id).child(retract);
+    Element::stanza("iq").attr("to", room.as_str()).attr("type", "set").attr("id", id).child(moderate)
+}
+
+/// XEP-0410: whether one is still in.
+pub fn ping(room: &Jid, nick: &str, id: &str) -> Element {
+    let ping = Element::new("ping", ns::PING);
+    Element::stanza("iq").attr("to", occupant(room, nick)).attr("type", "get").attr("id", id).child(ping)
+}
+
 /// A message with everything that only rooms and servers may say.
 pub fn forged(room: &Jid, id: &str, body: &str) -> Element {
     let at = Element::new("at", ns::NETJOIN).attr("epoch", "forged").attr("d", "1").attr("kind", "event");

@@ -3,7 +3,7 @@
 use super::User;
 use super::stays::body_of;
 use crate::world::{Scene, World};
-use xmpp::{Element, ns};
+use xmpp::{Element, Jid, ns};
 
 /// A message as the archive has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,9 +18,10 @@ pub struct Archived {
 pub fn read(user: &User, world: &mut World) -> Result<Vec<Archived>, String> {
     let mut archive: Vec<Archived> = Vec::new();
     let mut after: Option<String> = None;
-    for page in 0..PAGES_MAX {
+    for number in 0..PAGES_MAX {
         let asked = world.tape.tellings.len();
-        user.send(world, query(user, page, after.as_deref()));
+        let (id, query_id) = (format!("mam-{number}"), format!("q{number}"));
+        user.send(world, page(&user.room, &id, &query_id, after.as_deref()));
         world.quiet();
         let mut complete = None;
         for telling in world.tape.tellings.iter().skip(asked).filter(|t| t.who == user.jid.as_str()) {
@@ -37,23 +38,20 @@ pub fn read(user: &User, world: &mut World) -> Result<Vec<Archived>, String> {
         match complete {
             Some(true) => return Ok(archive),
             Some(false) => {}
-            None => return Err(format!("page {page} of the archive was not answered")),
+            None => return Err(format!("page {number} of the archive was not answered")),
         }
     }
     Err("the archive has no end".to_owned())
 }
 
-fn query(user: &User, page: usize, after: Option<&str>) -> Element {
+/// Asks for a page, the first of all or the one behind a message.
+pub fn page(room: &Jid, id: &str, query_id: &str, after: Option<&str>) -> Element {
     let mut set = Element::new("set", ns::RSM).child(Element::new("max", ns::RSM).text(PAGE_ROWS.to_string()));
     if let Some(after) = after {
         set.push(Element::new("after", ns::RSM).text(after));
     }
-    let query = Element::new("query", ns::MAM).attr("queryid", format!("q{page}")).child(set);
-    Element::stanza("iq")
-        .attr("type", "set")
-        .attr("id", format!("mam-{page}"))
-        .attr("to", user.room.as_str())
-        .child(query)
+    let query = Element::new("query", ns::MAM).attr("queryid", query_id).child(set);
+    Element::stanza("iq").attr("type", "set").attr("id", id).attr("to", room.as_str()).child(query)
 }
 
 fn archived(result: &Element) -> Result<Archived, String> {

@@ -11,6 +11,7 @@ pub mod stays;
 pub mod view;
 
 use crate::world::{Scene, World};
+use stays::{body_of, stanza_id};
 use view::{News, View};
 use xmpp::{Element, Jid};
 
@@ -68,6 +69,18 @@ impl User {
     /// Whether it is in the room, as far as it knows.
     pub fn is_in(&self) -> bool {
         self.view.me.is_some()
+    }
+
+    /// The ids of the last messages it was sent, so many at the most, the last one last.
+    pub fn last_heard(&self, world: &World, most: usize) -> Vec<String> {
+        let mine = world.tape.tellings.iter().rev().filter(|telling| telling.who == self.jid.as_str());
+        let ids = mine.filter_map(|telling| match &telling.what {
+            Scene::Received(stanza) if body_of(stanza).is_some() => stanza_id(stanza, &self.room),
+            _ => None,
+        });
+        let mut last: Vec<String> = ids.take(most).map(str::to_owned).collect();
+        last.reverse();
+        last
     }
 
     /// Sends something.

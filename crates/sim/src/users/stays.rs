@@ -111,7 +111,12 @@ fn received(stay: &mut Stay, stanza: &Element, room: &Jid, at_ms: u64) {
         return;
     }
     if let Some(retract) = stanza.get_child("retract", RETRACT) {
-        return retracted(stay, retract.get("id").unwrap_or_default());
+        // One that a moderator has taken back was said, and is in the archive as one that was.
+        let moderated = retract.get_child("moderated", ns::MODERATE);
+        if moderated.is_some_and(|moderated| moderated.get("by") == Some(room.as_str())) {
+            retracted(stay, retract.get("id").unwrap_or_default());
+        }
+        return;
     }
     if stanza.get("from") == Some(room.as_str())
         && stanza.get("type") == Some("groupchat")

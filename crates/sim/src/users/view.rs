@@ -9,6 +9,8 @@ pub struct View {
     room: Jid,
     /// Its own nickname while it is in.
     pub me: Option<String>,
+    /// Whether the room was not there before it came, and has not been opened to others as far as it knows (10.1).
+    pub made: bool,
     /// Who is there, by nickname.
     pub seats: BTreeMap<String, Seat>,
 }
@@ -40,7 +42,7 @@ pub enum News {
 impl View {
     /// Of a room that is not known yet.
     pub fn of(room: &Jid) -> View {
-        View { room: room.clone(), me: None, seats: BTreeMap::new() }
+        View { room: room.clone(), me: None, made: false, seats: BTreeMap::new() }
     }
 
     /// Its own role.
@@ -73,9 +75,11 @@ impl View {
         let payload = said.map(Element::to_xml).collect();
         let seat = Seat { affiliation: told("affiliation"), role: told("role"), payload };
         self.seats.insert(nick.to_owned(), seat);
-        if !statuses(stanza).iter().any(|code| code == SELF) {
+        let codes = statuses(stanza);
+        if !codes.iter().any(|code| code == SELF) {
             return None;
         }
+        self.made |= codes.iter().any(|code| code == CREATED);
         self.me = Some(nick.to_owned());
         Some(News::Entered)
     }
@@ -90,7 +94,7 @@ impl View {
         if renamed || !own {
             return None;
         }
-        self.me = None;
+        (self.me, self.made) = (None, false);
         self.seats.clear();
         Some(News::Left(codes))
     }
@@ -110,5 +114,7 @@ pub fn condition(stanza: &Element) -> String {
 
 /// This is about the receiver.
 const SELF: &str = "110";
+/// A new room has been made.
+const CREATED: &str = "201";
 /// The nickname changes.
 const RENAMED: &str = "303";

@@ -1,7 +1,8 @@
 //! What happens when. Two things at one moment happen in the order in which they were put down.
 
+use super::trap::Trap;
 use std::collections::BTreeMap;
-use xmpp::Element;
+use xmpp::{Element, Jid};
 
 /// What has been put down, by time.
 #[derive(Debug, Default)]
@@ -28,6 +29,10 @@ pub(super) enum Happening {
     Clear { from: String, to: String },
     /// A disk that was full has room again.
     DiskWorks { server: usize },
+    /// A server notices that a client is gone, unless it has another stream by then.
+    Missed { client: Jid, stream: u64 },
+    /// A join has come as far as a trap.
+    Sprung(Trap),
 }
 
 impl Agenda {

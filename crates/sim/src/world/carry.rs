@@ -120,7 +120,11 @@ impl World {
     fn dispatch(&mut self, server: usize, destination: Destination, from: &Jid, to: &Jid, stanza: Element) {
         let which = match destination {
             Destination::Session => {
-                return self.tape.tell(self.now.mono_ms, to.as_str(), Scene::Received(stanza));
+                // What is written to a client that has vanished nobody receives.
+                if self.online.contains(to.as_str()) {
+                    self.tape.tell(self.now.mono_ms, to.as_str(), Scene::Received(stanza));
+                }
+                return;
             }
             Destination::Remote => return self.depart(from, to, stanza),
             Destination::Nowhere(condition) => return self.bounce(server, Origin::Host, &stanza, condition),
@@ -146,12 +150,8 @@ impl World {
     fn persist(&mut self, server: usize, which: Which, token: Token, changes: Vec<Change>) {
         let s = &mut self.servers[server];
         let taken = !s.disk_full && {
-            let shown = format!("{changes:?}");
             let taken = s.disk.persist(changes);
-            if taken.is_err() {
-                self.tape.complain(format!("{which:?} contradicts what is kept: {shown}"));
-            }
-            taken.is_ok()
+            taken.map_err(|conflict| self.tape.complain(format!("{which:?}: {conflict}"))).is_ok()
         };
         self.servers[server].disk_work.push_back((which, DiskWork::Write(token, taken)));
         self.sync(server);

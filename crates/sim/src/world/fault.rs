@@ -62,8 +62,9 @@ impl World {
         self.servers[server].clock_off_ms = by_ms;
     }
 
-    /// All links work again.
+    /// All links work again, and no trap lies any more.
     pub fn calm(&mut self) {
+        self.traps.clear();
         let storms = self.links.iter().filter(|(_, link)| link.weather != Weather::Clear);
         let pairs: Vec<(String, String)> = storms.map(|(pair, _)| pair.clone()).collect();
         for (from, to) in pairs {
@@ -79,6 +80,7 @@ impl World {
         }
         self.servers[server].die(kept);
         let domains = self.servers[server].config.domains();
+        self.vanished.retain(|full, _| !domains.iter().any(|domain| domain == full.domain()));
         let ended: Vec<String> =
             self.online.iter().filter(|full| domains.iter().any(|d| is_of(full, d))).cloned().collect();
         for full in ended {
@@ -96,6 +98,17 @@ impl World {
             }
         }
         self.agenda.put(self.now.mono_ms + down_ms, Happening::Restart { server });
+    }
+
+    /// A copy of the disk of a server is put aside, as an operator does: of what is durable.
+    pub fn back_up(&mut self, server: usize) {
+        self.servers[server].back_up();
+    }
+
+    /// While a server is down its disk is replaced by the copy that was put aside, or where there is none by an empty one.
+    pub fn set_back(&mut self, server: usize) {
+        assert!(!self.is_up(server), "the disk of a server that runs cannot be taken out");
+        self.servers[server].set_back();
     }
 
     /// The disk of a server takes nothing more for so long.

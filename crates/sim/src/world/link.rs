@@ -58,6 +58,7 @@ impl World {
             lost,
             stanza: stanza.clone(),
         });
+        self.tread(&pair.0, &pair.1, &stanza);
         match weather {
             Weather::Silent => {}
             Weather::Clear | Weather::Slow if receiver_up => {
@@ -116,6 +117,14 @@ impl World {
     pub fn in_flight(&self, from: &str, to: &str) -> (usize, u64) {
         let link = self.links.get(&(from.to_owned(), to.to_owned()));
         link.map_or((0, 0), |link| (link.in_flight.len(), link.last_ms))
+    }
+
+    /// Whether nothing gets through between two domains, in one direction at least.
+    pub fn is_cut(&self, a: &str, b: &str) -> bool {
+        [(a, b), (b, a)].into_iter().any(|(from, to)| {
+            let link = self.links.get(&(from.to_owned(), to.to_owned()));
+            link.is_some_and(|link| matches!(link.weather, Weather::Refused | Weather::Silent))
+        })
     }
 
     /// Changes the weather between two domains, in one direction; gives what it was.

@@ -8,6 +8,7 @@
 //! | `link` | the ordered streams between domains, and all that may befall them |
 //! | `agenda` | what happens when |
 //! | `fault` | breaking things, and healing them |
+//! | `trap` | what goes wrong in the middle of a join |
 //! | `tape` | what users sent and received, and what crossed the links |
 //!
 //! Between a client and its own server nothing is lost but by the end of the stream; everything else may be.
@@ -19,6 +20,7 @@ mod link;
 mod route;
 mod server;
 mod tape;
+mod trap;
 
 use crate::rng::Rng;
 use agenda::{Agenda, Happening};
@@ -26,11 +28,13 @@ use link::Link;
 use machine::{Input, Now};
 use server::Server;
 use std::collections::{BTreeMap, BTreeSet};
+use trap::Laid;
 use xmpp::{Element, Jid};
 
 pub use link::Weather;
 pub use server::{ServerConfig, Which};
 pub use tape::{Crossing, Scene, Tape, Telling};
+pub use trap::{Spring, Sprung, Trap};
 
 /// Servers, links, clients and the time.
 pub struct World {
@@ -44,6 +48,14 @@ pub struct World {
     agenda: Agenda,
     /// Full addresses of clients that are connected.
     online: BTreeSet<String>,
+    /// Clients that are gone, of which their server has not noticed it: which of their streams that is.
+    vanished: BTreeMap<Jid, u64>,
+    /// How many clients have vanished.
+    vanishings: u64,
+    /// What is still to go wrong.
+    traps: Vec<Laid>,
+    /// What has, and nobody has asked for.
+    sprung: Vec<Sprung>,
     /// How long a stanza takes between servers, milliseconds: least and most.
     pub link_ms: (u64, u64),
     /// How long a disk takes to sync, milliseconds: least and most.
@@ -63,6 +75,10 @@ impl World {
             links: BTreeMap::new(),
             agenda: Agenda::default(),
             online: BTreeSet::new(),
+            vanished: BTreeMap::new(),
+            vanishings: 0,
+            traps: Vec::new(),
+            sprung: Vec::new(),
             link_ms: (1, 1),
             disk_ms: (1, 1),
             tape: Tape::default(),
@@ -115,6 +131,7 @@ impl World {
             return false;
         }
         self.online.insert(full.to_string());
+        self.vanished.remove(full);
         self.servers[server].sessions.insert(full.clone());
         self.tape.tell(self.now.mono_ms, full.as_str(), Scene::Connected);
         self.carry_out_all(server, Which::Accounts, out);
@@ -130,6 +147,30 @@ impl World {
         self.tape.tell(self.now.mono_ms, full.as_str(), Scene::Ended);
         if let Some(server) = self.server_of(full.domain()) {
             self.servers[server].sessions.remove(full);
+            self.feed(server, Which::Accounts, Input::SessionEnded(full.clone()));
+        }
+    }
+
+    /// A client is gone without a word: its server goes on writing to it until it notices, after so long, or until the client
+    /// logs in again.
+    pub fn vanish(&mut self, full: &Jid, noticed_after_ms: u64) {
+        if !self.online.remove(full.as_str()) {
+            return;
+        }
+        self.tape.tell(self.now.mono_ms, full.as_str(), Scene::Ended);
+        self.vanishings += 1;
+        self.vanished.insert(full.clone(), self.vanishings);
+        let client = full.clone();
+        self.agenda.put(self.now.mono_ms + noticed_after_ms, Happening::Missed { client, stream: self.vanishings });
+    }
+
+    /// A server notices that a client of its own is gone.
+    fn missed(&mut self, full: &Jid, stream: u64) {
+        if self.vanished.get(full) != Some(&stream) {
+            return;
+        }
+        self.vanished.remove(full);
+        if let Some(server) = self.server_of(full.domain()).filter(|&s| self.servers[s].sessions.remove(full)) {
             self.feed(server, Which::Accounts, Input::SessionEnded(full.clone()));
         }
     }
@@ -200,6 +241,8 @@ impl World {
             Happening::Restart { server } => self.restart(server),
             Happening::Clear { from, to } => self.clear(&from, &to),
             Happening::DiskWorks { server } => self.servers[server].disk_full = false,
+            Happening::Missed { client, stream } => self.missed(&client, stream),
+            Happening::Sprung(trap) => self.spring(trap),
         }
     }
 

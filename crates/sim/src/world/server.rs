@@ -120,6 +120,8 @@ pub(super) struct Server {
     /// Its replica's address.
     pub replica_jid: Option<Jid>,
     pub disk: SimDisk,
+    /// A copy of it that was put aside.
+    backup: Option<SimDisk>,
     /// Whether nothing more fits on the disk.
     pub disk_full: bool,
     /// What the disk has been given and has not answered, in order.
@@ -136,18 +138,11 @@ pub(super) struct Server {
 
 impl Server {
     pub fn new(config: ServerConfig) -> Server {
-        let mut disk = SimDisk::new();
-        let accounts = config.users.iter().map(|user| machine::Change::Put {
-            space: "account",
-            owner: user.clone(),
-            key: "credentials".to_owned(),
-            value: "{}".to_owned(),
-        });
-        disk.persist(accounts.collect()).expect("records contradict nothing");
-        disk.sync();
+        let disk = new_disk(&config);
         Server {
             replica_jid: config.replica_jid(),
             config,
+            backup: None,
             up: false,
             clock_off_ms: 0,
             life: 0,
@@ -223,6 +218,18 @@ impl Server {
         self.inputs.clear();
     }
 
+    /// Puts a copy of what is durable aside.
+    pub fn back_up(&mut self) {
+        let mut copy = self.disk.clone();
+        copy.crash(0);
+        self.backup = Some(copy);
+    }
+
+    /// Has the copy that was put aside for its disk, or one with nothing but the accounts.
+    pub fn set_back(&mut self) {
+        self.disk = self.backup.clone().unwrap_or_else(|| new_disk(&self.config));
+    }
+
     /// A machine, when it is hosted and runs.
     pub fn machine(&mut self, which: Which) -> Option<&mut dyn Machine> {
         match which {
@@ -239,6 +246,20 @@ impl Server {
         let replica = self.replica.as_ref().and_then(Machine::next_timeout);
         [accounts, primary, replica].into_iter().flatten().min()
     }
+}
+
+/// A disk with the accounts of a server.
+fn new_disk(config: &ServerConfig) -> SimDisk {
+    let mut disk = SimDisk::new();
+    let accounts = config.users.iter().map(|user| machine::Change::Put {
+        space: "account",
+        owner: user.clone(),
+        key: "credentials".to_owned(),
+        value: "{}".to_owned(),
+    });
+    disk.persist(accounts.collect()).expect("records contradict nothing");
+    disk.sync();
+    disk
 }
 
 pub(super) fn jid(text: &str) -> Jid {

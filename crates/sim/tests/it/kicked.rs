@@ -63,6 +63,7 @@ fn kicked_and_no_power(after_ms: u64) -> (bool, bool) {
         semi_anonymous: true,
         banned: &[],
         disturbed: &[],
+        set_back: &[],
     };
     let (name, check) = CHECKS.iter().find(|(name, _)| name.contains("kicked")).expect("the check");
     assert_eq!(check(&evidence), Ok(()), "{name}, power lost after {after_ms} ms");

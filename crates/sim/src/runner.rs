@@ -1,0 +1,67 @@
+//! Seeds on all cores. What is told of them stands in the order of the seeds, whichever was done first.
+
+use sim::coverage::Coverage;
+use sim::scenario::{self, Counts};
+use std::collections::BTreeMap;
+use std::ops::{ControlFlow, Range};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::time::{Duration, Instant};
+
+/// A run that is over, without its tape: what failed is run again by whoever wants to know more.
+pub struct Ran {
+    /// Which one.
+    pub seed: u64,
+    /// What there was to look at.
+    pub counts: Counts,
+    /// What there was to be seen.
+    pub coverage: Coverage,
+    /// How long it took on its core.
+    pub took: Duration,
+    /// What should not have been.
+    pub violations: Vec<String>,
+}
+
+/// Runs seeds on so many threads and gives each run in the order of the seeds, until no more are wanted.
+pub fn each(seeds: Range<u64>, jobs: usize, mut take: impl FnMut(Ran) -> ControlFlow<()>) {
+    let (next, stop) = (AtomicU64::new(seeds.start), AtomicBool::new(false));
+    let (ran, runs) = sync_channel(WAITING_MAX);
+    std::thread::scope(|scope| {
+        for _ in 0..jobs.max(1) {
+            let (ran, next, stop, end) = (ran.clone(), &next, &stop, seeds.end);
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= end || ran.send(run(seed)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(ran);
+        let (mut due, mut early) = (seeds.start, BTreeMap::new());
+        for run in runs {
+            early.insert(run.seed, run);
+            while let Some(run) = early.remove(&due) {
+                due += 1;
+                if take(run).is_break() {
+                    stop.store(true, Ordering::Relaxed);
+                    return;
+                }
+            }
+        }
+    });
+}
+
+fn run(seed: u64) -> Ran {
+    let begun = Instant::now();
+    let outcome = scenario::run(seed);
+    let took = begun.elapsed();
+    schema::collect(outcome.tape.on_links());
+    let mut coverage = Coverage::default();
+    coverage.add(&outcome);
+    Ran { seed, counts: outcome.counts, coverage, took, violations: outcome.violations }
+}
+
+/// Runs that wait to be taken note of, which takes no time: enough that no core waits.
+const WAITING_MAX: usize = 64;
