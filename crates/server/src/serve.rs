@@ -35,7 +35,7 @@ const LINKS_WAIT: Duration = Duration::from_secs(1);
 pub enum Event {
     /// An address is listened on; port 0 has become a real one.
     Listening {
-        /// `c2s`, `c2s-tls`, `s2s`, `s2s-tls` or `http`.
+        /// `c2s`, `c2s-tls`, `s2s`, `s2s-tls`, `http` or `http-tls`.
         what: &'static str,
         /// The address.
         addr: SocketAddr,
@@ -297,7 +297,14 @@ impl Front {
                 "s2s" => Service::S2s,
                 "s2s-tls" => Service::S2sTls,
                 _ => {
-                    tokio::task::spawn_local(serve_http(listener, front.clone()));
+                    let clients = edge.config.domain.is_some();
+                    let source: Arc<dyn Source> = front.clone();
+                    let doors = http::Doors {
+                        source: (what == "http").then_some(source),
+                        edge: clients.then(|| edge.clone()),
+                        tls: what == "http-tls",
+                    };
+                    tokio::task::spawn_local(serve_http(listener, doors));
                     continue;
                 }
             };
@@ -312,9 +319,9 @@ impl Front {
     }
 }
 
-async fn serve_http(listener: std::net::TcpListener, front: Arc<Front>) {
+async fn serve_http(listener: std::net::TcpListener, doors: http::Doors) {
     let served = match tokio::net::TcpListener::from_std(listener) {
-        Ok(listener) => http::serve(listener, front).await,
+        Ok(listener) => http::serve(listener, doors).await,
         Err(error) => Err(error),
     };
     if let Err(error) = served {

@@ -86,6 +86,8 @@ pub const MODERATE: &str = "urn:xmpp:message-moderate:1";
 pub const SM: &str = "urn:xmpp:sm:3";
 /// Client state indication, XEP-0352.
 pub const CSI: &str = "urn:xmpp:csi:0";
+/// Streams that come by WebSocket, RFC 7395.
+pub const FRAMING: &str = "urn:ietf:params:xml:ns:xmpp-framing";
 /// Limits announced on a stream, XEP-0478.
 pub const STREAM_LIMITS: &str = "urn:xmpp:stream-limits:0";
 /// What XEP-0282 shows.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use xmpp::sasl::{Credentials, Login};
 use xmpp::stanza::Condition;
 use xmpp::stream::dialback::{Pair, Verdict};
-use xmpp::stream::{Acceptor, Client, Incoming, Outgoing, TlsPolicy, acceptor, client, s2s_in, s2s_out};
+use xmpp::stream::{Acceptor, Client, Incoming, Outgoing, TlsPolicy, acceptor, client, s2s_in, s2s_out, websocket};
 use xmpp::xml::{Attr, Limits, Ns, Parser, Pool, StreamEvent};
 use xmpp::{Element, Jid, ns};
 
@@ -81,6 +81,17 @@ fn stream() -> impl Strategy<Value = Vec<Vec<u8>>> {
     let beginning =
         script.prop_map(|(script, n)| script.iter().take(n).map(|at| PIECES[*at].as_bytes().to_vec()).collect());
     (beginning, pieces()).prop_map(|(beginning, pieces): (Vec<_>, Vec<_>)| [beginning, pieces].concat())
+}
+
+/// As a client's WebSocket sends it; what opens a stream elsewhere is `<open/>` here.
+fn message(piece: &[u8]) -> Vec<u8> {
+    let open = "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='a.example' version='1.0'/>";
+    let text = if piece == PIECES[1].as_bytes() { open.as_bytes() } else { piece };
+    let mut frame = websocket::text(text);
+    let header = frame.len() - text.len();
+    frame[1] |= 0x80;
+    frame.splice(header..header, [0; 4]);
+    frame
 }
 
 fn pieces() -> impl Strategy<Value = Vec<Vec<u8>>> {
@@ -199,16 +210,21 @@ proptest! {
 
     /// Whatever a client says and the caller answers, the end is said once and is the end.
     #[test]
-    fn client_streams_survive_anything(pieces in stream(), answers in any::<[bool; 6]>()) {
+    fn client_streams_survive_anything(pieces in stream(), answers in any::<[bool; 6]>(), framed: bool) {
         let config = acceptor::Config {
             tls: if answers[0] { TlsPolicy::Optional } else { TlsPolicy::Off },
             plain_without_tls: true,
             registration: true,
             ..acceptor::Config::new(vec!["a.example".into()], vec![1])
         };
-        let mut acceptor = Acceptor::new(Arc::new(config), acceptor::Channel::Clear, [0; 32]);
+        let config = Arc::new(config);
+        let mut acceptor = match framed {
+            true => Acceptor::websocket(config, acceptor::Channel::Clear, [0; 32]),
+            false => Acceptor::new(config, acceptor::Channel::Clear, [0; 32]),
+        };
         let mut ended = 0;
         for piece in pieces {
+            let piece = if framed { message(&piece) } else { piece };
             let mut out = Vec::new();
             acceptor.handle(acceptor::Input::Bytes(&piece), &mut out);
             while let Some(output) = out.pop() {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::reader::Reader;
-use super::setting::{Create, Domain, Encryption, LogFormat, Peer, Setting, SplitEnter, Trust};
+use super::setting::{Create, Domain, Encryption, LogFormat, Peer, Setting, SplitEnter, Trust, Url};
 use xmpp::Jid;
 
 /// A section of the file.
@@ -159,11 +159,21 @@ pub const ROUTES: Section = Section {
 };
 
 section! {
-    /// Plain HTTP for the operator: /metrics and /health. Nothing here asks for a password: keep it on loopback, or
-    /// behind a proxy.
+    /// HTTP. On `listen`, for the operator: /metrics and /health, which ask for no password: keep it on loopback, or behind
+    /// a proxy. On both: /xmpp-websocket, for clients in browsers (RFC 7395), and /.well-known/host-meta and
+    /// host-meta.json, by which they find it (XEP-0156).
     Http "http" {
-        /// Addresses to answer HTTP on; an empty list for none.
+        /// Addresses to answer HTTP on; an empty list for none. Clients of other machines may not log in here unless
+        /// `proxied` says that the way is encrypted, or c2s.tls does not ask for it.
         listen: Vec<SocketAddr> = "[\"127.0.0.1:5280\"]",
+        /// Addresses to answer HTTPS on, with the certificate of [tls]: for clients, without /metrics and /health.
+        listen_tls: Vec<SocketAddr> = "[]",
+        /// Where clients reach /xmpp-websocket from outside, as in "wss://chat.example.org/xmpp-websocket". Told to
+        /// them by host-meta, which must be reachable as https://DOMAIN/.well-known/host-meta; left out, there is none.
+        websocket_url: Option<Url> = "",
+        /// Whether a proxy is in front of `listen` that encrypts, and says in X-Forwarded-For whom it speaks for. A
+        /// proxy on this machine, which connects from a loopback address, is believed without it.
+        proxied: bool = "false",
     }
 }
 

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 pub use keys::{C2s, Disco, Http, Limits, Log, Replica, Rooms, S2s, Split, Tls};
 pub use reader::Problem;
-pub use setting::{Create, Domain, Encryption, LogFormat, Peer, Route, Routes, SplitEnter, Trust};
+pub use setting::{Create, Domain, Encryption, LogFormat, Peer, Route, Routes, SplitEnter, Trust, Url};
 
 use keys::{ROOMS_TLS, ROUTES, Top};
 use reader::Reader;

@@ -153,6 +153,34 @@ impl Setting for Domain {
     }
 }
 
+/// Where a WebSocket is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Url(String);
+
+impl Url {
+    /// As it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Setting for Url {
+    fn kind() -> String {
+        "URL".into()
+    }
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        let text = text(value)?;
+        let host = text.strip_prefix("wss://").or_else(|| text.strip_prefix("ws://"));
+        let plain = |text: &str| text.bytes().all(|b| b.is_ascii_graphic() && !b"<>&'\"".contains(&b));
+        match host {
+            Some(host) if !host.is_empty() && !host.starts_with('/') && plain(host) => Ok(Url(text.to_owned())),
+            _ => Err(format!(
+                "{text:?} is no URL of a WebSocket; write one like \"wss://chat.montague.lit/xmpp-websocket\""
+            )),
+        }
+    }
+}
+
 /// Whom a list of peers lets in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Peer {

@@ -108,7 +108,8 @@ fn a_key_in_the_wrong_section_is_told_where_it_belongs() {
         [
             "netjoin.toml:2: error: registration: is not known here; it belongs in [c2s]",
             "netjoin.toml:4: error: http.trust: is not known here; it belongs in [s2s]",
-            "netjoin.toml:5: error: http.zebra: is not known; remove it, or take one of: listen",
+            "netjoin.toml:5: error: http.zebra: is not known; remove it, or take one of: listen, listen_tls, \
+             websocket_url, proxied",
         ]
     );
 }

@@ -104,6 +104,7 @@ pub fn listeners(config: &Config) -> Vec<(&'static str, &'static str, SocketAddr
         ("s2s", "s2s.listen", &config.s2s.listen, true),
         ("s2s-tls", "s2s.listen_tls", &config.s2s.listen_tls, true),
         ("http", "http.listen", &config.http.listen, true),
+        ("http-tls", "http.listen_tls", &config.http.listen_tls, true),
     ];
     let on = lists.into_iter().filter(|list| list.3);
     on.flat_map(|(what, key, list, _)| list.iter().map(move |addr| (what, key, *addr))).collect()

@@ -4,7 +4,7 @@ use super::machines::Who;
 use super::{At, Core};
 use crate::control::{Answer, Refusal, Request, Response};
 use crate::edge::shard::Order;
-use accounts::{AccountError, BindError};
+use accounts::{AccountError, BindError, Bound};
 use machine::{Input, Token};
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
@@ -33,14 +33,18 @@ impl Core {
 
     /// RFC 6120 7.7.2.2: the newer stream has the resource, the older ends with `conflict`.
     pub(super) async fn bind(&mut self, user: &Jid, at: At, reply: oneshot::Sender<Result<Jid, Condition>>) {
-        let Some((_, accounts)) = &mut self.machines.accounts else { return };
-        let mut out = Vec::new();
-        let bound = accounts.bind(user, &mut out);
-        self.want(Who::Accounts, out);
-        self.settle().await;
+        let mut bound = self.try_bind(user).await;
+        // Who comes back again and again without resuming is not shut out by what nobody will come back for.
+        if bound == Err(BindError::TooManySessions)
+            && let Some(longest) = self.asleep.get(user.bare_str()).and_then(|jids| jids.first().cloned())
+        {
+            self.end_session(longest, "resource-constraint").await;
+            bound = self.try_bind(user).await;
+        }
         let result = match bound {
             Ok(bound) => {
                 let older = self.sessions.insert(bound.jid.clone(), at);
+                self.wakes(&bound.jid);
                 if let Some(older) = older.filter(|older| bound.replaced && *older != at) {
                     self.order(older.shard, Order::Close(older.place, "conflict")).await;
                 }
@@ -53,12 +57,48 @@ impl Core {
         let _ = reply.send(result);
     }
 
+    async fn try_bind(&mut self, user: &Jid) -> Result<Bound, BindError> {
+        let (_, accounts) = self.machines.accounts.as_mut().ok_or(BindError::NoAccount)?;
+        let mut out = Vec::new();
+        let bound = accounts.bind(user, &mut out);
+        self.want(Who::Accounts, out);
+        self.settle().await;
+        bound
+    }
+
+    /// Ends a session from here; its shard says what it did not take.
+    async fn end_session(&mut self, jid: Jid, condition: &'static str) {
+        if let Some(at) = self.sessions.get(&jid).copied() {
+            self.order(at.shard, Order::Close(at.place, condition)).await;
+            self.session_ended(jid, at);
+            self.settle().await;
+        }
+    }
+
     /// A client's stream has ended; one that was replaced has been dealt with.
     pub(super) fn session_ended(&mut self, jid: Jid, at: At) {
         if self.sessions.get(&jid) == Some(&at) {
             self.sessions.remove(&jid);
+            self.wakes(&jid);
             self.feed(Who::Accounts, Input::SessionEnded(jid));
             self.note_sessions();
+        }
+    }
+
+    pub(super) fn session_asleep(&mut self, jid: Jid, at: At, asleep: bool) {
+        self.wakes(&jid);
+        if asleep && self.sessions.get(&jid) == Some(&at) {
+            self.asleep.entry(jid.bare_str().to_owned()).or_default().push(jid);
+        }
+    }
+
+    /// A session does not wait any more.
+    pub(super) fn wakes(&mut self, jid: &Jid) {
+        if let Some(jids) = self.asleep.get_mut(jid.bare_str()) {
+            jids.retain(|other| other != jid);
+            if jids.is_empty() {
+                self.asleep.remove(jid.bare_str());
+            }
         }
     }
 

@@ -211,6 +211,7 @@ impl Core {
     async fn close_closed(&mut self) {
         let Some((_, accounts)) = &mut self.machines.accounts else { return };
         for closed in accounts.take_closed() {
+            self.wakes(&closed.jid);
             if let Some(at) = self.sessions.remove(&closed.jid) {
                 self.order(at.shard, Order::Close(at.place, closed.condition)).await;
             }

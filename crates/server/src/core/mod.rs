@@ -24,7 +24,7 @@ use crate::edge::slab::Place;
 use machine::{Input, Now, Output};
 use machines::Who;
 use router::Origin;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant, SystemTime};
@@ -95,6 +95,15 @@ pub enum ToCore {
         /// What it was sent and has not acknowledged (XEP-0198 4), but for presence.
         undelivered: Vec<Element>,
     },
+    /// A client's stream has broken, and its session waits for it; or it is back.
+    SessionAsleep {
+        /// Its full address.
+        jid: Jid,
+        /// Where it is.
+        at: At,
+        /// Whether it waits.
+        asleep: bool,
+    },
     /// A stream to or from this domain has ended, or could not be made.
     StreamEnded(String),
     /// Stanzas that did not get out, and why.
@@ -114,6 +123,8 @@ pub struct Core {
     machines: Machines,
     /// Clients by full address.
     sessions: HashMap<Jid, At>,
+    /// Those of them that wait for their client, by account, the longest first.
+    asleep: BTreeMap<String, Vec<Jid>>,
     /// Members of audiences that are not on a shard.
     remote_members: carry::RemoteMembers,
     /// Accounts being made durable, by token.
@@ -132,6 +143,7 @@ impl Core {
             store,
             machines,
             sessions: HashMap::new(),
+            asleep: BTreeMap::new(),
             remote_members: HashMap::new(),
             registering: ask::Waiting::default(),
             work: VecDeque::new(),
@@ -176,6 +188,7 @@ impl Core {
                 self.session_ended(jid, at);
                 self.give_back(undelivered);
             }
+            ToCore::SessionAsleep { jid, at, asleep } => self.session_asleep(jid, at, asleep),
             ToCore::StreamEnded(domain) => self.stream_ended(&domain),
             ToCore::Undelivered(items, error) => self.undelivered(items, &error),
             ToCore::Ask(request, credentials, reply) => self.ask(request, credentials, reply).await,

@@ -5,6 +5,7 @@
 //! sessions that outlive their streams (XEP-0198).
 
 mod resume;
+mod websocket;
 
 use super::Edge;
 use super::conn::{Conn, End, Wake, Watch};
@@ -26,11 +27,12 @@ use tokio::sync::oneshot;
 use xmpp::sasl::{Credentials, ITERATIONS, SALT_BYTES};
 use xmpp::stanza::{Condition, StanzaError, answerable};
 use xmpp::stream::acceptor::{self, Channel, Input, Lookup, Output};
-use xmpp::stream::{Acceptor, StreamError, TlsPolicy};
+use xmpp::stream::{Acceptor, BROKEN, StreamError, TlsPolicy};
 use xmpp::xml::Limits;
 use xmpp::{Element, Jid, Shared, ns};
 
 pub use resume::{Arrival, arrive};
+pub use websocket::WebSocket;
 
 /// How often an address that failed too often is looked at again.
 const THROTTLED_REST: Duration = Duration::from_millis(500);
@@ -139,7 +141,7 @@ impl Client {
         loop {
             match self.step().await {
                 Next::Go => {}
-                Next::Lost if self.sleep() => {}
+                Next::Lost if self.sleep() => Box::pin(self.tell_asleep(true)).await,
                 Next::Lost | Next::Stop => break,
             }
         }
@@ -167,7 +169,11 @@ impl Client {
                 Next::Go => {}
                 end => return end,
             },
-            Wake::Arrival(arrival) => self.resume(*arrival),
+            Wake::Arrival(arrival) => {
+                if self.resume(*arrival) {
+                    Box::pin(self.tell_asleep(false)).await;
+                }
+            }
             Wake::End(end) => {
                 if matches!(end, End::Slow) {
                     self.shard.edge.counters.slow_receivers_cut.fetch_add(1, Relaxed);
@@ -295,7 +301,7 @@ impl Client {
             Output::Closed(error) => {
                 if let Some(error) = error {
                     tracing::debug!(%error, client = self.conn.address().map(Jid::as_str), "stream ended");
-                    if error.condition == TIMED_OUT {
+                    if [TIMED_OUT, BROKEN].contains(&error.condition) {
                         return Next::Lost;
                     }
                 }

@@ -99,6 +99,13 @@ pub struct Transport {
     io: Io,
 }
 
+impl Transport {
+    /// Of a socket whose TLS handshake is over, where it has TLS.
+    pub fn new(socket: std::net::TcpStream, tls: Option<rustls::Connection>) -> Transport {
+        Transport { socket, io: Io { tls: tls.map(Box::new), ..Io::default() } }
+    }
+}
+
 #[derive(Default)]
 struct Io {
     tls: Option<Box<rustls::Connection>>,

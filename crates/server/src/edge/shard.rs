@@ -60,6 +60,8 @@ pub enum Service {
 pub enum Order {
     /// Serve a connection that a listener has accepted.
     Accept(std::net::TcpStream, SocketAddr, Service),
+    /// Serve a client whose connection speaks WebSocket now.
+    WebSocket(Box<c2s::WebSocket>),
     /// A stanza for one client.
     Deliver(Place, Shared),
     /// A client joins an audience or changes its class; `None` leaves.
@@ -174,6 +176,7 @@ impl Shard {
                     self.with_buffer(|scratch| conn.deliver(&stanza, self.second(), scratch));
                 }
             }
+            Order::WebSocket(socket) => socket.accept(self),
             Order::Resume(place, arrival) => c2s::arrive(self, place, arrival),
             Order::Member(audience, place, class) => self.audiences.borrow_mut().set(audience, place, class),
             Order::EndAudience(audience) => self.audiences.borrow_mut().end(audience),

@@ -21,6 +21,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// ALPN of direct TLS, XEP-0368: clients and servers.
 const ALPN_CLIENT: &[u8] = b"xmpp-client";
 const ALPN_SERVER: &[u8] = b"xmpp-server";
+/// That of HTTP.
+const ALPN_HTTP: &[u8] = b"http/1.1";
 
 /// Our certificates, ready to use.
 pub struct Certificates {
@@ -31,6 +33,7 @@ pub struct Certificates {
 struct Configs {
     clients: BTreeMap<String, Arc<ServerConfig>>,
     servers: BTreeMap<String, Arc<ServerConfig>>,
+    browsers: BTreeMap<String, Arc<ServerConfig>>,
     outgoing: BTreeMap<String, Arc<ClientConfig>>,
     /// For whoever names no domain, or one that is not ours.
     default: String,
@@ -43,6 +46,8 @@ pub enum Side {
     Client,
     /// A server, asked for a certificate.
     Server,
+    /// Whoever speaks HTTP.
+    Browser,
 }
 
 impl Certificates {
@@ -64,16 +69,21 @@ impl Certificates {
 
     /// Takes a TLS handshake; `domain` is the stream's `to` where it is known.
     pub fn accept(&self, side: Side, domain: Option<&str>) -> Result<rustls::Connection, rustls::Error> {
+        let mut connection = ServerConnection::new(self.accepting(side, domain)?)?;
+        connection.set_buffer_limit(None);
+        Ok(connection.into())
+    }
+
+    /// What handshakes are taken with.
+    pub fn accepting(&self, side: Side, domain: Option<&str>) -> Result<Arc<ServerConfig>, rustls::Error> {
         let configs = self.current();
         let by_domain = match side {
             Side::Client => &configs.clients,
             Side::Server => &configs.servers,
+            Side::Browser => &configs.browsers,
         };
         let config = domain.and_then(|domain| by_domain.get(domain)).or_else(|| by_domain.get(&configs.default));
-        let config = config.ok_or_else(|| rustls::Error::General("no domain is served".into()))?;
-        let mut connection = ServerConnection::new(config.clone())?;
-        connection.set_buffer_limit(None);
-        Ok(connection.into())
+        config.cloned().ok_or_else(|| rustls::Error::General("no domain is served".into()))
     }
 
     /// Begins a TLS handshake as `from` with the server of `to`; direct TLS says what it is for (XEP-0368 3).
@@ -107,12 +117,18 @@ impl Configs {
             }
         }
         let default = config.domains().first().map(|domain| domain.as_str().to_owned()).unwrap_or_default();
-        let mut configs =
-            Configs { clients: BTreeMap::new(), servers: BTreeMap::new(), outgoing: BTreeMap::new(), default };
+        let mut configs = Configs {
+            clients: BTreeMap::new(),
+            servers: BTreeMap::new(),
+            browsers: BTreeMap::new(),
+            outgoing: BTreeMap::new(),
+            default,
+        };
         for (domain, key) in &keys {
             let resolver = Arc::new(BySni { keys: keys.clone(), default: key.clone() });
             configs.clients.insert(domain.clone(), accepting(Side::Client, resolver.clone())?);
-            configs.servers.insert(domain.clone(), accepting(Side::Server, resolver)?);
+            configs.servers.insert(domain.clone(), accepting(Side::Server, resolver.clone())?);
+            configs.browsers.insert(domain.clone(), accepting(Side::Browser, resolver)?);
             configs.outgoing.insert(domain.clone(), connecting(key.clone())?);
         }
         Ok(configs)
@@ -126,11 +142,16 @@ fn provider() -> Arc<CryptoProvider> {
 fn accepting(side: Side, resolver: Arc<BySni>) -> Result<Arc<ServerConfig>, rustls::Error> {
     let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
     let builder = match side {
-        Side::Client => builder.with_no_client_auth(),
+        Side::Client | Side::Browser => builder.with_no_client_auth(),
         Side::Server => builder.with_client_cert_verifier(Arc::new(AnyCertificate(provider()))),
     };
     let mut config = builder.with_cert_resolver(resolver);
-    config.alpn_protocols = vec![if side == Side::Client { ALPN_CLIENT } else { ALPN_SERVER }.to_vec()];
+    let protocol = match side {
+        Side::Client => ALPN_CLIENT,
+        Side::Server => ALPN_SERVER,
+        Side::Browser => ALPN_HTTP,
+    };
+    config.alpn_protocols = vec![protocol.to_vec()];
     // Nothing is resumed, so nothing is kept for it.
     config.send_tls13_tickets = 0;
     Ok(Arc::new(config))

@@ -41,7 +41,7 @@ fn get(server: &Arc<Server>, path: &str) -> (String, String) {
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let addr = listener.local_addr().unwrap();
     let source: Arc<dyn Source> = Arc::<Server>::clone(server);
-    runtime.spawn(serve(listener, source));
+    runtime.spawn(serve(listener, Doors { source: Some(source), edge: None, tls: false }));
     let mut stream = std::net::TcpStream::connect(addr).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
     let mut text = String::new();

@@ -12,3 +12,4 @@ mod rooms;
 mod servers;
 mod site;
 mod user;
+mod websocket;

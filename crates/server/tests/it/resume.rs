@@ -12,13 +12,13 @@ use xmpp::{Element, Jid, ns};
 const ROMEO: &str = "romeo@montague.lit/orchard";
 const ROOM: &str = "coven@rooms.montague.lit";
 
-fn site(settings: Settings) -> Site {
+pub fn site(settings: Settings) -> Site {
     let rest = format!("[rooms]\ndomain = \"rooms.montague.lit\"\n{}", settings.rest);
     Site::start("montague.lit", &["romeo", "benvolio", "tybalt"], &Settings { rest, ..settings })
 }
 
 /// Logs in and may resume; the id of the session.
-fn managed(site: &Site, full: &str) -> (User, String) {
+pub fn managed(site: &Site, full: &str) -> (User, String) {
     let mut user = User::online(site, full);
     user.send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
     let enabled = user.next_sm("enabled");
@@ -28,7 +28,7 @@ fn managed(site: &Site, full: &str) -> (User, String) {
 }
 
 /// Comes back for a session, having taken so many stanzas.
-fn back(site: &Site, what: &str, full: &str, id: &str, handled: u32) -> Result<User, Failure> {
+pub fn back(site: &Site, what: &str, full: &str, id: &str, handled: u32) -> Result<User, Failure> {
     User::connect(site, what, full, |config| {
         if site.server.config().c2s.tls == server::config::Encryption::Off {
             config.tls = TlsPolicy::Off;
@@ -41,11 +41,11 @@ fn resumed(site: &Site, full: &str, id: &str, handled: u32) -> User {
     back(site, "c2s", full, id, handled).unwrap_or_else(|why| panic!("{full} cannot resume: {why}"))
 }
 
-fn says(user: &mut User, text: &str) {
+pub fn says(user: &mut User, text: &str) {
     user.send(&format!("<message to='{ROOM}' type='groupchat' id='{text}'><body>{text}</body></message>"));
 }
 
-fn body(message: &Element) -> String {
+pub fn body(message: &Element) -> String {
     message.get_child("body", ns::CLIENT).map(Element::content).unwrap_or_default()
 }
 
@@ -55,7 +55,7 @@ fn bodies(user: &mut User) -> Vec<String> {
 }
 
 /// Waits until so many sessions wait for their client.
-fn asleep(site: &Site, count: u64) {
+pub fn asleep(site: &Site, count: u64) {
     while site.figures().sessions_asleep != count {
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -251,6 +251,23 @@ fn a_session_that_waits_for_too_much_ends_and_the_server_goes_on() {
     }
     while benvolio.next_of("presence").get("type") != Some("unavailable") {}
     assert_eq!(back(&site, "c2s", ROMEO, &id, handled).err(), Some(Failure::Refused("item-not-found".into())));
+}
+
+/// Whoever comes back without resuming, again and again, is let in: what waits longest ends.
+#[test]
+fn sessions_that_nobody_comes_back_for_shut_nobody_out() {
+    let site = site(Settings::clear());
+    let most = accounts::config::SESSIONS_PER_ACCOUNT_MAX as u64;
+    let mut first = None;
+    for n in 0..most + 3 {
+        let (user, id) = managed(&site, &format!("romeo@montague.lit/{n}"));
+        first.get_or_insert((id, user.handled));
+        drop(user);
+        asleep(&site, (n + 1).min(most));
+    }
+    let (id, handled) = first.unwrap();
+    let gone = back(&site, "c2s", "romeo@montague.lit/0", &id, handled).err();
+    assert_eq!(gone, Some(Failure::Refused("item-not-found".into())));
 }
 
 #[test]

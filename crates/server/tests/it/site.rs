@@ -29,6 +29,8 @@ pub struct Settings {
     /// Lines of `[c2s]`, `[s2s]`, `[limits]` and the end of the file.
     pub c2s: String,
     pub s2s: String,
+    /// In place of no HTTP.
+    pub http: Option<&'static str>,
     pub limits: String,
     pub rest: String,
 }
@@ -50,12 +52,13 @@ impl Site {
     }
 
     pub fn start_in(dir: TempDir, domain: &str, users: &[&str], settings: &Settings) -> Site {
-        let Settings { tls, c2s, s2s, limits, rest } = settings;
+        let Settings { tls, c2s, s2s, http, limits, rest } = settings;
+        let http = http.unwrap_or("listen = []");
         let text = format!(
             "domain = \"{domain}\"\n\
              [c2s]\nlisten = [\"127.0.0.1:0\"]\nlisten_tls = [\"127.0.0.1:0\"]\ntls = \"{tls}\"\n{c2s}\n\
              [s2s]\nlisten = [\"127.0.0.1:0\"]\nlisten_tls = [\"127.0.0.1:0\"]\ntls = \"{tls}\"\n{s2s}\n\
-             [http]\nlisten = []\n[limits]\nthreads = 2\n{limits}\n{rest}"
+             [http]\n{http}\n[limits]\nthreads = 2\n{limits}\n{rest}"
         );
         let checked = Config::check_text(&dir.path().join("netjoin.toml"), &text);
         let config = checked.config.unwrap_or_else(|| panic!("{:?}", checked.problems));

@@ -197,7 +197,7 @@ impl Client {
 
     fn bytes(&mut self, mut input: &[u8], out: &mut Vec<Output>) {
         while !self.wire.is_closed() && self.phase != Phase::Securing {
-            let result = match self.wire.next(&mut input) {
+            let result = match self.wire.next(&mut input, out) {
                 Ok(Some(StreamEvent::Open(header))) => self.wire.check_header(&header).map_err(Failure::Stream),
                 Ok(Some(StreamEvent::Stanza(element))) => self.element(element, out),
                 Ok(Some(StreamEvent::Close)) => {

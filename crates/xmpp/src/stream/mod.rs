@@ -29,4 +29,4 @@ pub use client::Client;
 pub use error::StreamError;
 pub use s2s_in::Incoming;
 pub use s2s_out::Outgoing;
-pub use wire::TlsPolicy;
+pub use wire::{BROKEN, TlsPolicy};

@@ -197,7 +197,7 @@ impl Incoming {
                     Ok(()) => return,
                     Err(error) => Err(error),
                 },
-                _ => match self.wire.next(&mut input) {
+                _ => match self.wire.next(&mut input, out) {
                     Ok(Some(StreamEvent::Open(header))) => self.opened(&header, out),
                     Ok(Some(StreamEvent::Stanza(element))) => self.element(element, out),
                     Ok(Some(StreamEvent::Close)) => {

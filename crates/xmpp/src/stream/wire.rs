@@ -1,6 +1,7 @@
 //! What all streams share: the parser, our own header, errors, the end (RFC 6120 4.2 to 4.4, 4.9).
 
 use super::error::StreamError;
+use super::websocket::{self, Frame, Frames};
 use crate::xml::{Limits, Parser, Pool, StreamEvent, write};
 use crate::{Element, Jid, ns};
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine};
@@ -33,6 +34,8 @@ pub(super) trait Effects {
 /// One stream, both directions.
 pub(super) struct Wire {
     parser: Parser,
+    /// Where a WebSocket's frames carry the stream (RFC 7395).
+    framed: Option<Box<Framed>>,
     held: Vec<u8>,
     /// What our header says; needed even to refuse a stream (RFC 6120 4.9.1.2).
     content: &'static str,
@@ -50,7 +53,19 @@ pub(super) struct Opening<'a> {
 
 impl Wire {
     pub fn new(content: &'static str, limits: Limits) -> Wire {
-        Wire { parser: Parser::new(limits), held: Vec::new(), content, opened: false, closed: false }
+        Wire { parser: Parser::new(limits), framed: None, held: Vec::new(), content, opened: false, closed: false }
+    }
+
+    /// One whose elements come in messages of their own.
+    pub fn framed(limits: Limits) -> Wire {
+        let mut wire = Wire::new(ns::CLIENT, limits);
+        wire.framed = Some(Box::new(Framed::begin(&mut wire.parser)));
+        wire
+    }
+
+    /// Whether a WebSocket's frames carry it.
+    pub fn is_framed(&self) -> bool {
+        self.framed.is_some()
     }
 
     /// Whether nothing more comes or goes.
@@ -59,8 +74,11 @@ impl Wire {
     }
 
     /// The next thing the peer sent.
-    pub fn next(&mut self, input: &mut &[u8]) -> Result<Option<StreamEvent>, StreamError> {
-        Ok(self.parser.next(input)?)
+    pub fn next(&mut self, input: &mut &[u8], out: &mut impl Effects) -> Result<Option<StreamEvent>, StreamError> {
+        match &mut self.framed {
+            Some(framed) => framed.next(&mut self.parser, input, out),
+            None => Ok(self.parser.next(input)?),
+        }
     }
 
     pub fn set_limits(&mut self, limits: Limits) {
@@ -69,7 +87,9 @@ impl Wire {
 
     /// A new stream over the same connection: both headers come again.
     pub fn restart(&mut self) {
-        self.parser.restart();
+        if self.framed.is_none() {
+            self.parser.restart();
+        }
         self.opened = false;
     }
 
@@ -97,6 +117,9 @@ impl Wire {
 
     /// The version, root and content namespace of the peer's header, RFC 6120 4.7 and 4.8.
     pub fn check_header(&self, header: &Element) -> Result<(), StreamError> {
+        if self.is_framed() {
+            return Ok(()); // only `<open/>` counts as a header there
+        }
         if header.ns() != ns::STREAMS {
             return Err(StreamError::new("invalid-namespace", "the root must be in the streams namespace"));
         }
@@ -116,9 +139,14 @@ impl Wire {
 
     /// Sends our header.
     pub fn open(&mut self, opening: Opening<'_>, out: &mut impl Effects) {
-        let mut bytes = b"<?xml version='1.0'?><stream:stream".to_vec();
-        write::attribute("xmlns", self.content, &mut bytes);
-        write::attribute("xmlns:stream", ns::STREAMS, &mut bytes);
+        let mut bytes = match self.is_framed() {
+            true => b"<open".to_vec(),
+            false => b"<?xml version='1.0'?><stream:stream".to_vec(),
+        };
+        write::attribute("xmlns", if self.is_framed() { ns::FRAMING } else { self.content }, &mut bytes);
+        if !self.is_framed() {
+            write::attribute("xmlns:stream", ns::STREAMS, &mut bytes);
+        }
         if self.content == ns::SERVER {
             write::attribute("xmlns:db", ns::DIALBACK, &mut bytes);
         }
@@ -127,21 +155,41 @@ impl Wire {
                 write::attribute(name, value, &mut bytes);
             }
         }
-        bytes.extend_from_slice(b" version='1.0' xml:lang='en'>");
+        bytes.extend_from_slice(b" version='1.0' xml:lang='en'");
+        bytes.extend_from_slice(if self.is_framed() { b"/>" } else { b">" });
         self.opened = true;
-        out.write(bytes);
+        self.put(bytes, out);
     }
 
     /// Sends an element.
     pub fn send(&self, element: &Element, out: &mut impl Effects) {
         let mut bytes = Vec::new();
-        write_in_stream(element, &mut bytes);
+        self.append(element, &mut bytes);
+        self.put(bytes, out);
+    }
+
+    /// In a message of its own an element declares all that it needs (RFC 7395).
+    fn append(&self, element: &Element, bytes: &mut Vec<u8>) {
+        match (self.is_framed(), element.ns()) {
+            (false, _) => write_in_stream(element, bytes),
+            (true, ns::STREAMS) => write_in_stream(&element.clone().attr("xmlns:stream", ns::STREAMS), bytes),
+            (true, _) => write::write(element, "", bytes),
+        }
+    }
+
+    fn put(&self, mut bytes: Vec<u8>, out: &mut impl Effects) {
+        if self.is_framed() {
+            websocket::put_header(0, &mut bytes);
+        }
         out.write(bytes);
     }
 
     /// Sends a stream error and ends the stream.
     pub fn fail(&mut self, error: StreamError, out: &mut impl Effects) {
-        self.end(Some(error), out);
+        match error.condition {
+            BROKEN => self.gone(Some(error), out),
+            _ => self.end(Some(error), out),
+        }
     }
 
     /// Ends the stream; an error is told the peer first.
@@ -152,12 +200,15 @@ impl Wire {
         if !self.opened {
             self.open(Opening::default(), out);
         }
-        let mut bytes = Vec::new();
         if let Some(error) = &error {
-            write_in_stream(&error.element(), &mut bytes);
+            self.send(&error.element(), out);
         }
-        bytes.extend_from_slice(b"</stream:stream>");
-        out.write(bytes);
+        if self.is_framed() {
+            self.send(&Element::new("close", ns::FRAMING), out);
+            out.write(websocket::GOODBYE.to_vec());
+        } else {
+            out.write(b"</stream:stream>".to_vec());
+        }
         self.gone(error, out);
     }
 
@@ -168,6 +219,70 @@ impl Wire {
             self.held = Vec::new();
             out.closed(error);
         }
+    }
+}
+
+/// A stream in a WebSocket's messages: in each exactly one element, `<open/>` and `<close/>` in place of the root.
+struct Framed {
+    frames: Frames,
+    /// The message at hand has had its element.
+    is_full: bool,
+}
+
+impl Framed {
+    /// The parser stands behind a root that nobody sends, so that elements are read as on every stream.
+    fn begin(parser: &mut Parser) -> Framed {
+        let root = format!("<stream:stream xmlns='{}' xmlns:stream='{}'>", ns::CLIENT, ns::STREAMS);
+        let opened = parser.next(&mut root.as_bytes());
+        debug_assert!(matches!(opened, Ok(Some(StreamEvent::Open(_)))), "this root is well-formed");
+        Framed { frames: Frames::default(), is_full: false }
+    }
+
+    fn next(
+        &mut self,
+        parser: &mut Parser,
+        input: &mut &[u8],
+        out: &mut impl Effects,
+    ) -> Result<Option<StreamEvent>, StreamError> {
+        let one_each = || StreamError::new("bad-format", "each message has one element, and no more");
+        while let Some(frame) = self.frames.next(input)? {
+            match frame {
+                Frame::Text(piece) => {
+                    let mut piece = piece.as_slice();
+                    let event = if self.is_full { None } else { parser.next(&mut piece)? };
+                    self.is_full |= event.is_some();
+                    if self.is_full && !piece.trim_ascii().is_empty() {
+                        return Err(one_each());
+                    }
+                    if let Some(event) = event {
+                        return framed_event(event).map(Some).ok_or_else(one_each);
+                    }
+                }
+                Frame::End if self.is_full => self.is_full = false,
+                Frame::End => return Err(one_each()),
+                Frame::Ping(contents) => out.write(websocket::pong(&contents)),
+                Frame::Close => {
+                    out.write(websocket::GOODBYE.to_vec());
+                    // The stream was not closed: a session may outlive it (XEP-0198 7).
+                    let error = "the WebSocket was closed and the stream was not";
+                    return Err(StreamError::new(BROKEN, error));
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The error of a stream whose connection the other side has ended in the middle.
+pub const BROKEN: &str = "remote-connection-failed";
+
+/// What a message means; `None` for the end of the root that was never sent.
+fn framed_event(event: StreamEvent) -> Option<StreamEvent> {
+    match event {
+        StreamEvent::Stanza(open) if open.is("open", ns::FRAMING) => Some(StreamEvent::Open(open)),
+        StreamEvent::Stanza(close) if close.is("close", ns::FRAMING) => Some(StreamEvent::Close),
+        StreamEvent::Stanza(element) => Some(StreamEvent::Stanza(element)),
+        StreamEvent::Open(_) | StreamEvent::Close => None,
     }
 }
 

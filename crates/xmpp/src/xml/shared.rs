@@ -91,6 +91,17 @@ impl Shared {
         }
     }
 
+    /// Appends the bytes for one recipient as an element that stands alone: with its namespace.
+    pub fn splice_alone(&self, to: &str, out: &mut Vec<u8>) {
+        let s = self.serialised();
+        out.extend_from_slice(&s.bytes[..s.to_at]);
+        if self.0.element.ns() == crate::ns::CLIENT {
+            write::attribute("xmlns", crate::ns::CLIENT, out);
+        }
+        write::attribute("to", to, out);
+        out.extend_from_slice(&s.bytes[s.to_at..]);
+    }
+
     fn last_child(&self) -> Option<&Element> {
         match self.0.element.nodes().last() {
             Some(super::Node::Element(last)) => Some(last),
@@ -159,6 +170,15 @@ mod tests {
             "<message from='coven@chat/hag' to='o&apos;neil@a/b'><body>a&amp;b</body>\
              <x xmlns='urn:x'><delay/><at/></x></message>"
         );
+    }
+
+    #[test]
+    fn what_stands_alone_declares_its_namespace() {
+        let shared = Shared::new(Element::parse("<message from='a@b'><x xmlns='urn:x'/></message>").unwrap());
+        let mut out = Vec::new();
+        shared.splice_alone("c@d/e", &mut out);
+        let expected = "<message from='a@b' xmlns='jabber:client' to='c@d/e'><x xmlns='urn:x'/></message>";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use super::{Client, Next, Stream};
 use crate::config::Config;
+use crate::core::ToCore;
 use crate::edge::conn::{Conn, Resumption, Transport};
 use crate::edge::shard::{Order, Shard};
 use crate::edge::slab::Place;
@@ -66,6 +67,7 @@ pub(super) fn refuse(shard: &Rc<Shard>, arrival: Arrival, why: Refusal) {
     if conn.give_transport(arrival.transport).is_err() {
         return;
     }
+    conn.frame(arrival.machine.is_framed());
     let mut client = Client::new(shard, Rc::new(conn), arrival.address);
     client.stream = Some(Stream { machine: arrival.machine, securing: false });
     client.feed(match why {
@@ -90,7 +92,7 @@ impl Client {
         let resumption = (resume && seconds > 0).then(|| Resumption { nonce: nonce(), seconds: seconds as u32 });
         let id = resumption.map(|resumption| session_id(self.shard.index, self.place, resumption.nonce));
         let answer = management::enabled(id.as_deref().map(|id| (id, seconds)));
-        self.conn.write(answer.to_xml().as_bytes());
+        self.conn.say(answer.to_xml().as_bytes());
         self.conn.manage(bounds(config), resumption);
     }
 
@@ -141,14 +143,23 @@ impl Client {
         Next::Stop
     }
 
-    /// Goes on with the stream that has come for this session.
-    pub(super) fn resume(&mut self, arrival: Arrival) {
+    /// The core learns which sessions wait for nobody, perhaps.
+    pub(super) async fn tell_asleep(&self, asleep: bool) {
+        if let Some(jid) = self.conn.address().cloned() {
+            let _ = self.shard.edge.core.send(ToCore::SessionAsleep { jid, at: self.at(), asleep }).await;
+        }
+    }
+
+    /// Goes on with the stream that has come for this session, if it can.
+    pub(super) fn resume(&mut self, arrival: Arrival) -> bool {
         if let Err(error) = self.conn.acknowledge(arrival.acked) {
-            return refuse(&self.shard, arrival, Refusal::Error(error));
+            refuse(&self.shard, arrival, Refusal::Error(error));
+            return false;
         }
         let session = self.stream.as_ref().and_then(|stream| stream.machine.session());
         let (Some(session), Some(resumption)) = (session, self.conn.resumption()) else {
-            return refuse(&self.shard, arrival, Refusal::Unknown);
+            refuse(&self.shard, arrival, Refusal::Unknown);
+            return false;
         };
         if self.conn.is_connected() {
             // XEP-0198 5: the older stream of the session ends with a conflict.
@@ -161,19 +172,21 @@ impl Client {
             self.fall_asleep(resumption);
         }
         if self.conn.awake(arrival.transport, self.shard.second()).is_err() {
-            return;
+            return false;
         }
         let counters = &self.shard.edge.counters;
         counters.sessions_asleep.fetch_sub(1, Relaxed);
         counters.client_connections.fetch_add(1, Relaxed);
         counters.resumptions.fetch_add(1, Relaxed);
         self.address = arrival.address;
+        self.conn.frame(arrival.machine.is_framed());
         self.stream = Some(Stream { machine: arrival.machine, securing: false });
         self.feed(Input::Resumed(Ok(session)));
         if let Some(Output::Write(resumed)) = self.todo.pop_front() {
             self.conn.write(&resumed);
         }
         self.conn.send_again(self.shard.clock());
+        true
     }
 }
 

@@ -4,12 +4,13 @@
 //! it is put with what is not acknowledged, which costs less than writing it. Nobody else notices.
 
 use super::{Conn, End, Transport, Watch};
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
 use xmpp::stanza::delay;
 use xmpp::stream::StreamError;
 use xmpp::stream::client_state::Waiting;
 use xmpp::stream::management::{Bounds, Outbound, REQUEST, Sent};
+use xmpp::stream::websocket::put_header;
 use xmpp::xml::Splice;
 use xmpp::{Element, Jid, Shared, ns};
 
@@ -28,6 +29,8 @@ pub(super) struct OfClient {
     early: RefCell<Vec<Shared>>,
     /// Most have none, so it is elsewhere.
     managed: RefCell<Option<Box<Managed>>>,
+    /// Each stanza is a message of a WebSocket (RFC 7395).
+    framed: Cell<bool>,
     /// What waits while nobody looks at the client; none while somebody does.
     waiting: RefCell<Option<Box<Waiting>>>,
 }
@@ -94,7 +97,7 @@ impl Conn {
             && self.is_connected()
             && managed.outbound.wants_request()
         {
-            out.extend_from_slice(REQUEST.as_bytes());
+            self.put_markup(REQUEST.as_bytes(), out);
         }
         self.traffic.borrow().stanzas_out(count);
         count
@@ -114,8 +117,37 @@ impl Conn {
         {
             return 0;
         }
-        stanza.splice(Splice { to: address.as_str(), tail: b"" }, out);
+        self.splice(stanza, address, out);
         1
+    }
+
+    fn splice(&self, stanza: &Shared, address: &Jid, out: &mut Vec<u8>) {
+        if !self.client.framed.get() {
+            return stanza.splice(Splice { to: address.as_str(), tail: b"" }, out);
+        }
+        let start = out.len();
+        stanza.splice_alone(address.as_str(), out);
+        put_header(start, out);
+    }
+
+    /// From now on what it is sent goes in messages of a WebSocket, or does not.
+    pub fn frame(&self, framed: bool) {
+        self.client.framed.set(framed);
+    }
+
+    fn put_markup(&self, markup: &[u8], out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(markup);
+        if self.client.framed.get() {
+            put_header(start, out);
+        }
+    }
+
+    /// Writes markup that is no stanza.
+    pub fn say(&self, markup: &[u8]) {
+        let mut bytes = Vec::new();
+        self.put_markup(markup, &mut bytes);
+        self.write(&bytes);
     }
 
     /// Somebody looks at the client again, or nobody does any more (XEP-0352 4.2).
@@ -162,7 +194,7 @@ impl Conn {
     pub fn ask(&self) -> bool {
         let asked = self.client.managed.borrow_mut().as_mut().is_some_and(|managed| managed.outbound.ask());
         if asked {
-            self.write(REQUEST.as_bytes());
+            self.say(REQUEST.as_bytes());
         }
         asked
     }
@@ -172,7 +204,7 @@ impl Conn {
         let before = second.saturating_sub(ASK_LATE_SECONDS);
         let mut managed = self.client.managed.borrow_mut();
         if managed.as_mut().is_some_and(|m| self.is_connected() && m.outbound.wants_late_request(before)) {
-            self.write(REQUEST.as_bytes());
+            self.say(REQUEST.as_bytes());
         }
     }
 
@@ -214,7 +246,7 @@ impl Conn {
             let stanza = clock.delayed(sent, address.domain()).map(Shared::new);
             let stanza = stanza.as_ref().unwrap_or(&sent.stanza);
             bytes.clear();
-            stanza.splice(Splice { to: address.as_str(), tail: b"" }, &mut bytes);
+            self.splice(stanza, address, &mut bytes);
             self.write(&bytes);
         }
         self.traffic.borrow().stanzas_out(managed.outbound.unacknowledged().len());

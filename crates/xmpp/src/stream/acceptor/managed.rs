@@ -9,6 +9,9 @@ use crate::stanza::Condition;
 use crate::stream::error::StreamError;
 use crate::{Element, Jid, ns};
 
+/// Sessions that may be asked for in vain on one stream: looking for one costs more than refusing it.
+const REFUSED_MAX: u32 = 3;
+
 impl Acceptor {
     /// What may come once a resource is bound.
     pub(super) fn managed(&mut self, element: &Element, out: &mut Vec<Output>) -> Result<(), StreamError> {
@@ -74,6 +77,12 @@ impl Acceptor {
             Err(condition) => {
                 self.sm_failed(condition, out);
                 self.phase = Phase::Binding(user);
+                let negotiation = self.negotiation();
+                negotiation.refused += 1;
+                if negotiation.refused >= REFUSED_MAX {
+                    let error = StreamError::new("policy-violation", "no session is there to resume; bind a resource");
+                    self.wire.fail(error, out);
+                }
             }
         }
     }

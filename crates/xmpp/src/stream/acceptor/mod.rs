@@ -223,6 +223,8 @@ struct Negotiation {
     sasl: Option<Server>,
     claimed: Option<Jid>,
     failures: u32,
+    /// Sessions that were asked for in vain.
+    refused: u32,
 }
 
 impl Acceptor {
@@ -230,7 +232,7 @@ impl Acceptor {
     pub fn new(config: Arc<Config>, channel: Channel, seed: [u8; 32]) -> Acceptor {
         let domain = config.domains.first().cloned().unwrap_or_default();
         let negotiation =
-            Negotiation { seed: Seed::new(seed), domain, channel, sasl: None, claimed: None, failures: 0 };
+            Negotiation { seed: Seed::new(seed), domain, channel, sasl: None, claimed: None, failures: 0, refused: 0 };
         Acceptor {
             wire: Wire::new(ns::CLIENT, config.limits_before),
             config,
@@ -238,6 +240,18 @@ impl Acceptor {
             handled: None,
             negotiation: Some(Box::new(negotiation)),
         }
+    }
+
+    /// As [`Acceptor::new`], of a stream in the messages of a WebSocket (RFC 7395), whose frames come in and go out as
+    /// bytes do. Under TLS or behind a proxy that is, it does not begin it.
+    pub fn websocket(config: Arc<Config>, channel: Channel, seed: [u8; 32]) -> Acceptor {
+        let wire = Wire::framed(config.limits_before);
+        Acceptor { wire, ..Acceptor::new(config, channel, seed) }
+    }
+
+    /// Whether what is sent goes in messages of a WebSocket, each of one element.
+    pub fn is_framed(&self) -> bool {
+        self.wire.is_framed()
     }
 
     /// Takes one input; appends what is to be done.
@@ -298,7 +312,7 @@ impl Acceptor {
                 }
                 _ => {}
             }
-            match self.wire.next(&mut input) {
+            match self.wire.next(&mut input, out) {
                 Ok(Some(event)) => self.event(event, out),
                 Ok(None) => return,
                 Err(error) => self.wire.fail(error, out),
@@ -308,7 +322,8 @@ impl Acceptor {
 
     fn event(&mut self, event: StreamEvent, out: &mut Vec<Output>) {
         let result = match event {
-            StreamEvent::Open(header) => self.opened(&header, out),
+            StreamEvent::Open(header) if matches!(self.phase, Phase::Header(_)) => self.opened(&header, out),
+            StreamEvent::Open(_) => Err(StreamError::new("bad-format", "the stream is open already")),
             StreamEvent::Close => {
                 self.wire.end(None, out);
                 Ok(())

@@ -42,7 +42,7 @@ impl Acceptor {
 
     /// RFC 6120 5.4.2.
     pub(super) fn starttls(&mut self, out: &mut Vec<Output>) -> Result<(), StreamError> {
-        if self.is_secured() || self.config.tls == TlsPolicy::Off {
+        if !self.may_start_tls() {
             self.wire.send(&Element::new("failure", ns::TLS), out);
             self.wire.end(None, out);
             return Ok(());
@@ -59,8 +59,13 @@ impl Acceptor {
         self.phase = Phase::Header(None);
     }
 
+    /// RFC 7395: a WebSocket has TLS below it or not at all.
+    fn may_start_tls(&self) -> bool {
+        !self.is_secured() && !self.is_framed() && self.config.tls != TlsPolicy::Off
+    }
+
     fn features_before(&self) -> Element {
-        let starttls = (!self.is_secured() && self.config.tls != TlsPolicy::Off).then(|| {
+        let starttls = self.may_start_tls().then(|| {
             let required = (self.config.tls == TlsPolicy::Required).then(|| Element::new("required", ns::TLS));
             Element::new("starttls", ns::TLS).with(required)
         });

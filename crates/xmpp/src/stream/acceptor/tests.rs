@@ -1,6 +1,7 @@
 //! RFC 6120 section 9.1, step by step, and everything a client must not do.
 
 mod managed;
+mod websocket;
 
 use super::*;
 use crate::sasl::{Mechanism, SALT_BYTES};

@@ -130,6 +130,16 @@ fn s5_an_unknown_session_leaves_the_client_free_to_bind() {
 }
 
 #[test]
+fn s5_a_stream_that_only_guesses_ends() {
+    let mut server = Server::authenticated();
+    for _ in 0..3 {
+        assert_eq!(server.error(), None);
+        server.says(&format!("<resume {SM} h='0' previd='another'/>"));
+    }
+    assert_eq!(server.error(), Some("policy-violation"));
+}
+
+#[test]
 fn s5_resuming_says_which_session_and_how_far() {
     for wrong in ["h='3'", "previd='some-long-sm-id'", "h='x' previd='some-long-sm-id'"] {
         let mut server = Server::authenticated();
