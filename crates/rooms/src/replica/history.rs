@@ -3,7 +3,7 @@
 use super::mirror::Mirror;
 use super::site::Cx;
 use crate::room::{Past, tombstone, without_jids};
-use machine::{Born, Change, Row};
+use machine::{Born, Change, Row, Token};
 use std::collections::VecDeque;
 use xmpp::{Element, Jid, Shared, ns};
 
@@ -96,15 +96,37 @@ impl Mirror {
     }
 
     /// Writes messages to the mirrored archive; nobody waits for it, since a resumption begins where it ends.
-    pub(super) fn archive_rows(&self, past: &[Past], cx: &mut Cx<'_>) {
+    pub(super) fn archive_rows(&mut self, past: &[Past], cx: &mut Cx<'_>) {
+        self.wipe_what_is_owed(cx);
         cx.keep(past.iter().filter(|_| self.config.logging).map(|past| self.row(past, None)).collect());
     }
 
     /// The same for one that may have been provisional here: it has its place now, and stays known as one of this site's.
-    pub(super) fn archive_row(&self, past: &Past, was: Option<Born>, cx: &mut Cx<'_>) {
+    pub(super) fn archive_row(&mut self, past: &Past, was: Option<Born>, cx: &mut Cx<'_>) {
+        self.wipe_what_is_owed(cx);
         let provisional = was.as_ref().map(|_| self.row_gone(&past.id));
         let row = self.config.logging.then(|| self.row(past, was));
         cx.keep(provisional.into_iter().chain(row).collect());
+    }
+
+    /// Removes what is on disk of a former room of this name.
+    pub(super) fn wipe(&mut self, cx: &mut Cx<'_>) {
+        let gone = Change::DeleteArchive { archive: self.archive() };
+        self.link.wiping = Some(cx.keep_or_say(vec![gone], &self.room));
+    }
+
+    /// The same where the disk has not taken it: its rows would be in the way of this room's.
+    fn wipe_what_is_owed(&mut self, cx: &mut Cx<'_>) {
+        if self.link.former.is_some() && self.link.wiping.is_none() {
+            self.wipe(cx);
+        }
+    }
+
+    /// It is done, or is owed from now on.
+    pub(super) fn wiped(&mut self, token: Token, done: bool) {
+        if self.link.wiping.take_if(|wiping| *wiping == token).is_some() && done {
+            self.link.former = None;
+        }
     }
 
     /// The end of a row.

@@ -116,6 +116,10 @@ impl Mirror {
                         self.refuse_here(&entry.stanza, cx);
                     }
                 }
+                // Its LEAVE has come, and he is in again since: it is about the stay before.
+                Sent::Leave if self.sessions.get(&from).is_some_and(|session| !session.leaving) => {
+                    records.extend(self.outbox.void(entry.n, &self.room));
+                }
                 Sent::Leave => {
                     records.push(put);
                     self.leave_cut_off(&from, payload_of(&entry.stanza), cx);

@@ -93,7 +93,8 @@ impl Mirror {
 
     /// The room is no more: nothing of it is kept.
     pub(super) fn forget(&mut self, cx: &mut Cx<'_>) {
-        self.link.place = None;
+        // Should the disk not take it, the next room under this name finds out whose that is, and removes it then.
+        self.link.former = self.link.place.take().map(|place| place.incarnation);
         cx.keep(vec![self.meta_change(), Change::DeleteArchive { archive: self.archive() }]);
         self.end_for(Condition::Gone, Sign::Refused, cx);
         self.sign(Sign::Expired, cx);

@@ -15,7 +15,7 @@ use super::snapshot::Staging;
 use super::{ReplicaConfig, intent, register};
 use crate::names::{Nick, Role};
 use crate::wire::{At, Down, RoomConfig, Stale, Up, UpMark};
-use machine::{AudienceId, Class, Now};
+use machine::{AudienceId, Class, Now, Token};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use xmpp::{Element, Jid, ns};
 
@@ -71,8 +71,10 @@ pub(super) struct Link {
     pub d: u64,
     /// Which life of the room, which start of the primary, the last event applied; where there was one.
     pub place: Option<Place>,
-    /// Which life of the room is on disk, when this one has not begun.
+    /// Which life of the room is on disk, when this one has not begun there.
     pub former: Option<String>,
+    /// The write that removes what is there of it.
+    pub wiping: Option<Token>,
     /// The id of the request under way.
     pub asked: Option<String>,
     /// Which request this is; 0 for none yet.

@@ -19,7 +19,7 @@ use crate::wire::{
     self, CensusSeat, Destroyed, Granted, HistorySent, Replicate, Reported, Resume, Retry, RosterSent, Verdict,
     Withdraw,
 };
-use machine::{AudienceChange, Change, Now, Output};
+use machine::{AudienceChange, Now, Output};
 use std::collections::BTreeMap;
 use xmpp::stanza::Condition;
 use xmpp::{Element, Jid, ns};
@@ -151,13 +151,16 @@ impl Mirror {
         if !self.link.fresh {
             cx.tally(&self.room, Tally::RESUME);
         }
-        let former = self.link.former.take();
-        let former = self.link.place.as_ref().map(|place| &place.incarnation).or(former.as_ref());
-        if former.is_some_and(|incarnation| *incarnation != granted.incarnation) {
+        let known = self.link.place.as_ref().map(|place| &place.incarnation).or(self.link.former.as_ref());
+        match known.filter(|known| **known != granted.incarnation).cloned() {
             // Another room under the same name: nothing of the former belongs to it.
-            self.past.clear();
-            self.link.place = None;
-            cx.keep(vec![Change::DeleteArchive { archive: self.archive() }]);
+            Some(former) => {
+                self.past.clear();
+                (self.link.place, self.link.former) = (None, Some(former));
+                self.wipe(cx);
+            }
+            None if self.link.place.is_none() => self.link.former = None,
+            None => {}
         }
         let seq = match &self.link.place {
             Some(place) if place.term == granted.term => place.seq,

@@ -255,3 +255,26 @@ fn s4_8_after_a_restart_a_refused_join_leaves_no_seat_behind() {
     let error = (Some("error"), Some(of.as_str()), Some(WIZ));
     assert_eq!(told, [error, (Some("unavailable"), Some(WIZ), Some(seat.as_str()))]);
 }
+
+/// 4.11.1: who has left and come back before the link was lost stays on the island, though the room has not said how much it has had;
+/// nor is his leave of before said again.
+#[test]
+fn s4_8_a_leave_that_was_answered_is_no_leave_from_an_island() {
+    let mut site = eris();
+    site.send(&format!("<presence from='{WIZ}' type='unavailable' to='{ROOM}/WiZ'/>"));
+    site.down(&unavailable("WiZ", ""), Down::Leave { jid: WIZ.parse().unwrap() }, Kind::Leave, None);
+    site.event(&unavailable("WiZ", ""), 810);
+    site.send(&join(WIZ, "WiZ"));
+    site.event(&presence("WiZ", "admin", "participant"), 811);
+    site.enter(&own_presence("WiZ", "admin", "participant"), WIZ);
+    let mut left = site.feed(Input::StreamEnded(SERVICE.into()));
+    left.extend(site.pass_ms(15_000));
+    // What stands for it in the outbox is nobody's.
+    let gone = |got: &[Element]| {
+        let his = |s: &&Element| s.get("type") == Some("unavailable") && s.to_xml().contains("/WiZ'");
+        got.iter().filter(his).count()
+    };
+    assert_eq!(gone(&left), 0, "{left:?}");
+    let got = site.grant(&left, 2, true);
+    assert_eq!(gone(&got), 0, "{got:?}");
+}

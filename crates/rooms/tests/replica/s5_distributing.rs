@@ -3,7 +3,7 @@
 //! Where a listing gives the address of Wumpus' site or of vesa, the site under test is that one.
 
 use crate::site::*;
-use rooms::wire::{Down, Kind, SeatJid};
+use rooms::wire::{Down, Granted, Kind, SeatJid, Verdict};
 use xmpp::{Element, Jid, ns};
 
 const ARGL: &str = "argl@killrc.oulubox.irc/laptop";
@@ -276,6 +276,29 @@ fn s4_7_a_room_that_is_destroyed_is_forgotten() {
     };
     assert_eq!(lines(&site.event(&destroyed, 810)), [told("WiZ", WIZ), told("Troy", TROY)]);
     assert_eq!((site.replica.links(site.now).len(), site.rows.len(), site.records.len()), (0, 0, 0));
+}
+
+/// A disk that is full just then has the former room's messages still: the next room under the name has none of them, even where it is
+/// full when that begins.
+#[test]
+fn s4_7_a_destroyed_room_is_forgotten_though_the_disk_was_full() {
+    for full_at_the_start_of_the_next in [false, true] {
+        let mut site = Site::with_users("eris.dclxvii.irc", &[("WiZ", WIZ)]);
+        site.event(&groupchat("Wumpus", "before", 802), 802);
+        site.disk_works = false;
+        let x = format!("<x xmlns='{}'><destroy/></x>", ns::MUC_USER);
+        site.event(&format!("<presence from='{ROOM}' type='unavailable'>{x}</presence>"), 803);
+        site.disk_works = !full_at_the_start_of_the_next;
+        let left = site.send(&join(WIZ, "WiZ"));
+        let (id, request) = site.request(&left);
+        let another = site.granted(&request, 0, false, |_| Verdict::Kept);
+        site.answer(&id, &Granted { incarnation: "i2".into(), seq: 1, ..another });
+        site.snapshot(&CAST, &[], 1);
+        site.disk_works = true;
+        site.event(&groupchat("Wumpus", "after", 2), 2);
+        let bodies: Vec<bool> = site.rows.iter().map(|row| row.stanza.contains("before")).collect();
+        assert_eq!(bodies, [false], "full: {full_at_the_start_of_the_next}");
+    }
 }
 
 /// A stanza that says it is the room's but is not for this replica in this epoch changes nothing.
