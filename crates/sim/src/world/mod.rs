@@ -46,6 +46,8 @@ pub struct World {
     domains: BTreeMap<String, usize>,
     links: BTreeMap<(String, String), Link>,
     agenda: Agenda,
+    /// How many stanzas have been written to links.
+    written: u64,
     /// Full addresses of clients that are connected.
     online: BTreeSet<String>,
     /// Clients that are gone, of which their server has not noticed it: which of their streams that is.
@@ -74,6 +76,7 @@ impl World {
             domains: BTreeMap::new(),
             links: BTreeMap::new(),
             agenda: Agenda::default(),
+            written: 0,
             online: BTreeSet::new(),
             vanished: BTreeMap::new(),
             vanishings: 0,

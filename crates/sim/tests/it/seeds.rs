@@ -36,6 +36,13 @@ fn what_must_hold_holds_for_long_seeds_and_for_parts_of_one() {
     assert!(part.story.len() < whole.story.len());
 }
 
+/// Seeds that found something in the engines when the scenario was what it is: who was kicked after a restart, a leave of before an
+/// island, a full disk when a room was destroyed.
+#[test]
+fn what_must_hold_holds_where_it_once_did_not() {
+    hold([148, 1_420, 2_687]);
+}
+
 /// What there is to be seen is seen: each fault, each effect on links and to users.
 #[test]
 fn every_fault_and_every_effect_is_seen() {
