@@ -1,6 +1,7 @@
 //! What the host decides about a domain's accounts, and every limit there is.
 
 use xmpp::Jid;
+use xmpp::stanza::contact::Contacts;
 
 /// How one domain's accounts are kept.
 #[derive(Debug, Clone)]
@@ -11,12 +12,14 @@ pub struct AccountsConfig {
     pub disco_services: Vec<Jid>,
     /// Localparts that no account can have, normalised; the replica's is one.
     pub reserved: Vec<String>,
+    /// Whom to write to about the service (XEP-0157).
+    pub contacts: Contacts,
 }
 
 impl AccountsConfig {
     /// A domain without services or reserved names.
     pub fn new(domain: Jid) -> AccountsConfig {
-        AccountsConfig { domain, disco_services: Vec::new(), reserved: Vec::new() }
+        AccountsConfig { domain, disco_services: Vec::new(), reserved: Vec::new(), contacts: Contacts::default() }
     }
 }
 

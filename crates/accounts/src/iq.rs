@@ -105,6 +105,7 @@ impl Accounts {
         Element::new("query", ns::DISCO_INFO)
             .child(identity)
             .with(features.iter().map(|var| Element::new("feature", ns::DISCO_INFO).attr("var", var)))
+            .with(self.config.contacts.form().filter(|_| asked == Asked::Domain).map(|form| form.element()))
     }
 
     /// XEP-0030 4.1: the domain's services; an account has none.

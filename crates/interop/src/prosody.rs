@@ -15,8 +15,12 @@ use tokio::process::{Child, Command};
 /// What it is to be.
 #[derive(Debug, Clone)]
 pub struct Plan<'a> {
-    /// Where its accounts live; its rooms are at `rooms.` before it.
+    /// Where its accounts live.
     pub domain: &'a str,
+    /// Where its rooms are.
+    pub rooms: &'a str,
+    /// What is not as Prosody comes, of its rooms: lines of their component.
+    pub options: &'a str,
     /// Its address.
     pub host: IpAddr,
     /// The name server it asks.
@@ -96,8 +100,13 @@ impl Prosody {
 
     /// One of its users, logged in and available.
     pub async fn client(&self, local: &str) -> Result<Client> {
+        self.client_as(local, "interop").await
+    }
+
+    /// The same with a resource of one's own.
+    pub async fn client_as(&self, local: &str, resource: &str) -> Result<Client> {
         let address = SocketAddr::new(self.host, C2S_PORT);
-        let client = Client::login(login(address, local, &self.domain, "interop")).await?;
+        let client = Client::login(login(address, local, &self.domain, resource)).await?;
         client.send(&xmpp::Element::stanza("presence")).await?;
         Ok(client)
     }
@@ -130,9 +139,11 @@ ssl = {{ certificate = "{certificate}"; key = "{key}"; cafile = "{ca}" }}
 unbound = {{ resolvconf = false; hoststxt = false; forward = "{names}@{port}" }}
 
 VirtualHost "{domain}"
-Component "rooms.{domain}" "muc"
-    muc_room_locking = false
+Component "{rooms}" "muc"
+    {options}
 "#,
+        rooms = plan.rooms,
+        options = plan.options,
         ca = plan.authority.display(),
         names = plan.names.ip(),
         port = plan.names.port(),

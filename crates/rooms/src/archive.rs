@@ -1,16 +1,16 @@
-//! XEP-0313 as a room answers it, at its primary or from a mirror: what a query asks for (4.1, 4.3 with XEP-0059), and a page of
-//! rows as stanzas (4.2, 4.3). Who may read is said elsewhere.
+//! XEP-0313 as a room answers it, at its primary or from a mirror: what a query asks for (4.1, 4.3 with XEP-0059), a page of
+//! rows as stanzas (4.2, 4.3), and between which messages an archive lies (5). Who may read is said elsewhere.
 
 use machine::{ArchivePage, ArchiveQuery, Row};
 use xmpp::stanza::form::{Field, Form};
-use xmpp::stanza::{Condition, delay, iq_result, parse_ms, rsm};
+use xmpp::stanza::{Condition, delay, format_ms, iq_result, parse_ms, rsm};
 use xmpp::{Element, Jid, ns};
 
-/// What an iq with `<query xmlns='urn:xmpp:mam:2'/>` comes to.
+/// What an iq with `<query/>` or `<metadata/>` in `urn:xmpp:mam:2` comes to.
 pub(crate) enum Asked {
     /// The filters there are, as the answer to the iq (4.1.5).
     Filters(Element),
-    /// A page is to be read.
+    /// Something is to be read.
     Page(Reading, Box<ArchiveQuery>),
 }
 
@@ -19,11 +19,32 @@ pub(crate) enum Asked {
 pub(crate) struct Reading {
     /// Who has asked.
     pub asker: Jid,
-    /// What was asked, without what it asks for.
+    /// The iq.
     pub iq: Element,
-    query_id: Option<String>,
-    /// Last rows first within the page (4.1.6).
-    flip: bool,
+    wanted: Wanted,
+}
+
+/// What a query is after.
+#[derive(Debug)]
+enum Wanted {
+    /// A page of messages.
+    Page {
+        query_id: Option<String>,
+        /// Last rows first within the page (4.3.4).
+        flip: bool,
+    },
+    /// Section 5: the archive's first message, to be followed by the last.
+    First,
+    /// Section 5: its last, when this is the first.
+    Last(Element),
+}
+
+/// What follows when a query has been read.
+pub(crate) enum Next {
+    /// These are the answer.
+    Answer(Vec<Element>),
+    /// More is to be read.
+    Read(Reading, Box<ArchiveQuery>),
 }
 
 /// Whether a page may come out otherwise when it is asked for again (XEP-0313 4.3.2).
@@ -34,50 +55,92 @@ pub(crate) enum Stability {
 }
 
 /// Reads what `from` asks of `archive`.
-pub(crate) fn asked(from: &Jid, iq: &Element, query: &Element, archive: String) -> Result<Asked, Condition> {
+pub(crate) fn asked(
+    from: &Jid,
+    iq: &Element,
+    query: &Element,
+    room: &Jid,
+    archive: String,
+) -> Result<Asked, Condition> {
+    if query.name() == "metadata" {
+        let reading = Reading { asker: from.clone(), iq: iq.clone(), wanted: Wanted::First };
+        return Ok(Asked::Page(reading, Box::new(end_of(archive, false))));
+    }
     if iq.get("type") == Some("get") {
         return Ok(Asked::Filters(iq_result(iq).child(Element::new("query", ns::MAM).child(filters().element()))));
     }
     if query.get("node").is_some() {
         return Err(Condition::ItemNotFound);
     }
-    let wanted = ArchiveQuery { site: Some(from.domain().to_owned()), ..parse(query, archive)? };
-    let reading = Reading {
-        asker: from.clone(),
-        iq: iq.clone(),
-        query_id: query.get("queryid").map(str::to_owned),
-        flip: query.has_child("flip-page", ns::MAM),
-    };
-    Ok(Asked::Page(reading, Box::new(wanted)))
+    let query_id = query.get("queryid").map(str::to_owned);
+    let wanted = Wanted::Page { query_id, flip: query.has_child("flip-page", ns::MAM) };
+    let query = ArchiveQuery { site: Some(from.domain().to_owned()), ..parse(query, room, archive)? };
+    Ok(Asked::Page(Reading { asker: from.clone(), iq: iq.clone(), wanted }, Box::new(query)))
+}
+
+/// The first message of an archive, or the last.
+fn end_of(archive: String, last: bool) -> ArchiveQuery {
+    ArchiveQuery { archive, backwards: last, max: 1, ..ArchiveQuery::default() }
 }
 
 impl Reading {
+    /// Whether it asks for the ends of the whole archive, which a part of it does not have.
+    pub fn is_of_the_whole(&self) -> bool {
+        !matches!(self.wanted, Wanted::Page { .. })
+    }
+
+    /// What was read of `archive`, as `room` says it.
+    pub fn next(self, room: &Jid, archive: String, page: ArchivePage, stability: Stability) -> Next {
+        let end = |name: &str| {
+            let row = page.rows.first()?;
+            Some(Element::new(name, ns::MAM).attr("id", &row.id).attr("timestamp", format_ms(row.stamp_ms)))
+        };
+        let ends = match (&self.wanted, end("start")) {
+            (Wanted::Page { query_id, flip }, _) => {
+                return Next::Answer(self.page(room, query_id.as_deref(), *flip, page, stability));
+            }
+            (Wanted::First, Some(first)) => {
+                let reading = Reading { wanted: Wanted::Last(first), ..self };
+                return Next::Read(reading, Box::new(end_of(archive, true)));
+            }
+            (Wanted::First, None) => Vec::new(),
+            // Should it have been emptied meanwhile, it is as if it had been so before.
+            (Wanted::Last(first), _) => end("end").map(|last| vec![first.clone(), last]).unwrap_or_default(),
+        };
+        Next::Answer(vec![iq_result(&self.iq).child(Element::new("metadata", ns::MAM).with(ends))])
+    }
+
     /// The rows as messages of `room`, then the result that ends the page (4.2, 4.3).
-    pub fn answer(&self, room: &Jid, page: ArchivePage, stability: Stability) -> Vec<Element> {
+    fn page(
+        &self,
+        room: &Jid,
+        query_id: Option<&str>,
+        flip: bool,
+        page: ArchivePage,
+        stability: Stability,
+    ) -> Vec<Element> {
         let last = page.rows.last().map(|row| last_id(row, &self.asker));
         let first = page.rows.first().map(|row| row.id.clone());
         let mut rows = page.rows;
-        if self.flip {
+        if flip {
             rows.reverse();
         }
         let fin = Element::new("fin", ns::MAM)
             .attr_opt("complete", page.complete.then_some("true"))
             .attr_opt("stable", (stability == Stability::Unstable).then_some("false"))
             .child(rsm::set(first.as_deref(), last.as_deref(), None, page.count));
-        let mut stanzas: Vec<Element> = rows.iter().filter_map(|row| self.result(room, row)).collect();
+        let mut stanzas: Vec<Element> = rows.iter().filter_map(|row| result(room, query_id, row)).collect();
         stanzas.push(iq_result(&self.iq).child(fin));
         stanzas
     }
+}
 
-    fn result(&self, room: &Jid, row: &Row) -> Option<Element> {
-        let said = Element::parse(&row.stanza).ok()?;
-        let forwarded = Element::new("forwarded", ns::FORWARD).child(delay(None, row.stamp_ms)).child(said);
-        let result = Element::new("result", ns::MAM)
-            .attr_opt("queryid", self.query_id.as_ref())
-            .attr("id", &row.id)
-            .child(forwarded);
-        Some(Element::stanza("message").attr("from", room.as_str()).child(result))
-    }
+/// One row as a message of `room`.
+fn result(room: &Jid, query_id: Option<&str>, row: &Row) -> Option<Element> {
+    let said = Element::parse(&row.stanza).ok()?;
+    let forwarded = Element::new("forwarded", ns::FORWARD).child(delay(None, row.stamp_ms)).child(said);
+    let result = Element::new("result", ns::MAM).attr_opt("queryid", query_id).attr("id", &row.id).child(forwarded);
+    Some(Element::stanza("message").attr("from", room.as_str()).child(result))
 }
 
 /// The id behind which the next page begins: of a row that the asker's site has born, that very row (`docs/wire.md`).
@@ -87,11 +150,11 @@ fn last_id(row: &Row, asker: &Jid) -> String {
 }
 
 /// Reads a query's form and page; what is not known is refused (4.1.5), never silently left out.
-fn parse(query: &Element, archive: String) -> Result<ArchiveQuery, Condition> {
+fn parse(query: &Element, room: &Jid, archive: String) -> Result<ArchiveQuery, Condition> {
     let mut wanted = ArchiveQuery { archive, max: PAGE_ROWS_DEFAULT, ..ArchiveQuery::default() };
     if query.has_child("x", ns::FORMS) {
         let form = Form::find(query).filter(|form| form.kind == "submit" && form.form_type() == Some(ns::MAM));
-        parse_filters(&form.ok_or(Condition::BadRequest)?, &mut wanted)?;
+        parse_filters(&form.ok_or(Condition::BadRequest)?, room, &mut wanted)?;
     }
     let page = rsm::Request::find(query).map_err(|_| Condition::BadRequest)?;
     if page.index.is_some() {
@@ -109,7 +172,7 @@ fn parse(query: &Element, archive: String) -> Result<ArchiveQuery, Condition> {
     Ok(wanted)
 }
 
-fn parse_filters(form: &Form, wanted: &mut ArchiveQuery) -> Result<(), Condition> {
+fn parse_filters(form: &Form, room: &Jid, wanted: &mut ArchiveQuery) -> Result<(), Condition> {
     for field in &form.fields {
         let value = field.values.first().cloned();
         let stamp = || value.as_deref().and_then(parse_ms).ok_or(Condition::BadRequest);
@@ -119,7 +182,8 @@ fn parse_filters(form: &Form, wanted: &mut ArchiveQuery) -> Result<(), Condition
             "end" => wanted.end_ms = Some(stamp()?),
             "with" => {
                 let jid = value.as_deref().and_then(|text| Jid::new(text).ok()).ok_or(Condition::JidMalformed)?;
-                wanted.with = Some(jid.to_string());
+                // 4.1.1: a bare address is that of all whose address it is a part of; the room's is that of all occupants.
+                wanted.with = Some(jid).filter(|jid| jid != room).map(|jid| jid.to_string());
             }
             "after-id" => wanted.between.get_or_insert_default().after_id = value,
             "before-id" => wanted.between.get_or_insert_default().before_id = value,
@@ -131,6 +195,9 @@ fn parse_filters(form: &Form, wanted: &mut ArchiveQuery) -> Result<(), Condition
     Ok(())
 }
 
+/// What is said of a room whose archive can be asked (8): paging backwards, `ids` and section 5 are `#extended`.
+pub(crate) const EXTENDED: &str = "urn:xmpp:mam:2#extended";
+
 /// 4.1.5: the filters there are.
 fn filters() -> Form {
     Form::new("form")
@@ -140,7 +207,8 @@ fn filters() -> Form {
         .field(Field::new("text-single", "end"))
         .field(Field::new("text-single", "before-id"))
         .field(Field::new("text-single", "after-id"))
-        .field(Field::new("list-multi", "ids"))
+        // Any id may be said: they are not listed, but none is foreign to the field (XEP-0122).
+        .field(Field::new("list-multi", "ids").open())
 }
 
 /// Rows in a page when the asker does not say.

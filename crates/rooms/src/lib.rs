@@ -8,6 +8,7 @@
 //! - `names`: the words of the field as types; `paging`: long lists; `archive`: queries of what was said, and their answers
 //! - [`wire`]: what stands on the link between the two, as types both share
 
+mod activity;
 mod archive;
 pub mod names;
 mod paging;
@@ -15,6 +16,7 @@ mod primary;
 mod replica;
 mod room;
 mod service;
+mod service_commands;
 mod service_disco;
 mod tally;
 pub mod wire;

@@ -1,6 +1,7 @@
 //! The room service of one domain: finds the room a stanza is for, makes rooms, keeps their time, takes away those that are
 //! over. What it says of itself is in `service_disco`.
 
+use crate::activity::Activity;
 use crate::names::Nick;
 use crate::primary::{Keepalive, Tombstones, kept_since};
 use crate::room::{Cx, Kept, Life, Room};
@@ -10,6 +11,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use xmpp::stanza::contact::Contacts;
 use xmpp::stanza::{Condition, StanzaError, answerable};
 use xmpp::{Element, Jid, Shared, ns};
 
@@ -24,6 +26,8 @@ pub struct PrimaryConfig {
     pub local_domains: Vec<String>,
     /// Bare JIDs that may do anything.
     pub admins: Vec<Jid>,
+    /// Whom to write to about the service (XEP-0157).
+    pub contacts: Contacts,
     /// Sites that may hold replicas: domains, or `*`.
     pub replicas: Vec<String>,
     /// Silence after which a link is pinged, seconds.
@@ -81,6 +85,7 @@ pub struct Primary {
     pub(crate) keepalive: Keepalive,
     pub(crate) tombstones: Tombstones,
     pub(crate) tallies: Tallies,
+    pub(crate) activity: Activity,
     pub(crate) rng: ChaCha12Rng,
 }
 
@@ -100,6 +105,7 @@ impl Primary {
             keepalive: Keepalive::default(),
             tombstones: Tombstones::default(),
             tallies: Tallies::default(),
+            activity: Activity::default(),
             rng: ChaCha12Rng::from_seed(seed),
         };
         service.load(&records);
@@ -137,10 +143,18 @@ impl Primary {
         with: impl FnOnce(&mut Room, &mut Cx<'_>),
     ) {
         if let Some(room) = self.rooms.get_mut(jid) {
+            let said = room.said_seq;
             let mut cx = Cx::new(now, out);
             with(room, &mut cx);
-            for (domain, tally) in cx.tallied {
+            let Cx { tallied, left, .. } = cx;
+            for (domain, tally) in tallied {
                 self.tallies.add(&domain, tally);
+            }
+            if !self.activity.is_empty() {
+                if room.said_seq > said {
+                    self.activity.said(&self.config.domain, room, out);
+                }
+                left.iter().for_each(|session| self.activity.left(session, room));
             }
             self.settle(jid, now, out);
         }
@@ -150,7 +164,7 @@ impl Primary {
         let Some(to) = stanza.get("to").and_then(|to| Jid::new(to).ok()) else { return };
         if to.local().is_none() {
             if !self.link_stanza(&stanza, now, out) {
-                self.handle_own(&stanza, out);
+                self.handle_own(&stanza, now, out);
             }
             return;
         }
@@ -177,11 +191,16 @@ impl Primary {
             reply(stanza, &error, out);
             return false;
         }
+        self.add_room(jid);
+        true
+    }
+
+    /// An address that is to have a room.
+    pub(crate) fn add_room(&mut self, jid: &Jid) {
         let (number, seed) = self.next_room();
         let room = Room::unborn(jid.clone(), number, self.config.clone(), seed);
         self.by_number.insert(number, jid.clone());
         self.rooms.insert(jid.clone(), room);
-        true
     }
 
     fn answer_for_none(&self, jid: &Jid, stanza: &Element, out: &mut Vec<Output>) {
@@ -345,6 +364,6 @@ pub(crate) fn reply(stanza: &Element, error: &StanzaError, out: &mut Vec<Output>
 }
 
 /// Most rooms of a service: what fits in memory with room to spare.
-const ROOMS_MAX: usize = 100_000;
+pub(crate) const ROOMS_MAX: usize = 100_000;
 /// Most rooms one user owns; others he must give up first.
 const ROOMS_PER_OWNER_MAX: usize = 100;

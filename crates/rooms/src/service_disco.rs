@@ -1,39 +1,47 @@
-//! What the service says of itself: XEP-0045 6.2 (features) and 6.3 (its rooms, page by page), ping (XEP-0199), unused room names (XEP-0307).
+//! What the service says of itself: XEP-0045 6.2 (features) and 6.3 (its rooms, page by page), ping (XEP-0199), unused room names (XEP-0307),
+//! whom to write to (XEP-0157).
 
 use crate::paging::page;
 use crate::room::{Life, Room};
 use crate::service::{Primary, reply};
-use machine::Output;
+use machine::{Now, Output};
 use rand_chacha::rand_core::Rng;
-use xmpp::stanza::{Condition, iq_result};
+use xmpp::stanza::{Condition, command, iq_result};
 use xmpp::{Element, Jid, Shared, ns};
 
 impl Primary {
     /// A stanza to the service's own address.
-    pub(crate) fn handle_own(&mut self, stanza: &Element, out: &mut Vec<Output>) {
+    pub(crate) fn handle_own(&mut self, stanza: &Element, now: Now, out: &mut Vec<Output>) {
         match (stanza.name(), stanza.get("type")) {
+            ("iq", Some("set")) if stanza.has_child("command", ns::COMMANDS) => self.handle_command(stanza, now, out),
             ("iq", Some("get")) => self.answer_get(stanza, out),
             ("iq", Some("set")) => reply(stanza, &Condition::ServiceUnavailable.into(), out),
-            // Nobody is here to talk to; presence concerns rooms alone.
-            ("message", kind) if kind != Some("error") => reply(stanza, &Condition::ServiceUnavailable.into(), out),
+            // An error answers an indication: whom it was for is gone.
+            ("presence", _) | ("message", Some("error")) => self.handle_own_presence(stanza, out),
+            // Nobody is here to talk to.
+            ("message", _) => reply(stanza, &Condition::ServiceUnavailable.into(), out),
             _ => {}
         }
     }
 
     fn answer_get(&mut self, stanza: &Element, out: &mut Vec<Output>) {
         let Some(payload) = stanza.children().next() else { return reply(stanza, &Condition::BadRequest.into(), out) };
+        let from = stanza.get("from").and_then(|from| Jid::new(from).ok());
         let answer = match (payload.name(), payload.ns(), payload.get("node")) {
             ("query", ns::DISCO_INFO, None) => Ok(Some(self.info())),
             ("query", ns::DISCO_ITEMS, None) => self.items(payload).map(Some),
             // XEP-0045 7.12 and 18.1.1: these are questions to rooms.
             ("query", ns::DISCO_INFO, Some(RESERVED_NICK | TRAFFIC)) => Err(Condition::FeatureNotImplemented),
-            ("query", ns::DISCO_INFO | ns::DISCO_ITEMS, Some(_)) => Err(Condition::ItemNotFound),
+            ("query", ns::DISCO_ITEMS, Some(ns::COMMANDS)) => Ok(Some(self.commands_for(from.as_ref()))),
+            ("query", ns::DISCO_INFO, Some(node)) => {
+                command::info(node, &crate::service_commands::OFFERS).map(Some).ok_or(Condition::ItemNotFound)
+            }
+            ("query", ns::DISCO_ITEMS, Some(_)) => Err(Condition::ItemNotFound),
             ("unique", ns::MUC_UNIQUE, _) => Ok(Some(Element::new("unique", ns::MUC_UNIQUE).text(self.unused_name()))),
             ("ping", ns::PING, _) => Ok(None),
             _ => Err(Condition::ServiceUnavailable),
         };
-        let to = stanza.get("from").and_then(|from| Jid::new(from).ok());
-        match (answer, to) {
+        match (answer, from) {
             (Ok(payload), Some(to)) => {
                 out.push(Output::Send { to, stanza: Shared::new(iq_result(stanza).with(payload)) });
             }
@@ -55,7 +63,10 @@ impl Primary {
             .attr("name", "Rooms")
             .attr("type", "text");
         let dmuc = (!self.config.replicas.is_empty()).then_some(ns::DMUC);
-        Element::new("query", ns::DISCO_INFO).child(identity).with(FEATURES.into_iter().chain(dmuc).map(feature))
+        Element::new("query", ns::DISCO_INFO)
+            .child(identity)
+            .with(FEATURES.into_iter().chain(dmuc).map(feature))
+            .with(self.config.contacts.form().map(|form| form.element()))
     }
 
     /// 6.3: the rooms that are open and public, in order of their addresses; paged by address.
@@ -82,7 +93,7 @@ pub(crate) const TRAFFIC: &str = "http://jabber.org/protocol/muc#traffic";
 /// XEP-0045 7.4: messages keep their id.
 pub(crate) const STABLE_ID: &str = "http://jabber.org/protocol/muc#stable_id";
 
-const FEATURES: [&str; 14] = [
+const FEATURES: [&str; 16] = [
     ns::DISCO_INFO,
     ns::DISCO_ITEMS,
     ns::MUC,
@@ -97,6 +108,8 @@ const FEATURES: [&str; 14] = [
     ns::SID,
     ns::MAM,
     "vcard-temp",
+    ns::COMMANDS,
+    crate::activity::RAI,
 ];
 
 /// Most rooms listed in one answer; more are paged (XEP-0059).

@@ -30,6 +30,7 @@ pub fn accounts_config(config: &Config) -> Option<AccountsConfig> {
     Some(AccountsConfig {
         disco_services: services.map(|service| service.jid().clone()).collect(),
         reserved: replica.collect(),
+        contacts: config.contacts(),
         ..AccountsConfig::new(domain.jid().clone())
     })
 }

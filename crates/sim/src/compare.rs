@@ -184,6 +184,10 @@ fn kind_of(element: &Element, attribute: &str) -> Option<Kind> {
     match attribute {
         "id" => Some(Kind::Id),
         "stamp" => Some(Kind::Stamp),
+        // XEP-0463.
+        "since" | "until" if element.name() == "mav" => Some(Kind::Id),
+        // XEP-0313 5.
+        "timestamp" if element.ns() == xmpp::ns::MAM => Some(Kind::Stamp),
         _ if element.ns() == xmpp::ns::NETJOIN => kind_on_the_link(element.name(), attribute),
         _ => None,
     }

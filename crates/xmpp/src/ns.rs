@@ -32,6 +32,10 @@ pub const DIALBACK: &str = "jabber:server:dialback";
 pub const DIALBACK_FEATURE: &str = "urn:xmpp:features:dialback";
 /// Data forms, XEP-0004.
 pub const FORMS: &str = "jabber:x:data";
+/// Ad-hoc commands, XEP-0050.
+pub const COMMANDS: &str = "http://jabber.org/protocol/commands";
+/// Validation of data forms, XEP-0122.
+pub const VALIDATE: &str = "http://jabber.org/protocol/xdata-validate";
 /// Service discovery of entities, XEP-0030.
 pub const DISCO_INFO: &str = "http://jabber.org/protocol/disco#info";
 /// Service discovery of items, XEP-0030.

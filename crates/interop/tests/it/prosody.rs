@@ -159,6 +159,8 @@ impl World {
         };
         let plan = prosody::Plan {
             domain: "montague.irc",
+            rooms: "rooms.montague.irc",
+            options: "muc_room_locking = false",
             host: host.ip(),
             names: names.address(),
             pair: &pair,

@@ -52,6 +52,13 @@ played! {
     s10_1_3_reserved_room: "reserved-room";
     s10_2_configuration: "configuration";
     s10_9_destroy: "destroy";
+    xep_0313_archive: "archive";
+    xep_0317_hats: "hats";
+    xep_0421_0359_ids: "ids";
+    xep_0425_moderation: "moderation";
+    xep_0437_activity: "activity";
+    xep_0463_versions: "versions";
+    xep_0486_avatar: "avatar";
 }
 
 async fn play(file: &str, text: &str, apart: bool) -> Result<()> {

@@ -5,11 +5,11 @@
 
 use super::link::Links;
 use crate::names::Nick;
-use crate::room::{Cx, Event, Occupant, Part, Room, Shown, Whois};
+use crate::room::{Cx, Occupant, Part, Room, Whois};
 use crate::wire::{AWAY_MAX, Away, Down, Kind};
 use machine::{Class, Output};
 use std::collections::{BTreeMap, VecDeque};
-use xmpp::{Element, Jid, Shared, ns, stanza};
+use xmpp::{Element, Jid, Shared, ns};
 
 /// Who is shown away for a split.
 #[derive(Debug, Default)]
@@ -38,7 +38,7 @@ impl Overlay {
 impl Room {
     /// A link is split: occupants who have no other are shown away, and all are told once that it is.
     pub(super) fn mark_away(&mut self, replica: &Jid, cx: &mut Cx<'_>) {
-        self.announce(replica, "is cut off: who is there neither hears nor is heard until it is back.", cx);
+        self.announce_site(replica, "is cut off: who is there neither hears nor is heard until it is back.", cx);
         if !self.service.mark_away || self.config.whois != Whois::Anyone {
             return;
         }
@@ -55,7 +55,7 @@ impl Room {
 
     /// A site that was split is back: all others are told once.
     pub(super) fn announce_back(&mut self, replica: &Jid, cx: &mut Cx<'_>) {
-        self.announce(replica, "is back.", cx);
+        self.announce_site(replica, "is back.", cx);
     }
 
     /// The report of a site is over: who is left of it is shown as he is, a few at a time.
@@ -190,16 +190,9 @@ impl Room {
 
     /// Tells all who can be reached something about a site; no archive keeps it, and where real addresses are hidden no site
     /// is named.
-    fn announce(&mut self, replica: &Jid, what: &str, cx: &mut Cx<'_>) {
+    fn announce_site(&mut self, replica: &Jid, what: &str, cx: &mut Cx<'_>) {
         let site = self.site_named(replica).unwrap_or_else(|| "Another site".to_owned());
-        let message = Element::stanza("message")
-            .attr("from", self.jid.as_str())
-            .attr("type", "groupchat")
-            .child(Element::new("body", ns::CLIENT).text(format!("{site} {what}")))
-            .child(Element::new("no-store", HINTS));
-        let delay = stanza::delay(Some(self.jid.as_str()), cx.now.unix_ms);
-        let part = Part { stanza: message, of: None, own: Vec::new(), shown: Shown::ToAll, dmuc: vec![delay] };
-        self.tell(Event { parts: vec![part], durable: Vec::new(), otherwise: Vec::new() }, cx);
+        self.announce(&format!("{site} {what}"), cx);
     }
 
     fn site_named(&self, replica: &Jid) -> Option<String> {
@@ -233,5 +226,3 @@ fn nick_of(presence: &Element) -> Option<Nick> {
 const LIFT_MAX: usize = 20;
 /// How long between two such times.
 const LIFT_EVERY_MS: u64 = 1_000;
-/// XEP-0334.
-const HINTS: &str = "urn:xmpp:hints";

@@ -9,7 +9,7 @@ use super::keep::DAY_MS;
 use super::mirror::Mirror;
 use super::provisional::ISLAND_SEQ;
 use super::site::Cx;
-use crate::archive::{Asked, Reading, Stability, asked};
+use crate::archive::{Asked, Next, Reading, Stability, asked};
 use machine::{ArchivePage, ArchiveQuery, Now, Output, QueryId};
 use xmpp::stanza::{Condition, StanzaError};
 use xmpp::{Element, Jid};
@@ -35,14 +35,14 @@ impl Replica {
     /// A page of a mirrored archive.
     pub(super) fn rows(&mut self, id: QueryId, page: Option<ArchivePage>, now: Now, out: &mut Vec<Output>) {
         let Some((room, reading)) = self.site.readings.remove(&id) else { return };
-        self.with(&room, now, out, |mirror, cx| mirror.answer_reading(&reading, page, cx));
+        self.with(&room, now, out, |mirror, cx| mirror.answer_reading(reading, page, cx));
     }
 }
 
 impl Mirror {
     /// Somebody who is in asks for what was said while the primary is not reached.
     pub(super) fn read_here(&self, iq: &Element, query: &Element, from: &Jid, cx: &mut Cx<'_>) {
-        match asked(from, iq, query, self.archive()) {
+        match asked(from, iq, query, &self.room, self.archive()) {
             Ok(Asked::Filters(answer)) => cx.pass(from, answer),
             Ok(Asked::Page(..)) if cx.site.readings.len() >= READINGS_MAX => {
                 let error = StanzaError::new(Condition::ResourceConstraint, "Too many queries at a time.");
@@ -50,16 +50,19 @@ impl Mirror {
             }
             Ok(Asked::Page(reading, wanted)) => {
                 // How much there is altogether only the primary knows.
-                let query = ArchiveQuery { count: false, ..*wanted };
-                let id = cx.site.next_query();
-                cx.site.readings.insert(id, (self.room.clone(), reading));
-                cx.out.push(Output::Query { id, query });
+                self.read_page(reading, ArchiveQuery { count: false, ..*wanted }, cx);
             }
             Err(condition) => cx.pass(from, StanzaError::from(condition).reply(iq)),
         }
     }
 
-    fn answer_reading(&self, reading: &Reading, page: Option<ArchivePage>, cx: &mut Cx<'_>) {
+    fn read_page(&self, reading: Reading, query: ArchiveQuery, cx: &mut Cx<'_>) {
+        let id = cx.site.next_query();
+        cx.site.readings.insert(id, (self.room.clone(), reading));
+        cx.out.push(Output::Query { id, query });
+    }
+
+    fn answer_reading(&self, reading: Reading, page: Option<ArchivePage>, cx: &mut Cx<'_>) {
         let Some(mut page) = page else {
             let error = StanzaError::from(Condition::InternalServerError);
             return cx.pass(&reading.asker, error.reply(&reading.iq));
@@ -70,11 +73,17 @@ impl Mirror {
         }
         let kept_ms = cx.now.unix_ms - i64::from(cx.site.config.mirror_days) * DAY_MS;
         let whole = self.link.place.as_ref().is_some_and(|place| place.whole.holds(page.behind, kept_ms));
+        if !whole && reading.is_of_the_whole() {
+            // Where the archive begins the room alone can say.
+            return self.refuse_here(&reading.iq, cx);
+        }
         page.complete &= whole;
         let provisional = page.rows.iter().any(|row| row.seq >= ISLAND_SEQ);
         let stability = if provisional { Stability::Unstable } else { Stability::Stable };
-        for stanza in reading.answer(&self.room, page, stability) {
-            cx.pass(&reading.asker, stanza);
+        let asker = reading.asker.clone();
+        match reading.next(&self.room, self.archive(), page, stability) {
+            Next::Answer(stanzas) => stanzas.into_iter().for_each(|stanza| cx.pass(&asker, stanza)),
+            Next::Read(reading, query) => self.read_page(reading, *query, cx),
         }
     }
 }

@@ -13,7 +13,7 @@ use super::relay::{Sent, refused};
 use super::roster::Seat;
 use super::site::Cx;
 use crate::names::{Nick, Status};
-use crate::room::{HINTS, payload_of};
+use crate::room::{HATS, HINTS, payload_of};
 use machine::{Change, Class, Now};
 use std::collections::BTreeMap;
 use xmpp::stanza::{Condition, StanzaError, answerable, iq_result};
@@ -159,8 +159,10 @@ impl Mirror {
     fn show_present(&mut self, stanza: &Element, from: &Jid, n: u64, cx: &mut Cx<'_>) {
         let Some(session) = self.sessions.get_mut(from) else { return };
         session.payload = payload_of(stanza);
-        let (nick, payload) = (session.nick.clone(), session.payload.clone());
+        let (nick, mut payload) = (session.nick.clone(), session.payload.clone());
         let Some(seat) = self.as_shown(&nick) else { return };
+        // Hats are the room's to give, and stay (XEP-0317).
+        payload.extend(seat.payload.iter().filter(|child| child.ns() == HATS).cloned());
         let seat = Seat { payload, ..seat.into_owned() };
         let (shown, hidden) = (seat.presence(&nick.in_room(&self.room), Class::Jids), !self.shows(&seat));
         self.echoes.push(Echo { n, nick: nick.clone(), seat, back: false });
@@ -176,7 +178,8 @@ impl Mirror {
             ("iq", None) if stanza.has_child("query", ns::MUC_ADMIN) => self.kick_here(&stanza, from, cx),
             ("iq", None)
                 if answerable(&stanza)
-                    && let Some(query) = stanza.get_child("query", ns::MAM) =>
+                    && let Some(query) =
+                        stanza.get_child("query", ns::MAM).or_else(|| stanza.get_child("metadata", ns::MAM)) =>
             {
                 self.read_here(&stanza, query, from, cx);
             }

@@ -14,6 +14,7 @@ use super::site::Cx;
 use super::snapshot::Staging;
 use super::{ReplicaConfig, intent, register};
 use crate::names::{Nick, Role};
+use crate::room::is_of_versions;
 use crate::wire::{At, Down, RoomConfig, Stale, Up, UpMark};
 use machine::{AudienceId, Class, Now, Token};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -270,6 +271,10 @@ impl Mirror {
             return self.error_for(stanza, mark, from, to, cx);
         }
         let Some(join) = self.joins.get_mut(to) else { return cx.pass(to, stanza) };
+        if is_of_versions(&stanza) {
+            // XEP-0463 5.2.1: before any presence.
+            return cx.pass(to, stanza);
+        }
         let plain = stanza.name() == "presence" || stanza.get("type") == Some("groupchat");
         if plain {
             // The room serves this user itself; or it did once, and has yet to hear of a join under this registration.

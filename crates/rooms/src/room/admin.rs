@@ -33,7 +33,7 @@ impl Room {
     }
 
     /// Reads all items of a change and judges them; one that may not be refuses all.
-    fn parse_affairs(&self, from: &Jid, query: &Element) -> Result<Affairs, Condition> {
+    pub fn parse_affairs(&self, from: &Jid, query: &Element) -> Result<Affairs, Condition> {
         let items: Vec<&Element> = query.children().filter(|c| c.is("item", ns::MUC_ADMIN)).collect();
         if items.is_empty() {
             return Err(Condition::BadRequest);
@@ -153,7 +153,7 @@ pub(crate) type Outcome = BTreeMap<Jid, Option<Affiliated>>;
 
 /// Most items in one request.
 const ITEMS_MAX: usize = 500;
-/// Most users with an affiliation in one room.
-pub(crate) const AFFILIATIONS_MAX: usize = 10_000;
+/// Most users with an affiliation in one room: 10,000 members, and room for those who lead or are banned.
+pub(crate) const AFFILIATIONS_MAX: usize = 20_000;
 /// Longest reason, bytes.
 pub(crate) const REASON_BYTES_MAX: usize = 1_000;

@@ -5,7 +5,7 @@ use super::keep::delete;
 use super::{Affiliated, Cx, Part, Removal, Room, put};
 use crate::names::{Affiliation, Nick, Role, Status};
 use machine::Change;
-use xmpp::stanza::iq_result;
+use xmpp::stanza::command;
 use xmpp::{Element, Jid, ns};
 
 /// Judged changes of one request.
@@ -56,7 +56,7 @@ impl Room {
         }
         let asker = request.get("from").and_then(|from| Jid::new(from).ok());
         if let Some(asker) = asker.as_ref().filter(|_| request.name() == "iq") {
-            self.answer(asker, iq_result(request), cx);
+            self.answer(asker, command::done(request), cx);
         }
         for part in gone {
             self.tell_gone(part, cx);
@@ -120,6 +120,9 @@ impl Room {
         let before = self.affiliation_of(jid);
         let to = kept.as_ref().map_or(Affiliation::None, |kept| kept.affiliation);
         self.affiliations.set(jid.clone(), kept);
+        if to < Affiliation::Member && self.left.remove(jid).is_some() {
+            self.gate.persist(vec![delete("left", &self.jid, jid.as_str())], cx.out);
+        }
         // 5.1.2: a new affiliation brings its own role.
         self.voices.remove(jid);
         let applied = self.had_applied(jid);
@@ -130,6 +133,9 @@ impl Room {
         }
         for nick in &seats {
             self.apply_affiliation(nick, by, cx);
+        }
+        if before != to {
+            self.note_affiliation(jid, cx);
         }
     }
 

@@ -3,19 +3,19 @@
 //! Who may enter may read: not the banned, in a members-only room members, behind a password members and occupants.
 
 use super::{Cx, Room};
-use crate::archive::{Asked, Reading, Stability, asked};
+use crate::archive::{Asked, Next, Reading, Stability, asked};
 use crate::names::Affiliation;
 use machine::{ArchivePage, ArchiveQuery, Output, QueryId};
 use xmpp::stanza::{Condition, StanzaError};
 use xmpp::{Element, Jid};
 
 impl Room {
-    /// An iq with `<query xmlns='urn:xmpp:mam:2'/>`.
+    /// An iq with `<query/>` or `<metadata/>` in `urn:xmpp:mam:2`.
     pub fn handle_archive(&mut self, from: &Jid, iq: &Element, query: &Element, cx: &mut Cx<'_>) {
         if !self.may_read(from) {
             return self.refuse(iq, Condition::Forbidden, cx);
         }
-        match asked(from, iq, query, self.jid.to_string()) {
+        match asked(from, iq, query, &self.jid, self.jid.to_string()) {
             Ok(Asked::Filters(answer)) => self.answer(from, answer, cx),
             Ok(Asked::Page(..)) if self.readings.len() >= READINGS_MAX => {
                 self.refuse(iq, StanzaError::new(Condition::ResourceConstraint, "Too many queries at a time."), cx);
@@ -42,8 +42,10 @@ impl Room {
             None => self.refuse(&reading.iq, Condition::InternalServerError, cx),
             Some(page) if page.unknown_id => self.refuse(&reading.iq, Condition::ItemNotFound, cx),
             Some(page) => {
-                for stanza in reading.answer(&self.jid, page, Stability::Stable) {
-                    self.answer(&reading.asker, stanza, cx);
+                let asker = reading.asker.clone();
+                match reading.next(&self.jid, self.jid.to_string(), page, Stability::Stable) {
+                    Next::Answer(stanzas) => stanzas.into_iter().for_each(|stanza| self.answer(&asker, stanza, cx)),
+                    Next::Read(reading, wanted) => self.read(reading, *wanted, cx),
                 }
             }
         }

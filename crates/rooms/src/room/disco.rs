@@ -4,7 +4,7 @@ use super::{Cx, Occupant, Room, Whois};
 use crate::paging::page;
 use crate::service_disco::{RESERVED_NICK, STABLE_ID, TRAFFIC, feature};
 use xmpp::stanza::form::{Field, Form};
-use xmpp::stanza::{Condition, iq_result};
+use xmpp::stanza::{Condition, command, iq_result};
 use xmpp::{Element, Jid, ns};
 
 impl Room {
@@ -17,7 +17,10 @@ impl Room {
             Some(TRAFFIC) => {
                 return self.refuse(iq, Condition::ServiceUnavailable, cx);
             }
-            Some(_) => return self.refuse(iq, Condition::ItemNotFound, cx),
+            Some(node) => match command::info(node, &super::hats::OFFERS) {
+                Some(info) => info,
+                None => return self.refuse(iq, Condition::ItemNotFound, cx),
+            },
         };
         self.answer(from, iq_result(iq).child(answer), cx);
     }
@@ -35,8 +38,10 @@ impl Room {
 
     /// A disco#items query, 6.5: who is here is for everybody to know only where the owner says so. Long lists come in pages.
     pub fn handle_items(&mut self, from: &Jid, iq: &Element, query: &Element, cx: &mut Cx<'_>) {
-        if query.get("node").is_some() {
-            return self.refuse(iq, Condition::ItemNotFound, cx);
+        match query.get("node") {
+            None => {}
+            Some(ns::COMMANDS) => return self.answer(from, iq_result(iq).child(self.commands_for(from)), cx),
+            Some(_) => return self.refuse(iq, Condition::ItemNotFound, cx),
         }
         let public = self.config.list_occupants && self.may_read(from);
         let listed: Vec<&Occupant> = self.occupants.values().filter(|o| public && self.shows(o)).collect();
@@ -89,7 +94,11 @@ impl Room {
             ns::SID,
             ns::SELF_PING,
             ns::MAM,
+            crate::archive::EXTENDED,
             ns::MODERATE,
+            super::hats::HATS,
+            super::versions::MAV,
+            ns::COMMANDS,
         ];
         if config.replicas && !self.service.replicas.is_empty() {
             features.push(ns::DMUC);
@@ -131,6 +140,7 @@ impl Room {
             self.vcard.as_ref().filter(|vcard| !vcard.hashes.is_empty()).map(|vcard| {
                 Field::new("text-multi", "muc#roominfo_avatarhash").label("Avatar hash").values(&vcard.hashes)
             }),
+            self.hats_hash().map(|hash| said("hats#hash", "Hats hash", &hash)),
             some("muc#roomconfig_pubsub", "Associated pubsub node", &config.pubsub),
         ];
         fields.into_iter().flatten().fold(Form::new("result").with_type(ns::MUC_ROOMINFO), Form::field)

@@ -2,6 +2,8 @@
 //! client that has lost track of a room it is in (7.2.1).
 
 use super::admit::JoinError;
+use super::hats::HATS;
+use super::versions::{MAV, Since};
 use super::{Cx, Event, HistoryWanted, Life, Occupant, Part, Room, Session, Shown, Via, add_statuses};
 use crate::names::{Affiliation, Nick, Status};
 use machine::AudienceChange;
@@ -17,6 +19,8 @@ pub(crate) struct Entry {
     /// The id of the join, reflected in the entrant's own presence.
     pub id: Option<String>,
     pub created: bool,
+    /// XEP-0463.
+    pub since: Option<Since>,
 }
 
 impl Room {
@@ -50,7 +54,7 @@ impl Room {
         }
         self.admit_again(jid, &nick)?;
         let history = HistoryWanted { max_stanzas: Some(0), ..HistoryWanted::default() };
-        self.put_in(Entry { jid: jid.clone(), nick, payload, history, id: None, created: false }, cx);
+        self.put_in(Entry { jid: jid.clone(), nick, payload, history, id: None, created: false, since: None }, cx);
         Ok(())
     }
 
@@ -80,7 +84,8 @@ impl Room {
     pub fn welcome_back(&mut self, jid: &Jid, since_ms: i64, cx: &mut Cx<'_>) {
         let Some(nick) = self.sessions.get(jid).cloned() else { return };
         let history = HistoryWanted { since_ms: Some(since_ms), ..HistoryWanted::default() };
-        let entry = Entry { jid: jid.clone(), nick, payload: Vec::new(), history, id: None, created: false };
+        let entry =
+            Entry { jid: jid.clone(), nick, payload: Vec::new(), history, id: None, created: false, since: None };
         self.welcome_session(&entry, cx);
     }
 
@@ -151,11 +156,18 @@ impl Room {
     }
 
     fn welcome_session(&mut self, entry: &Entry, cx: &mut Cx<'_>) {
+        if let Some(since) = &entry.since {
+            self.tell_affiliations(&entry.jid, since, entry.id.as_deref(), cx);
+        }
+        let version = self.version_for(&entry.jid);
         let Some(occupant) = self.occupants.get(&entry.nick) else { return };
         let Some(session) = occupant.sessions.iter().find(|s| s.jid == entry.jid).cloned() else { return };
         let mut own = self.seen_by(occupant, self.presence_with(occupant, &session));
         if let Some(id) = &entry.id {
             own.set("id", id);
+        }
+        if let (Some(version), Some(x)) = (version, own.get_child_mut("x", ns::MUC_USER)) {
+            x.push(version);
         }
         add_statuses(&mut own, &self.statuses_on_entering(entry.created));
         self.welcome(&session, own, entry.history, cx);
@@ -197,6 +209,7 @@ impl Entry {
             history: HistoryWanted::of(stanza),
             id: stanza.get("id").map(str::to_owned),
             created,
+            since: Since::of(stanza),
         }
     }
 }
@@ -220,7 +233,7 @@ impl HistoryWanted {
 /// language it is, where the presence says so of all (13).
 pub(crate) fn payload_of(presence: &Element) -> Vec<Element> {
     let foreign = |child: &&Element| {
-        !matches!(child.ns(), ns::MUC | ns::MUC_USER | ns::DMUC | ns::NETJOIN | ns::OCCUPANT_ID | ns::SID)
+        !matches!(child.ns(), ns::MUC | ns::MUC_USER | ns::DMUC | ns::NETJOIN | ns::OCCUPANT_ID | ns::SID | HATS | MAV)
     };
     let lang = presence.get("xml:lang");
     let said = |child: &Element| match lang.filter(|_| has_language(child) && child.get("xml:lang").is_none()) {
@@ -238,7 +251,7 @@ pub(crate) fn presence_with(payload: &[Element]) -> Element {
     Element::stanza("presence").attr_opt("xml:lang", lang).with(payload.iter().cloned())
 }
 
-/// RFC 6121 4.7.2: availability and priority have no attributes.
+/// RFC 6121 4.7.2: availability and priority have no attributes; hats are the room's word, not the user's.
 fn has_language(child: &Element) -> bool {
-    !(child.ns() == ns::CLIENT && matches!(child.name(), "show" | "priority"))
+    child.ns() != HATS && !(child.ns() == ns::CLIENT && matches!(child.name(), "show" | "priority"))
 }

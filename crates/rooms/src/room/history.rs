@@ -1,6 +1,7 @@
 //! What was said before: discussion history and subject on entering, XEP-0045 7.2.14 and 7.2.15.
 
 use super::{HistoryWanted, Past, Room};
+use crate::names::Affiliation;
 use xmpp::{Element, Jid, Shared, ns, stanza};
 
 impl Room {
@@ -10,8 +11,20 @@ impl Room {
         wanted.choose(self.history.range(within..), (&self.jid, to), now_ms)
     }
 
+    /// XEP-0437: whether something was said since this user was here last.
+    pub fn has_news_for(&self, bare: &Jid) -> bool {
+        let here = self.occupants.values().any(|occupant| occupant.bare == *bare);
+        !here && self.said_seq > self.left.get(bare).copied().unwrap_or(0)
+    }
+
+    /// XEP-0437: whether this user hears of what is said here while he is elsewhere: who is on a list and may come in.
+    pub fn indicates_to(&self, bare: &Jid) -> bool {
+        self.affiliations.get(bare).is_some_and(|known| known.affiliation >= Affiliation::Member)
+    }
+
     /// Takes a message into the history.
     pub fn remember(&mut self, past: Past) {
+        self.said_seq = self.said_seq.max(past.seq);
         if self.history.len() >= HISTORY_MAX {
             self.history.pop_front();
         }

@@ -5,6 +5,8 @@
 //! | `room` | room | `meta` | [`Meta`] |
 //! | `room` | room | `subject` | [`Said`] |
 //! | `room` | room | `vcard` | its XML |
+//! | `room` | room | `hats` | [`Hats`] |
+//! | `left` | room | bare JID | where in the order somebody on a list was when he was here last; kept lazily |
 //! | `affiliation` | room | bare JID | [`Affiliated`] |
 //! | `voice` | room | bare JID | the [`Role`] of the next visit (5.1) |
 //! | `applicant` | room | bare JID | [`Applied`] (7.10) |
@@ -14,6 +16,7 @@
 //! | `tombstone` | room | incarnation | `primary/`; when there is no room any more |
 
 use super::avatar::Vcard;
+use super::hats::Hats;
 use super::invite::Invited;
 use super::register::Applicant;
 use super::{Affiliated, Apply, Config, Cx, Life, Lost, Order, Past, Room, Session, Via};
@@ -83,6 +86,8 @@ pub(crate) struct Kept {
     meta: Option<Meta>,
     subject: Option<Past>,
     vcard: Option<Vcard>,
+    hats: Hats,
+    left: Vec<(Jid, u64)>,
     affiliations: Vec<(Jid, Affiliated)>,
     voices: BTreeMap<Jid, Role>,
     applicants: Vec<Applicant>,
@@ -105,6 +110,11 @@ impl Kept {
             ("room", "vcard") => {
                 let xml: String = serde_json::from_str(&record.value).map_err(why)?;
                 self.vcard = Vcard::kept(&xml);
+            }
+            ("room", "hats") => self.hats = serde_json::from_str(&record.value).map_err(why)?,
+            ("left", key) => {
+                let jid = Jid::new(key).map_err(|e| format!("who left {}: {e}", record.owner))?;
+                self.left.push((jid, serde_json::from_str(&record.value).map_err(why)?));
             }
             ("affiliation", key) => {
                 let jid = Jid::new(key).map_err(|e| format!("an affiliation of {}: {e}", record.owner))?;
@@ -166,6 +176,8 @@ impl Room {
         invited.sort_by_key(|invited| invited.at_ms);
         (room.applicants, room.invited) = (applicants.into(), invited.into());
         room.vcard = kept.vcard;
+        room.hats = kept.hats;
+        room.left = kept.left.into_iter().collect();
         room.kept_until_ms = if kept.lost.is_empty() { 0 } else { u64::MAX };
         room.lost = kept.lost;
         for (_, key, value) in kept.others.iter().filter(|(space, ..)| space == "mark") {
@@ -245,8 +257,16 @@ impl Room {
 
     /// Forgets lazily who was in the room.
     pub fn forget_session(&mut self, jid: &Jid, cx: &mut Cx<'_>) {
-        let change = delete("occupant", &self.jid, jid.as_str());
-        self.gate.persist(vec![change], cx.out);
+        let mut changes = vec![delete("occupant", &self.jid, jid.as_str())];
+        let bare = jid.bare();
+        let stays = || self.occupants.values().any(|o| o.bare == bare && o.sessions.iter().any(|s| s.jid != *jid));
+        if self.indicates_to(&bare) && !stays() {
+            self.left.insert(bare.clone(), self.order.seq);
+            changes.push(put("left", &self.jid, bare.as_str(), &self.order.seq));
+        }
+        self.gate.persist(changes, cx.out);
+        self.forget_asked(jid);
+        cx.left.push(jid.clone());
     }
 }
 
@@ -258,7 +278,7 @@ impl Past {
 }
 
 /// The spaces of a room's records, all of which go with it.
-pub const SPACES: [&str; 7] = ["room", "affiliation", "voice", "applicant", "invited", "occupant", "mark"];
+pub const SPACES: [&str; 8] = ["room", "affiliation", "voice", "applicant", "invited", "left", "occupant", "mark"];
 
 /// A record set.
 pub(crate) fn put(space: &'static str, room: &Jid, key: &str, value: &impl Serialize) -> Change {

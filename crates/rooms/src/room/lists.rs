@@ -34,7 +34,7 @@ impl Room {
         Ok(Element::new("query", ns::MUC_ADMIN).with(items))
     }
 
-    fn may_read_affiliations(&self, from: &Jid, affiliation: Affiliation) -> Result<(), Condition> {
+    pub fn may_read_affiliations(&self, from: &Jid, affiliation: Affiliation) -> Result<(), Condition> {
         let asker = self.affiliation_of(from);
         let may = match affiliation {
             // 5.2: there is no list of those who are nothing in particular.

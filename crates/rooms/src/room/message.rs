@@ -106,11 +106,14 @@ pub(crate) fn as_broadcast(
 }
 
 /// A user's message without anything that only the room may say: roles and codes (17.3), its own stanza-ids (XEP-0359
-/// business rule 4), occupant-ids (XEP-0421), its delays, and what belongs between primary and replica.
+/// business rule 2), occupant-ids (XEP-0421), what moderators have taken back (XEP-0425 6), its delays, and what belongs between
+/// primary and replica.
 pub(crate) fn clean(stanza: &Element, room: &Jid) -> Element {
     let mut clean = stanza.clone();
     clean.retain(|child| match (child.name(), child.ns()) {
-        (_, ns::MUC_USER | ns::OCCUPANT_ID | ns::DMUC | ns::NETJOIN) => false,
+        (_, ns::MUC_USER | ns::OCCUPANT_ID | ns::MODERATE | ns::DMUC | ns::NETJOIN) => false,
+        ("retracted", RETRACT) => false,
+        ("retract", RETRACT) => !child.children().any(|c| c.ns() == ns::MODERATE),
         ("stanza-id", ns::SID) => child.get("by").and_then(|by| Jid::new(by).ok()).is_some_and(|by| by != *room),
         ("delay", ns::DELAY) => child.get("from").and_then(|by| Jid::new(by).ok()).is_none_or(|by| by.bare() != *room),
         _ => true,

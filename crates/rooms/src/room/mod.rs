@@ -21,6 +21,9 @@
 //! | `archive` | XEP-0313 |
 //! | `moderate` | XEP-0425: a message taken back by a moderator |
 //! | `avatar` | XEP-0054 and XEP-0486: the room's vCard |
+//! | `hats` | XEP-0317 |
+//! | `versions` | XEP-0463: what has changed in the lists |
+//! | `managed` | what admins of the service do from outside, in the manner of XEP-0133 |
 //! | `owner` | 10 the owner's form, and the room's end |
 //! | `config`, `config_form`, `config_lists`, `status` | 16.5.3 the form; 10.2.1 what its change tells all |
 //! | `register` | 7.10, 7.12 and 9.9 registering with the room, reserved nicks |
@@ -46,12 +49,14 @@ mod create;
 mod disco;
 mod enter;
 mod ghost;
+mod hats;
 mod history;
 mod ids;
 mod invite;
 mod keep;
 mod leave;
 mod lists;
+mod managed;
 mod message;
 mod moderate;
 mod nick;
@@ -68,6 +73,7 @@ mod subject;
 mod tell;
 #[cfg(test)]
 pub(crate) mod tests;
+mod versions;
 mod voice;
 
 use crate::archive::Reading;
@@ -87,9 +93,11 @@ pub(crate) use affiliations::{Affiliated, Affiliations};
 pub(crate) use config::{Config, PrivateMessages, Whois};
 pub(crate) use create::name as fresh_name;
 pub(crate) use enter::{payload_of, presence_with};
+pub(crate) use hats::HATS;
 pub use keep::SPACES;
 pub(crate) use keep::{Kept, put};
 pub(crate) use leave::Removal;
+pub(crate) use managed::Making;
 pub(crate) use message::{HINTS, RETRACT, as_broadcast, worth_keeping};
 pub(crate) use moderate::{is_tombstone, retracted_by, tombstone};
 pub(crate) use owner::Destruction;
@@ -99,6 +107,7 @@ pub(crate) use private::as_private;
 pub(crate) use privileges::{Standing, judge_role};
 pub(crate) use subject::is_subject;
 pub(crate) use tell::{Event, HistoryWanted, Part, Shown, add_statuses, without_jids};
+pub(crate) use versions::is_of_versions;
 
 /// A room with all who are in it.
 pub(crate) struct Room {
@@ -135,6 +144,12 @@ pub(crate) struct Room {
     pub voices: BTreeMap<Jid, Role>,
     /// What the room shows of itself (XEP-0486).
     pub vcard: Option<avatar::Vcard>,
+    pub hats: hats::Hats,
+    pub versions: versions::Versions,
+    /// The number of the last message that the history has taken.
+    pub said_seq: u64,
+    /// Where in the order users on a list were when they were here last, by bare JID (XEP-0437).
+    pub left: BTreeMap<Jid, u64>,
     /// Invitations that may still be answered, oldest first.
     pub invited: VecDeque<invite::Invited>,
     /// Whose registration waits for an admin, oldest first (9.9).
@@ -263,12 +278,14 @@ pub(crate) struct Cx<'a> {
     pub mark_kept: bool,
     /// What is to be counted of links, by domain.
     pub tallied: Vec<(String, Tally)>,
+    /// Sessions that have left the room.
+    pub left: Vec<Jid>,
 }
 
 impl<'a> Cx<'a> {
     /// For a stanza that no replica relayed.
     pub fn new(now: Now, out: &'a mut Vec<Output>) -> Cx<'a> {
-        Cx { now, out, up: None, mark_kept: false, tallied: Vec::new() }
+        Cx { now, out, up: None, mark_kept: false, tallied: Vec::new(), left: Vec::new() }
     }
 
     /// Counts something of the link to a replica.

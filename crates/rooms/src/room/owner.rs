@@ -5,7 +5,7 @@ use super::{Apply, Config, Cx, Life, Removal, Room, config_form, status};
 use crate::names::{Affiliation, Nick, Role, Status};
 use machine::Change;
 use xmpp::stanza::form::Form;
-use xmpp::stanza::{Condition, iq_result};
+use xmpp::stanza::{Condition, command, iq_result};
 use xmpp::{Element, Jid, ns};
 
 /// Where a destroyed room's occupants may go, 10.9.
@@ -53,7 +53,7 @@ impl Room {
     }
 
     /// Its records go, and what a replica may still ask for takes their place.
-    fn destroy(&mut self, destruction: Destruction, iq: &Element, cx: &mut Cx<'_>) {
+    pub fn destroy(&mut self, destruction: Destruction, iq: &Element, cx: &mut Cx<'_>) {
         let mut changes = self.removal_changes();
         let tombstone = self.tombstone(&destruction, cx.now);
         changes.extend(tombstone.map(|tombstone| tombstone.change(&self.jid, &self.order.incarnation)));
@@ -132,7 +132,7 @@ impl Room {
         self.destruction = Some(destruction.clone());
         self.tell_destroyed(destruction.element(), cx);
         if let Some(owner) = request.get("from").and_then(|from| Jid::new(from).ok()) {
-            self.answer(&owner, iq_result(request), cx);
+            self.answer(&owner, command::done(request), cx);
         }
         self.life = Life::Over;
     }

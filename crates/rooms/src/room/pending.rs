@@ -6,7 +6,9 @@
 use super::affairs::Affairs;
 use super::avatar::Vcard;
 use super::enter::Entry;
+use super::hats::Hats;
 use super::invite::Invitation;
+use super::managed::Making;
 use super::moderate::Retraction;
 use super::owner::{Configuration, Destruction};
 use super::register::Applicant;
@@ -42,6 +44,10 @@ pub(crate) enum Apply {
     Application(Applicant),
     /// XEP-0486: the room's vCard, or none any more.
     Vcard(Option<Vcard>),
+    /// XEP-0317: these are the hats from now on.
+    Hats(Hats),
+    /// The service's admins have the room made.
+    Making(Making),
     /// XEP-0425: a message has given way to a tombstone.
     Retraction(Retraction),
     /// 10.9: the room is at its end.
@@ -137,6 +143,8 @@ impl Room {
             Apply::Invitations(invitations) => self.send_invitations(invitations, request, cx),
             Apply::Application(applicant) => self.applied(applicant, request, cx),
             Apply::Vcard(vcard) => self.shown_as(vcard, request, cx),
+            Apply::Hats(hats) => self.hats_changed(hats, request, cx),
+            Apply::Making(making) => self.made(making, request, cx),
             Apply::Retraction(retraction) => self.retracted(&retraction, cx),
             Apply::Destruction(destruction) => self.destroyed(&destruction, request, cx),
         }

@@ -110,9 +110,11 @@ impl Room {
         let nick = stanza.get("from").and_then(|from| from.strip_prefix(self.jid.as_str())?.strip_prefix('/'));
         let mut children = stanza.children();
         let same_payload = session.payload.iter().all(|child| children.next() == Some(child));
+        let same_hats = self.hats_of(&occupant.bare).is_none_or(|hats| children.next() == Some(&hats));
         let item = children.next().and_then(|x| x.get_child("item", ns::MUC_USER));
         let jid = (class == Class::Jids).then_some(session.jid.as_str());
         same_payload
+            && same_hats
             && nick == Some(occupant.nick.as_str())
             && item.is_some_and(|item| {
                 item.get("jid") == jid
@@ -130,6 +132,7 @@ impl Room {
     /// An occupant's presence as one of his sessions shows it.
     pub fn presence_with(&self, occupant: &Occupant, session: &Session) -> Element {
         self.shown_presence(occupant, &session.payload)
+            .with(self.hats_of(&occupant.bare))
             .child(muc_user(occupant.affiliation, occupant.role, &session.jid))
             .child(Element::new("occupant-id", ns::OCCUPANT_ID).attr("id", &occupant.occupant_id))
     }

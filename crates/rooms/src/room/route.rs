@@ -205,8 +205,9 @@ impl Room {
             ("query", ns::DISCO_ITEMS, Some("get")) => self.handle_items(from, iq, payload, cx),
             ("vCard", super::avatar::VCARD, _) => self.handle_vcard(from, iq, payload, cx),
             ("moderate", ns::MODERATE, Some("set")) => self.handle_moderate(from, iq, payload, cx),
+            ("command", ns::COMMANDS, Some("set")) => self.handle_command(from, iq, cx),
             ("query", ns::REGISTER, _) => self.handle_register(from, iq, payload, cx),
-            ("query", ns::MAM, _) => self.handle_archive(from, iq, payload, cx),
+            ("query", ns::MAM, _) | ("metadata", ns::MAM, Some("get")) => self.handle_archive(from, iq, payload, cx),
             ("ping", ns::PING, Some("get")) => self.answer(from, iq_result(iq), cx),
             _ => self.refuse(iq, Condition::ServiceUnavailable, cx),
         }

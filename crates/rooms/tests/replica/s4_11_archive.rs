@@ -2,7 +2,7 @@
 //! together.
 
 use crate::site::{ROOM, join};
-use crate::world::{ERIS, World, of};
+use crate::world::{ERIS, KILLRC, World, of};
 use xmpp::{Element, ns};
 
 /// Longer than a link is suspect.
@@ -96,6 +96,33 @@ fn s4_11_1_queries_are_answered_from_the_mirror() {
     world.pass_ms(120_000);
     let after = ask(&mut world, "Wumpus", first.last.as_deref(), 9).expect("a page");
     assert_eq!((after.bodies, after.ids, after.stable), (second.bodies, ids, true));
+}
+
+/// XEP-0313 5: from which message to which the archive reaches an island knows where its mirror has no hole; else the room alone.
+#[test]
+fn s4_11_1_metadata_is_answered_where_nothing_is_missing() {
+    let asks = |world: &mut World, nick: &str| {
+        world.take(of(nick));
+        world.user(&format!(
+            "<iq from='{}' to='{ROOM}' type='get' id='m'><metadata xmlns='{}'/></iq>",
+            of(nick),
+            ns::MAM
+        ));
+        world.take(of(nick)).pop().expect("an answer")
+    };
+    let ends = |answer: Element| answer.get_child("metadata", ns::MAM).map(Element::to_xml);
+    let mut world = World::with_cast(true);
+    world.says("Wumpus", "one");
+    world.says("Wumpus", "two");
+    let there = ends(asks(&mut world, "Troy"));
+    assert!(there.as_ref().is_some_and(|ends| ends.contains("<start id=") && ends.contains("<end id=")));
+    for site in [KILLRC, ERIS] {
+        world.cut(site);
+    }
+    world.pass_ms(SPLIT_MS);
+    assert_eq!(ends(asks(&mut world, "Wumpus")), there, "who has made the room has been there all the time");
+    let late = asks(&mut world, "Troy").to_xml();
+    assert!(late.contains("remote-server-timeout"), "who came later has not: {late}");
 }
 
 /// XEP-0313 4.1.5 and 4.1.3: the filters are told, a query that is not understood is refused as ever.

@@ -15,6 +15,7 @@ use xmpp::{Element, Jid, ns};
 
 pub const SERVICE: &str = "channel.avalon.irc";
 pub const ERIS: &str = "eris.dclxvii.irc";
+pub const KILLRC: &str = "killrc.oulubox.irc";
 pub const SITES: [&str; 3] = ["killrc.oulubox.irc", "eris.dclxvii.irc", "vesa.yeggmaex.irc"];
 
 /// Nick and full JID, XEP-0282 3.1.
@@ -523,6 +524,7 @@ fn service_config() -> PrimaryConfig {
         create: Create::Anyone,
         local_domains: Vec::new(),
         admins: Vec::new(),
+        contacts: Default::default(),
         replicas: vec!["*".into()],
         keepalive_seconds: 60,
         suspect_seconds: 10,

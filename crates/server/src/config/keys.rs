@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::reader::Reader;
-use super::setting::{Create, Domain, Encryption, LogFormat, Peer, Setting, SplitEnter, Trust, Url};
+use super::setting::{Create, Domain, Encryption, LogFormat, Peer, Setting, SplitEnter, Trust, Uri, Url};
 use xmpp::Jid;
 
 /// A section of the file.
@@ -262,6 +262,27 @@ section! {
 }
 
 section! {
+    /// Whom to write to about this server, shown to everybody who asks it or its rooms' domain what they are (XEP-0157).
+    /// Addresses are URIs: "mailto:abuse@example.org", "xmpp:admin@example.org", "https://example.org/help".
+    Contacts "contacts" {
+        /// About abuse that comes from here.
+        abuse: Vec<Uri> = "[]",
+        /// The administrators.
+        admin: Vec<Uri> = "[]",
+        /// What users think of the service.
+        feedback: Vec<Uri> = "[]",
+        /// Sales.
+        sales: Vec<Uri> = "[]",
+        /// Holes in its security.
+        security: Vec<Uri> = "[]",
+        /// Whether it works at present: a page that works when it does not.
+        status: Vec<Uri> = "[]",
+        /// Help for users.
+        support: Vec<Uri> = "[]",
+    }
+}
+
+section! {
     /// Bounds on what anybody can make this server do. The defaults suit most.
     Limits "limits" {
         /// Threads that serve connections; 0 for one per core but one, which is left to the rooms and the store.
@@ -315,6 +336,7 @@ pub const SECTIONS: &[Section] = &[
     Replica::SECTION,
     Split::SECTION,
     Disco::SECTION,
+    Contacts::SECTION,
     Limits::SECTION,
     Log::SECTION,
 ];

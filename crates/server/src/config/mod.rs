@@ -14,9 +14,9 @@ mod validate;
 
 use std::path::{Path, PathBuf};
 
-pub use keys::{C2s, Disco, Http, Limits, Log, Replica, Rooms, S2s, Split, Tls};
+pub use keys::{C2s, Contacts, Disco, Http, Limits, Log, Replica, Rooms, S2s, Split, Tls};
 pub use reader::Problem;
-pub use setting::{Create, Domain, Encryption, LogFormat, Peer, Route, Routes, SplitEnter, Trust, Url};
+pub use setting::{Create, Domain, Encryption, LogFormat, Peer, Route, Routes, SplitEnter, Trust, Uri, Url};
 
 use keys::{ROOMS_TLS, ROUTES, Top};
 use reader::Reader;
@@ -57,6 +57,8 @@ pub struct Config {
     pub split: Split,
     /// What disco shows.
     pub disco: Disco,
+    /// Whom to write to.
+    pub contacts: Contacts,
     /// Bounds.
     pub limits: Limits,
     /// The log.
@@ -125,6 +127,21 @@ impl Config {
         problems.sort_by_key(|problem| problem.line);
         let config = config.filter(|_| !problems.iter().any(|problem| problem.fatal));
         Checked { config, problems }
+    }
+
+    /// What both domains say of whom to write to.
+    pub fn contacts(&self) -> xmpp::stanza::contact::Contacts {
+        let told = |uris: &[Uri]| uris.iter().map(|uri| uri.as_str().to_owned()).collect();
+        let Contacts { abuse, admin, feedback, sales, security, status, support } = &self.contacts;
+        xmpp::stanza::contact::Contacts {
+            abuse: told(abuse),
+            admin: told(admin),
+            feedback: told(feedback),
+            sales: told(sales),
+            security: told(security),
+            status: told(status),
+            support: told(support),
+        }
     }
 
     /// The domains this server answers for.
@@ -205,6 +222,7 @@ impl Config {
         let replica = if reader.has("replica") { Replica::read(reader).map(Some) } else { Some(None) };
         let split = Split::read(reader);
         let disco = Disco::read(reader);
+        let contacts = Contacts::read(reader);
         let limits = Limits::read(reader);
         let log = Log::read(reader);
         let (top, s2s) = (top?, s2s?);
@@ -223,6 +241,7 @@ impl Config {
             replica: replica?,
             split: split?,
             disco: disco?,
+            contacts: contacts?,
             limits: limits?,
             log: log?,
         })

@@ -114,6 +114,35 @@ impl Setting for Jid {
     }
 }
 
+/// An address of any kind, with its scheme: `mailto:`, `xmpp:`, `https:` (RFC 3986 3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Uri(String);
+
+impl Uri {
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Setting for Uri {
+    fn kind() -> String {
+        "URI".into()
+    }
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        let text = text(value)?;
+        let is_uri = text.split_once(':').is_some_and(|(scheme, rest)| {
+            let begins = scheme.starts_with(|c: char| c.is_ascii_alphabetic());
+            let goes_on = scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+            begins && goes_on && !rest.is_empty() && !text.contains(char::is_whitespace)
+        });
+        match is_uri {
+            true => Ok(Uri(text.to_owned())),
+            false => Err(format!("{text:?} is no URI; write one like \"mailto:abuse@montague.lit\"")),
+        }
+    }
+}
+
 /// A domain that XMPP servers know each other by: an address without `@` and `/`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Domain(Jid);

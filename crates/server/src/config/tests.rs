@@ -66,6 +66,9 @@ primaries = ["*"]
 [replica.split]
 local_chat = false
 enter = "none"
+[contacts]
+abuse = ["mailto:abuse@yeggmaex.irc", "xmpp:admin@vesa.yeggmaex.irc"]
+status = ["https://status.yeggmaex.irc"]
 [disco]
 services = ["channel.avalon.irc"]
 [log]

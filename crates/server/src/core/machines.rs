@@ -119,6 +119,7 @@ fn primary_config(config: &Config, rooms: &config::Rooms) -> PrimaryConfig {
         },
         local_domains: config.domain.iter().map(|domain| domain.as_str().to_owned()).collect(),
         admins: config.admins.clone(),
+        contacts: config.contacts(),
         replicas: rooms.replicas.iter().map(peer).collect(),
         keepalive_seconds: rooms.keepalive_seconds,
         suspect_seconds: rooms.suspect_seconds,

@@ -232,11 +232,13 @@ fn block(out: &mut String, head: &str, stanzas: &[Element]) {
 
 /// One element a line; what fits in a line stays in it.
 fn pretty(element: &Element, outer: &str, indent: usize, out: &mut String) {
-    let mut whole = element.to_xml();
-    // `to_xml` leaves out the namespace of clients only.
-    if element.ns() == outer && outer != xmpp::ns::CLIENT {
-        whole = whole.replacen(&format!(" xmlns='{outer}'"), "", 1);
-    }
+    // `to_xml` leaves out the namespace of clients, and that only.
+    let within = |xml: String| match (element.ns() == outer, element.ns() == xmpp::ns::CLIENT) {
+        (true, false) => xml.replacen(&format!(" xmlns='{outer}'"), "", 1),
+        (false, true) => xml.replacen(element.name(), &format!("{} xmlns='{}'", element.name(), xmpp::ns::CLIENT), 1),
+        _ => xml,
+    };
+    let whole = within(element.to_xml());
     let text_within = element.nodes().iter().any(|node| matches!(node, Node::Text(_)));
     if text_within || element.children().next().is_none() || whole.len() + indent <= LINE_MAX {
         let _ = writeln!(out, "{:indent$}{whole}", "");
@@ -244,10 +246,7 @@ fn pretty(element: &Element, outer: &str, indent: usize, out: &mut String) {
     }
     let mut bare = element.clone();
     bare.clear();
-    let mut open = bare.to_xml();
-    if element.ns() == outer && outer != xmpp::ns::CLIENT {
-        open = open.replacen(&format!(" xmlns='{outer}'"), "", 1);
-    }
+    let open = within(bare.to_xml());
     let _ = writeln!(out, "{:indent$}{}>", "", open.trim_end_matches("/>"));
     for child in element.children() {
         pretty(child, element.ns(), indent + 2, out);
@@ -268,7 +267,9 @@ mod tests {
         <message to='coven@chat.shakespeare.lit' type='groupchat'><body>hi</body></message>\n\nHag receives:\n    \
         <message from='coven@chat.shakespeare.lit/thirdwitch' to='hag66@shakespeare.lit/pda' type='groupchat' id='1'>\n      \
         <body>hi</body>\n      <x xmlns='urn:a'>\n        <b c='a long value that does not fit into the line any more'/>\n        \
-        <d e='and another one behind it, also long'/>\n      </x>\n    </message>\n\nHag disconnects.\n";
+        <d e='and another one behind it, also long'/>\n        \
+        <message xmlns='jabber:client' id='forwarded-within-another-namespace' type='groupchat'>\n          \
+        <body>a line that is too long to stand in one with what is around it</body>\n        </message>\n      </x>\n    </message>\n\nHag disconnects.\n";
 
     #[test]
     fn what_is_written_is_what_was_read() {

@@ -1,6 +1,6 @@
 //! Plays in the simulated world: on one node, and with every user at a site of his own.
 
-use super::script::Received;
+use super::script::{self, Received};
 use super::{Deed, Places, Script, Step, Transcript};
 use crate::compare::Kind;
 use crate::world::{Scene, ServerConfig, World};
@@ -47,7 +47,7 @@ fn is_enter(stanza: &Element) -> bool {
 /// The transcript with what is received on one node.
 pub fn write(transcript: &Transcript) -> Transcript {
     let mut written = transcript.clone();
-    let mut names = Names::default();
+    let mut names = Names::of(transcript);
     let mut play = Play::new(transcript, Stage::OneNode);
     for (step, out) in transcript.steps.iter().zip(&mut written.steps) {
         let received = play.take(step);
@@ -57,6 +57,9 @@ pub fn write(transcript: &Transcript) -> Transcript {
                 names.put_into(stanza);
             }
         }
+        // What is named here may be sent later by its name.
+        let learned = play.script.check(out, &received);
+        learned.expect("what was received is what was received");
     }
     written
 }
@@ -139,22 +142,40 @@ impl<'a> Play<'a> {
 #[derive(Default)]
 struct Names {
     known: BTreeMap<(Kind, String), String>,
-    messages: usize,
-    occupants: usize,
+    /// How many there are of each kind.
+    counts: BTreeMap<&'static str, usize>,
 }
 
 impl Names {
+    /// Those that somebody sends are good as they are.
+    fn of(transcript: &Transcript) -> Names {
+        let sent = transcript.steps.iter().filter_map(|step| match &step.deed {
+            Deed::Sends(stanzas) => Some(stanzas),
+            _ => None,
+        });
+        let chosen = sent.flatten().flat_map(script::chosen_ids);
+        Names { known: chosen.map(|id| ((Kind::Id, id.to_owned()), id.to_owned())).collect(), ..Names::default() }
+    }
+
     fn put_into(&mut self, element: &mut Element) {
         let children: Vec<Element> = element.children().cloned().collect();
-        let made =
-            (element.ns() == xmpp::ns::SID, element.ns() == xmpp::ns::OCCUPANT_ID, element.ns() == xmpp::ns::MAM);
-        if let Some(id) = element.get("id").map(str::to_owned).filter(|_| made.0 || made.1 || made.2) {
-            let name = self.name(id, made.1);
-            element.set("id", name);
+        let about_messages =
+            matches!(element.ns(), xmpp::ns::SID | xmpp::ns::MAM | xmpp::ns::MODERATE | script::RETRACT);
+        let kinds = [
+            ("id", "message", about_messages),
+            ("id", "occupant", element.ns() == xmpp::ns::OCCUPANT_ID),
+            ("since", "version", element.name() == "mav"),
+            ("until", "version", element.name() == "mav"),
+        ];
+        for (attribute, what, _) in kinds.into_iter().filter(|kind| kind.2) {
+            if let Some(id) = element.get(attribute).map(str::to_owned) {
+                let name = self.name(id, what);
+                element.set(attribute, name);
+            }
         }
         if element.ns() == xmpp::ns::RSM && matches!(element.name(), "first" | "last") && !element.content().is_empty()
         {
-            let name = self.name(element.content(), false);
+            let name = self.name(element.content(), "message");
             element.clear();
             element.push_text(name);
         }
@@ -168,17 +189,13 @@ impl Names {
         }
     }
 
-    fn name(&mut self, id: String, occupant: bool) -> String {
+    fn name(&mut self, id: String, what: &'static str) -> String {
         if let Some(known) = self.known.get(&(Kind::Id, id.clone())) {
             return known.clone();
         }
-        let name = if occupant {
-            self.occupants += 1;
-            format!("occupant-{}", self.occupants)
-        } else {
-            self.messages += 1;
-            format!("message-{}", self.messages)
-        };
+        let count = self.counts.entry(what).or_default();
+        *count += 1;
+        let name = format!("{what}-{count}");
         self.known.insert((Kind::Id, id), name.clone());
         name
     }

@@ -89,8 +89,17 @@ fn domain_of(stanza: &Element) -> String {
 }
 
 fn fix_ids(element: &Element, names: &mut Renaming) {
-    if let Some(id) = element.get("id") {
+    for id in chosen_ids(element) {
         names.fix(id);
     }
-    element.children().for_each(|child| fix_ids(child, names));
+}
+
+/// XEP-0424.
+pub(super) const RETRACT: &str = "urn:xmpp:message-retract:1";
+
+/// The ids that a sender has made up; those by which he names what somebody else has said are not his.
+pub(super) fn chosen_ids(element: &Element) -> Vec<&str> {
+    let refers = matches!(element.ns(), xmpp::ns::MODERATE | RETRACT);
+    let own = element.get("id").filter(|_| !refers);
+    own.into_iter().chain(element.children().flat_map(chosen_ids)).collect()
 }

@@ -178,6 +178,7 @@ impl Server {
                 create: Create::Anyone,
                 local_domains: config.accounts.iter().cloned().collect(),
                 admins: Vec::new(),
+                contacts: Default::default(),
                 replicas: config.sites.clone(),
                 keepalive_seconds: config.keepalive_seconds,
                 suspect_seconds: config.suspect_seconds,

@@ -41,4 +41,11 @@ played! {
     s7_13_voice_requests: "voice-requests";
     s8_5_to_10_8_lists: "lists";
     s10_1_3_reserved_room: "reserved-room";
+    xep_0313_archive: "archive";
+    xep_0317_hats: "hats";
+    xep_0421_0359_ids: "ids";
+    xep_0425_moderation: "moderation";
+    xep_0437_activity: "activity";
+    xep_0463_versions: "versions";
+    xep_0486_avatar: "avatar";
 }

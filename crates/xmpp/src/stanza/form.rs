@@ -1,7 +1,6 @@
 //! Data forms, XEP-0004: what is shown to be filled in, what is submitted, what is only told.
 //!
-//! Section 3.1 (types of forms), 3.2 (fields), 3.3 (types of fields). Tables of several items (3.4) are left
-//! out: nothing here speaks of them.
+//! Section 3.1 (types of forms), 3.2 (fields), 3.3 (types of fields), 3.4 (several items, which are only told).
 
 use crate::{Element, ns};
 
@@ -16,6 +15,17 @@ pub struct Form {
     pub instructions: Option<String>,
     /// The fields, `FORM_TYPE` included.
     pub fields: Vec<Field>,
+    /// 3.4: what a table tells, with its columns; never read.
+    pub table: Option<Table>,
+}
+
+/// Several results of the same fields, 3.4.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// The fields, without values.
+    pub reported: Vec<Field>,
+    /// The values of each item, in the order of the fields.
+    pub items: Vec<Vec<String>>,
 }
 
 /// One field of a form.
@@ -33,12 +43,14 @@ pub struct Field {
     pub options: Vec<(Option<String>, String)>,
     /// Whether the form is not to be submitted without it.
     pub required: bool,
+    /// Whether other values than the options may be said (XEP-0122 3.2.2).
+    pub open: bool,
 }
 
 impl Form {
     /// A form without fields; `kind` is `form`, `submit`, `cancel` or `result`.
     pub fn new(kind: &str) -> Form {
-        Form { kind: kind.to_owned(), title: None, instructions: None, fields: Vec::new() }
+        Form { kind: kind.to_owned(), title: None, instructions: None, fields: Vec::new(), table: None }
     }
 
     /// With a title for people.
@@ -68,6 +80,13 @@ impl Form {
         self
     }
 
+    /// With several items, each a value for each of these fields.
+    #[must_use]
+    pub fn table(mut self, reported: Vec<Field>, items: Vec<Vec<String>>) -> Form {
+        self.table = Some(Table { reported, items });
+        self
+    }
+
     /// Reads `<x xmlns='jabber:x:data'/>`; `None` for another element or an unknown type of form.
     pub fn parse(x: &Element) -> Option<Form> {
         let kind = x.get("type").unwrap_or_default();
@@ -79,6 +98,7 @@ impl Form {
             title: child_text(x, "title"),
             instructions: child_text(x, "instructions"),
             fields: x.children().filter(|c| c.is("field", ns::FORMS)).map(Field::parse).collect(),
+            table: None,
         })
     }
 
@@ -121,10 +141,27 @@ impl Form {
             .with(text("title", &self.title))
             .with(text("instructions", &self.instructions))
             .with(self.fields.iter().map(Field::element))
+            .with(self.table.iter().flat_map(Table::elements))
     }
 
     fn find_field(&self, var: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.var == var)
+    }
+}
+
+impl Table {
+    fn elements(&self) -> Vec<Element> {
+        let item = |values: &Vec<String>| {
+            let named = self.reported.iter().zip(values);
+            let told = |(field, value): (&Field, &String)| match value.is_empty() {
+                true => Field::column(&field.var).element(),
+                false => Field::submitted(&field.var, value).element(),
+            };
+            let fields = named.map(told);
+            Element::new("item", ns::FORMS).with(fields)
+        };
+        let reported = Element::new("reported", ns::FORMS).with(self.reported.iter().map(Field::element));
+        [reported].into_iter().chain(self.items.iter().map(item)).collect()
     }
 }
 
@@ -138,12 +175,18 @@ impl Field {
             values: Vec::new(),
             options: Vec::new(),
             required: false,
+            open: false,
         }
     }
 
     /// A field as it stands in a submitted form, where types need not be said again.
     pub fn submitted(var: &str, value: impl Into<String>) -> Field {
-        Field { kind: None, ..Field::new("", var).value(value) }
+        Field::column(var).value(value)
+    }
+
+    /// A column of a table (3.4).
+    pub fn column(var: &str) -> Field {
+        Field { kind: None, ..Field::new("", var) }
     }
 
     /// A field of type `fixed`: a sentence between the others.
@@ -191,6 +234,13 @@ impl Field {
         self
     }
 
+    /// A field that takes other values than its options, of any text (XEP-0122 3.2.2).
+    #[must_use]
+    pub fn open(mut self) -> Field {
+        self.open = true;
+        self
+    }
+
     fn parse(field: &Element) -> Field {
         let option = |o: &Element| Some((o.get("label").map(str::to_owned), child_text(o, "value")?));
         Field {
@@ -200,6 +250,7 @@ impl Field {
             values: field.children().filter(|c| c.is("value", ns::FORMS)).map(Element::content).collect(),
             options: field.children().filter(|c| c.is("option", ns::FORMS)).filter_map(option).collect(),
             required: field.has_child("required", ns::FORMS),
+            open: field.get_child("validate", ns::VALIDATE).is_some_and(|v| v.has_child("open", ns::VALIDATE)),
         }
     }
 
@@ -208,11 +259,16 @@ impl Field {
         let option = |(label, text): &(Option<String>, String)| {
             Element::new("option", ns::FORMS).attr_opt("label", label.as_ref()).child(value(text))
         };
+        let open = || {
+            let open = Element::new("open", ns::VALIDATE);
+            Element::new("validate", ns::VALIDATE).attr("datatype", "xs:string").child(open)
+        };
         Element::new("field", ns::FORMS)
             .attr_opt("var", Some(&self.var).filter(|var| !var.is_empty()))
             .attr_opt("type", self.kind.as_ref())
             .attr_opt("label", self.label.as_ref())
             .with(self.required.then(|| Element::new("required", ns::FORMS)))
+            .with(self.open.then(open))
             .with(self.values.iter().map(value))
             .with(self.options.iter().map(option))
     }

@@ -1,5 +1,7 @@
 //! What several crates say the same way.
 
+pub mod command;
+pub mod contact;
 mod datetime;
 mod error;
 pub mod form;

@@ -45,6 +45,7 @@ impl Net {
             create: Create::Anyone,
             local_domains: Vec::new(),
             admins: Vec::new(),
+            contacts: Default::default(),
             replicas: vec!["*".into()],
             keepalive_seconds: 60,
             suspect_seconds: 10,

@@ -111,6 +111,53 @@ fn s4_1_3_filters_by_id_narrow_the_count() {
     assert_eq!(found(&[("after-id", &ids[1])], &back), is("three", "3"));
 }
 
+/// 4.1.1: an address without a resource is that of everybody in the room.
+#[test]
+fn s4_1_1_a_bare_address_is_that_of_all_occupants() {
+    let mut kit = five_lines();
+    let mut found = |with: &str| bodies(&kit.send(&query(HAG, &form(&[("with", with)])))).len();
+    assert_eq!((found("coven@chat.shakespeare.lit"), found("heath@chat.shakespeare.lit")), (5, 0));
+}
+
+/// 4.1.5: all fields, none of them required, and any id for the last (XEP-0122).
+#[test]
+fn s4_1_5_the_form_of_the_filters() {
+    let mut kit = coven();
+    let get = query(HAG, "").replace("type='set'", "type='get'");
+    let form = lines(&kit.send(&get)).remove(0);
+    for field in ["jid-single' var='with", "start", "end", "before-id", "after-id", "ids"] {
+        let (kind, var) = field.split_once("' var='").unwrap_or(("text-single", field));
+        let kind = if var == "ids" { "list-multi" } else { kind };
+        assert!(form.contains(&format!("<field var='{var}' type='{kind}'")), "{var} in {form}");
+    }
+    let validate =
+        "<validate xmlns='http://jabber.org/protocol/xdata-validate' datatype='xs:string'><open/></validate>";
+    assert!(form.contains(validate), "{form}");
+}
+
+/// 5: from which message to which the archive reaches, for those who may read it.
+#[test]
+fn s5_metadata() {
+    let mut kit = coven();
+    let asks = |from: &str| {
+        format!(
+            "<iq from='{from}' id='m' to='coven@chat.shakespeare.lit' type='get'><metadata xmlns='urn:xmpp:mam:2'/></iq>"
+        )
+    };
+    let answer =
+        |inner: &str| format!("<iq type='result' id='m' from='coven@chat.shakespeare.lit' to='{HAG}'>{inner}</iq>");
+    assert_eq!(lines(&kit.send(&asks(HAG))), [answer("<metadata xmlns='urn:xmpp:mam:2'/>")]);
+    let mut kit = five_lines();
+    let (first, last) = (kit.rows[0].id.clone(), kit.rows[4].id.clone());
+    let ends = format!(
+        "<metadata xmlns='urn:xmpp:mam:2'><start id='{first}' timestamp='2002-10-13T23:58:37Z'/>\
+         <end id='{last}' timestamp='2002-10-13T23:58:41Z'/></metadata>"
+    );
+    assert_eq!(lines(&kit.send(&asks(HAG))), [answer(&ends)]);
+    set_affiliation(&mut kit, "hag66@shakespeare.lit", "outcast");
+    assert_eq!(errors(&kit.send(&asks(HAG))), [(HAG.into(), "forbidden".into())]);
+}
+
 /// Who may enter may read.
 #[test]
 fn s6_who_may_read() {

@@ -225,6 +225,7 @@ pub(crate) fn config() -> PrimaryConfig {
         create: Create::Anyone,
         local_domains: vec!["shakespeare.lit".into()],
         admins: Vec::new(),
+        contacts: Default::default(),
         replicas: vec!["*".into()],
         keepalive_seconds: 60,
         suspect_seconds: 10,
