@@ -75,7 +75,8 @@ pub(super) fn feature() -> Element {
     Element::new("dialback", ns::DIALBACK_FEATURE).child(errors)
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// In lowercase hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         let _ = write!(text, "{byte:02x}"); // writing to a string cannot fail
         text

@@ -7,6 +7,7 @@
 //! - [`client_state`]: what may wait while nobody looks (XEP-0352)
 //! - [`management`]: what was sent to a client and is not acknowledged yet (XEP-0198)
 //! - [`websocket`]: the frames of a stream that comes by WebSocket (RFC 7395)
+//! - [`Component`]: our stream to a server that we are a component of
 //! - [`dialback`]: keys, pairs, verdicts
 //!
 //! The caller owns sockets, TLS and accounts. It executes outputs in order, and may write stanzas of its own to
@@ -16,6 +17,7 @@ pub mod acceptor;
 mod check;
 pub mod client;
 pub mod client_state;
+pub mod component;
 pub mod dialback;
 mod error;
 pub mod management;
@@ -26,6 +28,7 @@ mod wire;
 
 pub use acceptor::Acceptor;
 pub use client::Client;
+pub use component::Component;
 pub use error::StreamError;
 pub use s2s_in::Incoming;
 pub use s2s_out::Outgoing;

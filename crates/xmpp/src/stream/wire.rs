@@ -155,7 +155,10 @@ impl Wire {
                 write::attribute(name, value, &mut bytes);
             }
         }
-        bytes.extend_from_slice(b" version='1.0' xml:lang='en'");
+        if self.content != ns::COMPONENT {
+            // A component's stream is older than versions (XEP-0114 2).
+            bytes.extend_from_slice(b" version='1.0' xml:lang='en'");
+        }
         bytes.extend_from_slice(if self.is_framed() { b"/>" } else { b">" });
         self.opened = true;
         self.put(bytes, out);
