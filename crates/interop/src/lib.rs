@@ -7,12 +7,15 @@
 //! - [`kills`]: servers that are killed while people talk, and what must hold afterwards
 //! - [`splits`]: networks that break while people talk, and what must hold afterwards
 //! - [`authority`], [`dns`], [`relay`]: a certificate authority, a name server and a cable to cut
-//! - [`prosody`]: a stock Prosody with a configuration of its own
+//! - [`prosody`], [`ejabberd`]: the same of other people, with configurations of their own
+//! - [`page`]: pages of the documentation, followed to the letter
 //! - [`peer`]: programs of other people, in other languages; how what is not there is skipped
 
 pub mod authority;
+pub mod ejabberd;
 pub mod kills;
 pub mod network;
+pub mod page;
 pub mod peer;
 pub mod program;
 pub mod prosody;

@@ -115,6 +115,12 @@ impl Network {
         Ok(s2s)
     }
 
+    /// Adds a server that is a component of another, with this configuration; it starts with the others. HTTP is set here.
+    pub fn attach(&mut self, name: &str, configuration: &str) {
+        let host = self.host(0);
+        self.plans.push((name.to_owned(), format!("{configuration}\n[http]\nlisten = [\"{host}\"]\n")));
+    }
+
     /// Starts all servers that were added.
     pub async fn start(&mut self) -> Result<()> {
         let mut starting = Vec::new();
@@ -229,5 +235,7 @@ pub const PASSWORD: &str = "pencil";
 pub const C2S_PORT: u16 = 5222;
 /// For servers.
 pub const S2S_PORT: u16 = 5269;
+/// For components.
+pub const COMPONENT_PORT: u16 = 5347;
 /// Longer than any server here is away: nobody is to be removed from a room because of it.
 const SUSPECT_SECONDS: u64 = 120;

@@ -1,7 +1,7 @@
 //! A stock Prosody from its package, with a configuration and a folder of its own; the package's service is left alone.
 
 use crate::authority::Pair;
-use crate::network::{C2S_PORT, PASSWORD, Proof, S2S_PORT, login};
+use crate::network::{C2S_PORT, COMPONENT_PORT, PASSWORD, Proof, S2S_PORT, login};
 use crate::peer::is_there;
 use anyhow::{Context, Result, bail};
 use driver::Client;
@@ -33,6 +33,8 @@ pub struct Plan<'a> {
     pub proof: Proof,
     /// Localparts of its accounts.
     pub users: &'a [&'a str],
+    /// Its hosts and components as they stand in the file, in place of one host with rooms.
+    pub hosts: Option<&'a str>,
 }
 
 /// One Prosody; killed when dropped.
@@ -114,6 +116,8 @@ impl Prosody {
 
 fn text(folder: &Path, plan: &Plan<'_>) -> String {
     let (folder, domain, host) = (folder.display(), plan.domain, plan.host);
+    let rooms = format!("VirtualHost \"{domain}\"\nComponent \"{}\" \"muc\"\n    {}\n", plan.rooms, plan.options);
+    let hosts = plan.hosts.unwrap_or(&rooms);
     let (certificate, key) = (plan.pair.certificate.display(), plan.pair.key.display());
     let (dialback, secure) = match plan.proof {
         Proof::Dialback => ("\"dialback\";", false),
@@ -128,6 +132,8 @@ log = {{ {{ levels = {{ min = "debug" }}; to = "file"; filename = "{folder}/pros
 interfaces = {{ "{host}" }}
 c2s_ports = {{ {C2S_PORT} }}
 s2s_ports = {{ {S2S_PORT} }}
+component_interfaces = {{ "{host}" }}
+component_ports = {{ {COMPONENT_PORT} }}
 c2s_direct_tls_ports = {{}}
 s2s_direct_tls_ports = {{}}
 modules_enabled = {{ "roster"; "saslauth"; "tls"; "disco"; "ping"; {dialback} }}
@@ -138,12 +144,8 @@ s2s_secure_auth = {secure}
 ssl = {{ certificate = "{certificate}"; key = "{key}"; cafile = "{ca}" }}
 unbound = {{ resolvconf = false; hoststxt = false; forward = "{names}@{port}" }}
 
-VirtualHost "{domain}"
-Component "{rooms}" "muc"
-    {options}
+{hosts}
 "#,
-        rooms = plan.rooms,
-        options = plan.options,
         ca = plan.authority.display(),
         names = plan.names.ip(),
         port = plan.names.port(),

@@ -9,7 +9,7 @@ use crate::control::{self, Answer, Handler, Refusal, Request, Response};
 use crate::core::{Core, INBOX_MAX, Machines, ToCore};
 use crate::edge::shard::{self, Order, Service, Shard};
 use crate::edge::throttle::Throttle;
-use crate::edge::{Edge, c2s, dns, judge, listen, s2s, tls, traffic};
+use crate::edge::{Edge, c2s, component, dns, judge, listen, s2s, tls, traffic};
 use crate::http::{self, Figures, LinkFigures, Source, Stored, Traffic};
 use crate::log;
 use anyhow::Context as _;
@@ -227,6 +227,8 @@ fn edge(config: Config, core: mpsc::Sender<ToCore>, shards: Vec<mpsc::Sender<Ord
         resolver: dns::Resolver::new(config.routes.clone(), &config.s2s.resolvers),
         throttle: Throttle::new(config.limits.login_failures_per_minute, config.c2s.registrations_per_day),
         links: Default::default(),
+        components: config.components.iter().map(|_| component::State::new()).collect(),
+        attached: Default::default(),
         held_apart: Default::default(),
         secret,
         config,
@@ -356,6 +358,12 @@ impl Source for Front {
         }
         if self.edge.shards.iter().any(mpsc::Sender::is_closed) {
             faults.push("a shard has ended; restart the server".into());
+        }
+        for (component, state) in self.edge.config.components.iter().zip(&self.edge.components) {
+            faults.extend(state.fault().map(|why| format!("component {}: {why}", component.domain)));
+        }
+        if self.edge.config.attached().is_some() && !self.edge.attached.load(Relaxed) {
+            faults.push("replica: the server of its users has not handed them over; is its module loaded?".into());
         }
         faults
     }

@@ -60,6 +60,8 @@ pub const MUC_ROOMINFO: &str = "http://jabber.org/protocol/muc#roominfo";
 pub const MUC_REQUEST: &str = "http://jabber.org/protocol/muc#request";
 /// Direct invitations, XEP-0249.
 pub const CONFERENCE: &str = "jabber:x:conference";
+/// What a server's module and the replica that serves its users say to each other: `docs/attach.md`.
+pub const ATTACH: &str = "urn:netjoin:attach:0";
 /// Result sets, XEP-0059.
 pub const RSM: &str = "http://jabber.org/protocol/rsm";
 /// In-band registration, XEP-0077.

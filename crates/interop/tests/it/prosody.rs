@@ -167,6 +167,7 @@ impl World {
             authority: network.authority().certificate(),
             proof,
             users: &["romeo"],
+            hosts: None,
         };
         let mut prosody = Prosody::new(&folder, &plan)?;
         prosody.start().await?;

@@ -217,6 +217,7 @@ impl<'a> Play<'a> {
             authority: network.authority().certificate(),
             proof: Proof::Dialback,
             users: &users,
+            hosts: None,
         };
         let mut prosody = Prosody::new(&folder, &plan)?;
         prosody.start().await?;

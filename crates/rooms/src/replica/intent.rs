@@ -17,9 +17,22 @@ impl Replica {
         if self.mirrors.len() >= ROOMS_MAX {
             return self.cx(now, out).pass(to, stanza);
         }
-        let (room, service) = (to.bare(), to.server());
-        let mut mirror = Mirror::new(room.clone(), &mut self.cx(now, out));
+        let mut mirror = Mirror::new(to.bare(), &mut self.cx(now, out));
         mirror.hold(stanza, from, to, &mut self.cx(now, out));
+        self.begin(mirror, now, out);
+    }
+
+    /// Users are in a room of which nothing is known here: they are taken over where it is distributed.
+    pub(super) fn intend_for_direct(&mut self, room: &Jid, now: Now, out: &mut Vec<Output>) {
+        if self.mirrors.len() < ROOMS_MAX {
+            let mirror = Mirror::new(room.clone(), &mut self.cx(now, out));
+            self.begin(mirror, now, out);
+        }
+    }
+
+    /// Asks what the room is, unless that is known.
+    fn begin(&mut self, mut mirror: Mirror, now: Now, out: &mut Vec<Output>) {
+        let (room, service) = (mirror.room.clone(), mirror.room.server());
         mirror.link.former = self.site.resting.remove(&room).map(|resting| resting.incarnation);
         self.mirrors.insert(room.clone(), mirror);
         match self.site.announced(service.domain()) {
@@ -51,7 +64,12 @@ impl Replica {
             (false, true) => UNREACHED_MS,
         };
         self.site.learn(domain, announced, lasts, now);
-        self.with_all_of(domain, now, out, if announced { Mirror::announced } else { Mirror::not_announced });
+        if !announced {
+            // Behind what was held for it.
+            self.with_all_of(domain, now, out, Mirror::not_announced);
+            return self.leave_alone(domain, lasts, now, out);
+        }
+        self.with_all_of(domain, now, out, Mirror::announced);
     }
 }
 

@@ -191,9 +191,11 @@ impl Replica {
             let start = Now { mono_ms: 0, unix_ms: 0 };
             let (audience, outbox) = (AudienceId(site.random()), Outbox::new(site.name()));
             let mut mirror = Mirror::with(room.clone(), audience, outbox, start);
-            (mirror.life, mirror.link.retry_at) = (Life::Suspect, Some(0));
+            // Nothing goes out before its users' server says who of them is there.
+            let first = (!site.is_attachable()).then_some(0);
+            (mirror.life, mirror.link.retry_at) = (Life::Suspect, first);
             mirror.link.place = places.remove(room.as_str());
-            site.timers.set(Due::Room(room.clone()), Some(0));
+            site.timers.set(Due::Room(room.clone()), first);
             mirror
         })
     }

@@ -6,6 +6,7 @@
 //!
 //! | file | XEP-0282 | |
 //! |---|---|---|
+//! | `attach` | | users of another server, whose module hands over what they say |
 //! | `site` | | what all rooms share: settings, requests under way, tokens, services |
 //! | `life` | 4.11 | the life of a link, as a table |
 //! | `mirror` | 4.1 | one room as mirrored here, and the way a stanza takes through it |
@@ -32,6 +33,7 @@
 //! | `summary` | | what an operator is shown |
 
 mod archive;
+mod attach;
 mod away;
 mod deserted;
 mod difference;
@@ -164,7 +166,7 @@ impl Replica {
     fn stanza(&mut self, mut stanza: Element, now: Now, out: &mut Vec<Output>) {
         let address = |name| stanza.get(name).and_then(|text| Jid::new(text).ok());
         let (Some(from), Some(to)) = (address("from"), address("to")) else { return };
-        if to == self.site.config.jid {
+        if to == self.site.config.jid || (self.site.is_attachable() && to == self.site.config.jid.server()) {
             return self.addressed(&stanza, &from, now, out);
         }
         if self.site.is_local(&from) && !self.site.is_local(&to) {
@@ -222,6 +224,15 @@ impl Replica {
             }
             Some(("query", ns::DISCO_INFO)) if stanza.get("type") == Some("get") => {
                 iq_result(stanza).child(self_info())
+            }
+            Some(("attach", ns::ATTACH))
+                if stanza.get("type") == Some("set")
+                    && self.site.is_attachable()
+                    && from.local().is_none()
+                    && self.site.is_local(from) =>
+            {
+                let Some(attach) = payload else { return };
+                self.attach(stanza, attach, now, out)
             }
             Some(("withdrawn", ns::NETJOIN)) if self.mirrors.contains_key(from) => {
                 match payload.map(Withdrawn::parse) {
@@ -299,6 +310,9 @@ impl Machine for Replica {
                 if let Some(room) = self.site.tokens.remove(&token) {
                     self.with(&room, now, out, |mirror, cx| mirror.not_kept(token, cx));
                 }
+            }
+            Input::StreamEnded(domain) if self.site.is_attachable() && self.site.config.domains.contains(&domain) => {
+                self.detach(now, out);
             }
             Input::StreamEnded(domain) => self.with_all_of(&domain, now, out, Mirror::unreached),
             Input::Timeout => self.timeout(now, out),

@@ -85,6 +85,21 @@ impl Outbox {
         self.put(stanza, nick, key, provisionally);
     }
 
+    /// What a restart would find of it.
+    pub fn as_found_on_disk(self) -> Outbox {
+        let mut found = Outbox::new(self.name);
+        (found.offered, found.accepted) = (self.offered, self.accepted);
+        self.entries.into_iter().filter(|entry| entry.key.is_some()).for_each(|entry| {
+            let (provisionally, kicked) = (entry.provisionally, entry.kicked.clone());
+            found.load(Entry { attempt: 0, waits: None, ..entry });
+            if let Some(last) = found.entries.back_mut() {
+                (last.provisionally, last.kicked) = (provisionally, kicked);
+            }
+        });
+        found.done.extend(self.done);
+        found
+    }
+
     /// Appends what is on disk already; between two messages there may have been presence, which is not.
     pub fn load(&mut self, loaded: Entry) {
         // A number is given again only when what had it before failed, and its author was told so.

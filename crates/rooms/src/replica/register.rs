@@ -112,7 +112,11 @@ impl Mirror {
                 seats.push(CensusSeat { nick, jid, payload: Vec::new() });
             }
         }
-        seats.extend(cx.site.direct.census(&self.room));
+        for direct in cx.site.direct.census(&self.room) {
+            // One who spoke before a restart may have been served by the room since.
+            seats.retain(|seat| seat.jid != direct.jid);
+            seats.push(direct);
+        }
         seats.truncate(wire::SEATS_MAX);
         let mut left = wire::PAYLOADS_BYTES_MAX;
         for seat in &mut seats {

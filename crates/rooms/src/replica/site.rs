@@ -27,6 +27,8 @@ pub(super) struct Site {
     /// Rooms of which something is put aside.
     pub refused: BTreeSet<Jid>,
     pub direct: Direct,
+    /// Whether the server that has the users hands over what they say; meaningless where that is this one.
+    pub attached: bool,
     pub tallies: Tallies,
     rng: ChaCha12Rng,
     next_token: u64,
@@ -92,6 +94,7 @@ impl Site {
             resting: BTreeMap::new(),
             refused: BTreeSet::new(),
             direct: Direct::default(),
+            attached: false,
             tallies: Tallies::default(),
             rng: ChaCha12Rng::from_seed(seed),
             next_token: 0,
@@ -102,6 +105,11 @@ impl Site {
     /// Whether this is the address of one of the site's own users.
     pub fn is_local(&self, jid: &Jid) -> bool {
         self.config.domains.iter().any(|domain| domain == jid.domain())
+    }
+
+    /// Whether the users are another server's, which has a module for this.
+    pub fn is_attachable(&self) -> bool {
+        self.config.domains.iter().all(|domain| domain != self.config.jid.domain())
     }
 
     /// Whether the operator lets this service's rooms be mirrored here.

@@ -1,6 +1,7 @@
 //! A site's replica by XEP-0282's sections, with its cast: by itself, with the test in the primary's place, and in a world
 //! of engines that talk over ordered links.
 
+mod attached;
 mod closing;
 mod digest;
 mod handover;

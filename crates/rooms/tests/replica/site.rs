@@ -20,6 +20,9 @@ pub struct Site {
     pub replica: Replica,
     pub now: Now,
     pub domain: String,
+    /// The replica's address.
+    pub jid: String,
+    config: ReplicaConfig,
     pub records: BTreeMap<(String, String, String), String>,
     pub rows: Vec<Row>,
     /// Whether writes succeed.
@@ -63,7 +66,9 @@ impl Site {
     /// One with other settings.
     pub fn with_config(domain: &str, config: ReplicaConfig) -> Site {
         Site {
-            replica: Replica::new(config, [1; 32], Vec::new(), Vec::new()),
+            replica: Replica::new(config.clone(), [1; 32], Vec::new(), Vec::new()),
+            jid: config.jid.to_string(),
+            config,
             now: Now { mono_ms: 1_000, unix_ms: THEN_MS },
             domain: domain.to_owned(),
             records: BTreeMap::new(),
@@ -87,14 +92,14 @@ impl Site {
             value: value.clone(),
         };
         let records = self.records.iter().map(record).collect();
-        self.replica = Replica::new(config(&self.domain), [2; 32], records, self.rows.clone());
+        self.replica = Replica::new(self.config.clone(), [2; 32], records, self.rows.clone());
         self.audiences.clear();
     }
 
     /// Feeds a stanza as the router would: gives what leaves, each with its address, in order.
     pub fn send(&mut self, stanza: &str) -> Vec<Element> {
         let stanza = Element::parse(stanza).expect("a test's stanza");
-        if stanza.get("to") != Some(&format!("replica@{}", self.domain)) && !self.replica.wants(&stanza) {
+        if stanza.get("to") != Some(&self.jid) && !self.replica.wants(&stanza) {
             return vec![stanza];
         }
         self.feed(Input::Stanza(stanza))
@@ -184,9 +189,9 @@ impl Site {
     pub fn announce(&mut self, asked: &[Element]) -> Vec<Element> {
         let id = asked.iter().find(|s| s.has_child("query", ns::DISCO_INFO)).and_then(|s| s.get("id")).expect("asked");
         self.send(&format!(
-            "<iq type='result' id='{id}' from='{SERVICE}' to='replica@{}'><query xmlns='{}'>\
+            "<iq type='result' id='{id}' from='{SERVICE}' to='{}'><query xmlns='{}'>\
              <feature var='{}'/></query></iq>",
-            self.domain,
+            self.jid,
             ns::DISCO_INFO,
             ns::DMUC
         ))
@@ -258,7 +263,7 @@ impl Site {
     /// The answer to a registration.
     pub fn answer(&mut self, id: &str, granted: &Granted) -> Vec<Element> {
         let iq = Element::stanza("iq").attr("type", "result").attr("id", id).attr("from", ROOM);
-        self.feed(Input::Stanza(iq.attr("to", format!("replica@{}", self.domain)).child(granted.element())))
+        self.feed(Input::Stanza(iq.attr("to", &self.jid).child(granted.element())))
     }
 
     /// Something down, numbered on.
@@ -270,7 +275,7 @@ impl Site {
 
     pub fn down_at(&mut self, stanza: &str, down: Down, at: At) -> Vec<Element> {
         let stanza = Element::parse(stanza).expect("a test's stanza");
-        let stanza = stanza.attr("to", format!("replica@{}", self.domain)).child(down.x().child(at.element()));
+        let stanza = stanza.attr("to", &self.jid).child(down.x().child(at.element()));
         self.feed(Input::Stanza(Element::parse(&stanza.to_xml()).expect("it was written by us")))
     }
 

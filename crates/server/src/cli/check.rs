@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::exit::Failure;
 use super::output;
-use crate::config::{Checked, Config, manual};
+use crate::config::{Checked, Config, Route, manual};
 
 /// Its arguments.
 #[derive(Debug, ClapArgs)]
@@ -70,6 +70,10 @@ fn print_plan(config: &Config) -> Result<(), Failure> {
     }
     if let Some(replica) = &config.replica {
         row("replica", replica.jid.to_string());
+    }
+    for component in &config.components {
+        let Route { host, port } = &component.connect;
+        row("component", format!("{} of the server at {host}:{port}", component.domain));
     }
     for (what, key, addr) in config.listeners() {
         row("listens", format!("{addr} for {what} ({key})"));

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::reader::Reader;
-use super::setting::{Create, Domain, Encryption, LogFormat, Peer, Setting, SplitEnter, Trust, Uri, Url};
+use super::setting::{
+    Create, Domain, Encryption, LogFormat, Peer, Route, Secret, Setting, SplitEnter, Trust, Uri, Url,
+};
 use xmpp::Jid;
 
 /// A section of the file.
@@ -32,6 +34,18 @@ pub struct Key {
     pub range: Option<(u64, u64)>,
     /// What it does, and why one would change it.
     pub manual: &'static str,
+}
+
+impl Section {
+    /// Whether there may be several of it: `[[component]]`.
+    pub fn is_list(&self) -> bool {
+        self.path == Component::SECTION.path
+    }
+
+    /// As it stands above its keys in the file.
+    pub fn heading(&self) -> String {
+        if self.is_list() { format!("[[{}]]", self.path) } else { format!("[{}]", self.path) }
+    }
 }
 
 macro_rules! section {
@@ -62,6 +76,7 @@ macro_rules! section {
             };
 
             /// Reads all keys, and reports what is wrong with each; `None` when one without default is not there.
+            #[allow(dead_code, reason = "of a list each section has a path of its own")]
             pub(super) fn read(reader: &mut Reader<'_, '_>) -> Option<$name> {
                 Self::read_at(Self::SECTION.path, reader)
             }
@@ -221,8 +236,12 @@ section! {
     /// Replica: users of this site reach distributed rooms elsewhere through one copy of each room that is kept here.
     /// Leave the section out and they are in those rooms as anywhere else.
     Replica "replica" {
-        /// The address of the replica, at this server's domain. No account can have this name.
+        /// The address of the replica, at this server's domain; no account can have this name. With `serves`, at a
+        /// component's domain.
         jid: Jid = "",
+        /// Domains whose users it serves where that is another server's, of which this one is a component: then `jid`
+        /// is the domain of a [[component]], or an address there. docs/prosody.md and docs/ejabberd.md say how.
+        serves: Vec<Domain> = "[]",
         /// The services of rooms it may be a replica of: domains, or "*" for all.
         primaries: Vec<Peer> = "[\"*\"]",
         /// Seconds between the pings by which a link to a primary is watched when nothing else is said on it.
@@ -250,6 +269,20 @@ section! {
         enter: SplitEnter = "\"none\"",
         /// Occupants at other sites are shown as away.
         mark_away: bool = "true",
+    }
+}
+
+section! {
+    /// Component: a domain that this server is at the service of another, Prosody or ejabberd, which speaks to the world
+    /// for it (XEP-0114). Name it in rooms.domain, and the rooms are that server's; or in replica.jid, and its users
+    /// reach rooms elsewhere through the replica here. Write the section once for each domain.
+    Component "component" {
+        /// The domain of the component, as the other server has it.
+        domain: Domain = "",
+        /// Where that server takes components. The stream is in clear text: keep it on one machine.
+        connect: Route = "",
+        /// What both servers know and nobody else.
+        secret: Secret = "",
     }
 }
 
@@ -335,6 +368,7 @@ pub const SECTIONS: &[Section] = &[
     ROOMS_TLS,
     Replica::SECTION,
     Split::SECTION,
+    Component::SECTION,
     Disco::SECTION,
     Contacts::SECTION,
     Limits::SECTION,

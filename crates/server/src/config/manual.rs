@@ -36,11 +36,13 @@ pub fn file(given: &Given) -> String {
     for section in SECTIONS {
         let _ = writeln!(out);
         comment(&mut out, "# ", section.manual);
-        let left_out = given.without.contains(&section.path);
+        // One of a list that nobody has given would be one too many.
+        let given_none = section.is_list() && !given.values.iter().any(|value| value.0 == section.path);
+        let left_out = given_none || given.without.contains(&section.path);
         match section.path {
             "" => {}
-            path if left_out => drop(writeln!(out, "# [{path}]")),
-            path => drop(writeln!(out, "[{path}]")),
+            _ if left_out => drop(writeln!(out, "# {}", section.heading())),
+            _ => drop(writeln!(out, "{}", section.heading())),
         }
         for key in section.keys {
             file_key(&mut out, section, key, given);
@@ -68,7 +70,7 @@ pub fn reference() -> String {
          This page is generated: `netjoin check --manual > docs/configuration.md`.\n",
     );
     for section in SECTIONS {
-        let name = if section.path.is_empty() { "At the top".to_owned() } else { format!("`[{}]`", section.path) };
+        let name = if section.path.is_empty() { "At the top".to_owned() } else { format!("`{}`", section.heading()) };
         let _ = writeln!(out, "\n## {name}\n");
         comment(&mut out, "", section.manual);
         if section.path == ROOMS_TLS.path {
@@ -86,7 +88,7 @@ pub fn reference() -> String {
 /// The manual of a key, on one line; `path` is as in `c2s.listen`.
 pub fn of_key(path: &str) -> Option<String> {
     let (section, name) = path.rsplit_once('.').unwrap_or(("", path));
-    let section = SECTIONS.iter().find(|known| known.path == section)?;
+    let section = super::reader::section_of(section)?;
     let key = section.keys.iter().find(|key| key.name == name)?;
     Some(key.manual.split_whitespace().collect::<Vec<_>>().join(" "))
 }

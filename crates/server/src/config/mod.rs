@@ -14,9 +14,9 @@ mod validate;
 
 use std::path::{Path, PathBuf};
 
-pub use keys::{C2s, Contacts, Disco, Http, Limits, Log, Replica, Rooms, S2s, Split, Tls};
+pub use keys::{C2s, Component, Contacts, Disco, Http, Limits, Log, Replica, Rooms, S2s, Split, Tls};
 pub use reader::Problem;
-pub use setting::{Create, Domain, Encryption, LogFormat, Peer, Route, Routes, SplitEnter, Trust, Uri, Url};
+pub use setting::{Create, Domain, Encryption, LogFormat, Peer, Route, Routes, Secret, SplitEnter, Trust, Uri, Url};
 
 use keys::{ROOMS_TLS, ROUTES, Top};
 use reader::Reader;
@@ -55,6 +55,8 @@ pub struct Config {
     pub replica: Option<Replica>,
     /// What an island may do.
     pub split: Split,
+    /// Domains that this server is as a component of another.
+    pub components: Vec<Component>,
     /// What disco shows.
     pub disco: Disco,
     /// Whom to write to.
@@ -149,6 +151,22 @@ impl Config {
         self.domain.iter().chain(self.rooms.iter().map(|rooms| &rooms.domain)).collect()
     }
 
+    /// Those of them that speak to other servers by themselves, not as a component.
+    pub fn federated(&self) -> Vec<&Domain> {
+        self.domains().into_iter().filter(|domain| self.component(domain.as_str()).is_none()).collect()
+    }
+
+    /// The place of the component of a domain.
+    pub fn component(&self, domain: &str) -> Option<usize> {
+        self.components.iter().position(|component| component.domain.as_str() == domain)
+    }
+
+    /// The replica's component and the domains it serves, where their users are another server's.
+    pub fn attached(&self) -> Option<(usize, &[Domain])> {
+        let replica = self.replica.as_ref()?;
+        Some((self.component(replica.jid.domain())?, &replica.serves))
+    }
+
     /// Every address that is listened on: what for, by which key, where.
     pub fn listeners(&self) -> Vec<(&'static str, &'static str, std::net::SocketAddr)> {
         validate::listeners(self)
@@ -167,7 +185,8 @@ impl Config {
         if let Some(rooms) = &self.rooms {
             match certificate_files(&self.rooms_tls) {
                 Some(own) => files.push(CertificateFiles { domains: vec![rooms.domain.clone()], ..own }),
-                None => shared.domains.push(rooms.domain.clone()),
+                None if self.component(rooms.domain.as_str()).is_none() => shared.domains.push(rooms.domain.clone()),
+                None => {}
             }
         }
         if !shared.domains.is_empty() {
@@ -187,6 +206,7 @@ impl Config {
             ("[http]", self.http != started.http),
             ("[rooms]", self.rooms != started.rooms),
             ("[replica]", self.replica != started.replica || self.split != started.split),
+            ("[[component]]", self.components != started.components),
             ("[disco]", self.disco != started.disco),
             ("[limits]", self.limits != started.limits),
             ("[log]", self.log.format != started.log.format),
@@ -221,6 +241,8 @@ impl Config {
         let rooms_tls = Tls::read_at(ROOMS_TLS.path, reader);
         let replica = if reader.has("replica") { Replica::read(reader).map(Some) } else { Some(None) };
         let split = Split::read(reader);
+        let sections = reader.list(Component::SECTION.path);
+        let components: Option<Vec<Component>> = sections.iter().map(|path| Component::read_at(path, reader)).collect();
         let disco = Disco::read(reader);
         let contacts = Contacts::read(reader);
         let limits = Limits::read(reader);
@@ -240,6 +262,7 @@ impl Config {
             rooms_tls: resolve_tls(rooms_tls?),
             replica: replica?,
             split: split?,
+            components: components?,
             disco: disco?,
             contacts: contacts?,
             limits: limits?,

@@ -126,22 +126,38 @@ impl<'d, 'i> Reader<'d, 'i> {
         }
     }
 
+    /// The paths of the sections of a list, each with its number: `component.1`, `component.2`.
+    pub fn list(&self, path: &str) -> Vec<String> {
+        let list = self.document.get(path).and_then(|list| list.get_ref().as_array());
+        (1..=list.map_or(0, |list| list.len())).map(|number| join(path, &number.to_string())).collect()
+    }
+
     fn section(&self, path: &str) -> Option<&'d DeTable<'i>> {
         let mut table = self.document;
-        for name in path.split('.').filter(|name| !name.is_empty()) {
-            table = table.get(name)?.get_ref().as_table()?;
+        let mut names = path.split('.').filter(|name| !name.is_empty());
+        while let Some(name) = names.next() {
+            let value = table.get(name)?.get_ref();
+            table = match value.as_array() {
+                Some(list) => {
+                    let number: usize = names.next()?.parse().ok()?;
+                    list.get(number.checked_sub(1)?)?.get_ref().as_table()?
+                }
+                None => value.as_table()?,
+            };
         }
         Some(table)
     }
 
     /// Notes where each key stands, and reports those that are not known.
     fn walk(&mut self, path: &str, within: &DeTable<'i>) {
-        let section = SECTIONS.iter().find(|section| section.path == path);
+        let section = section_of(path);
         for (name, value) in within.iter() {
             let full = join(path, name.get_ref());
             let line = self.text[..name.span().start.min(self.text.len())].matches('\n').count() + 1;
             self.lines.insert(full.clone(), line);
-            if SECTIONS.iter().any(|section| section.path == full) {
+            if let Some(list) = SECTIONS.iter().find(|section| section.is_list() && section.path == full) {
+                self.walk_list(list, value.get_ref());
+            } else if SECTIONS.iter().any(|section| section.path == full) {
                 match table(value.get_ref()) {
                     Ok(inner) => self.walk(&full, inner),
                     Err(message) => self.error(&full, message),
@@ -152,6 +168,36 @@ impl<'d, 'i> Reader<'d, 'i> {
             }
         }
     }
+}
+
+impl<'i> Reader<'_, 'i> {
+    fn walk_list(&mut self, section: &Section, value: &DeValue<'i>) {
+        let items = value.as_array().map(|list| list.iter().map(|item| (item.span(), item.get_ref().as_table())));
+        let Some(items) = items else {
+            return self.error(section.path, format!("is no list; write {} above its keys", section.heading()));
+        };
+        for (number, (span, item)) in items.enumerate() {
+            let path = join(section.path, &(number + 1).to_string());
+            let line = self.text[..span.start.min(self.text.len())].matches('\n').count() + 1;
+            self.lines.insert(path.clone(), line);
+            match item {
+                Some(item) => self.walk(&path, item),
+                None => self.error(&path, format!("is no section; write {} above its keys", section.heading())),
+            }
+        }
+    }
+}
+
+/// The section of a path; that of a list is found under the number of each.
+pub fn section_of(path: &str) -> Option<&'static Section> {
+    let of_list = |section: &&Section| {
+        section.is_list()
+            && path
+                .strip_prefix(section.path)
+                .and_then(|rest| rest.strip_prefix('.'))
+                .is_some_and(|rest| rest.parse::<usize>().is_ok())
+    };
+    SECTIONS.iter().find(|section| section.path == path || of_list(section))
 }
 
 /// The nearest of some names, if one is near.
@@ -196,7 +242,7 @@ fn knows(section: &Section, name: &str) -> bool {
 /// What to say of a key that is not known: the nearest name here, else the section where it belongs.
 fn unknown(path: &str, name: &str, is_table: bool) -> String {
     let subsections = SECTIONS.iter().filter_map(|section| child(path, section.path));
-    let keys = SECTIONS.iter().filter(|section| section.path == path).flat_map(|section| section.keys);
+    let keys = section_of(path).into_iter().flat_map(|section| section.keys);
     let names: Vec<&str> = if is_table { subsections.collect() } else { keys.map(|key| key.name).collect() };
     if let Some(near) = nearest(name, &names) {
         let near = if is_table { format!("[{}]", join(path, near)) } else { near.to_owned() };

@@ -143,6 +143,28 @@ impl Setting for Uri {
     }
 }
 
+/// A text that no log and no message shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(secret)")
+    }
+}
+
+impl Setting for Secret {
+    fn kind() -> String {
+        "text".into()
+    }
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        match text(value).map_err(|_| "is no text; write it in quotes: \"…\"".to_owned())? {
+            "" => Err("is empty; write what the other server has as the component's secret".into()),
+            secret => Ok(Secret(secret.to_owned())),
+        }
+    }
+}
+
 /// A domain that XMPP servers know each other by: an address without `@` and `/`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Domain(Jid);

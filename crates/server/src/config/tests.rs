@@ -81,6 +81,88 @@ format = "json"
     assert_eq!(config.replica.unwrap().jid.as_str(), "replica@vesa.yeggmaex.irc");
 }
 
+/// `docs/prosody.md`: both roles, and nothing listens but HTTP.
+#[test]
+fn a_component_needs_no_domain_of_its_own() {
+    let config = good(
+        r#"
+[rooms]
+domain = "rooms.montague.lit"
+[replica]
+jid = "netjoin.montague.lit"
+serves = ["montague.lit"]
+[[component]]
+domain = "rooms.montague.lit"
+connect = "localhost:5347"
+secret = "s"
+[[component]]
+domain = "netjoin.montague.lit"
+connect = "[::1]:5347"
+secret = "t"
+"#,
+    );
+    let served = [Domain::new("montague.lit").unwrap()];
+    assert_eq!(config.attached(), Some((1, &served[..])));
+    assert_eq!((config.federated(), config.certificates()), (vec![], vec![]));
+    assert_eq!(config.listeners().iter().map(|(what, ..)| *what).collect::<Vec<_>>(), ["http"]);
+    assert!(!format!("{config:?}").contains("\"s\""), "secrets are not shown");
+}
+
+#[test]
+fn components_are_checked_one_by_one() {
+    assert_eq!(
+        problems(
+            "domain = \"a.lit\"\n[[component]]\ndomain = \"r.lit\"\nconnect = \"localhost:5347\"\n[[component]]\n\
+             domain = \"a.lit\"\nconnect = \"10.0.0.1:5347\"\nsecrt = \"s\"\n[rooms]\ndomain = \"rooms.lit\"\n"
+        ),
+        [
+            "netjoin.toml:2: error: component.1.secret: is missing; add `secret = …` (text) to this section",
+            "netjoin.toml:5: error: component.2.secret: is missing; add `secret = …` (text) to this section",
+            "netjoin.toml:8: error: component.2.secrt: is not known; did you mean secret?",
+        ]
+    );
+    assert_eq!(
+        problems(
+            "domain = \"a.lit\"\n[[component]]\ndomain = \"r.lit\"\nconnect = \"10.0.0.1:5347\"\nsecret = \"s\"\n\
+             [[component]]\ndomain = \"a.lit\"\nconnect = \"localhost:5347\"\nsecret = \"s\"\n\
+             [[component]]\ndomain = \"r.lit\"\nconnect = \"localhost:5347\"\nsecret = \"s\"\n\
+             [rooms]\ndomain = \"r.lit\"\n"
+        ),
+        [
+            "netjoin.toml:4: warning: component.1.connect: goes to 10.0.0.1 in clear text; run both servers on one \
+             machine, or use a tunnel",
+            "netjoin.toml:7: error: component.2.domain: is the domain of the accounts here, which are no other \
+             server's; take another",
+            "netjoin.toml:7: warning: component.2.domain: is neither rooms.domain nor that of replica.jid, so nothing \
+             answers there; name it in one",
+            "netjoin.toml:11: error: component.3.domain: r.lit is a component already; remove one of the two",
+        ]
+    );
+    assert_eq!(
+        problems("domain = \"a.lit\"\ncomponent = 7\n"),
+        ["netjoin.toml:2: error: component: is no list; write [[component]] above its keys"]
+    );
+}
+
+#[test]
+fn a_replica_serves_the_users_of_another_server_as_its_component() {
+    let component = "[[component]]\ndomain = \"n.a.lit\"\nconnect = \"localhost:5347\"\nsecret = \"s\"\n";
+    assert_eq!(
+        problems("domain = \"b.lit\"\n[replica]\njid = \"r@b.lit\"\nserves = [\"a.lit\"]\n"),
+        ["netjoin.toml:4: error: replica.serves: needs a [[component]] of their server at the domain of replica.jid; \
+             add it, or remove this"]
+    );
+    assert_eq!(
+        problems(&format!("{component}[replica]\njid = \"n.a.lit\"\n")),
+        ["netjoin.toml:5: error: replica.serves: is missing: whose users does it serve? Add `serves = [\"…\"]`, the \
+             domain of their accounts"]
+    );
+    assert_eq!(
+        problems(&format!("{component}[replica]\njid = \"n.a.lit\"\nserves = [\"n.a.lit\"]\n")),
+        ["netjoin.toml:7: error: replica.serves: n.a.lit is this server's own; name a domain of the other server"]
+    );
+}
+
 #[test]
 fn entering_an_island_is_refused_rather_than_left_out() {
     let text = "domain = \"a.lit\"\n[replica]\njid = \"replica@a.lit\"\n[replica.split]\nenter = \"members\"\n";

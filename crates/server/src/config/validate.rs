@@ -17,6 +17,7 @@ const CAP_NET_BIND_SERVICE: u64 = 1 << 10;
 /// Reports everything that does not hold.
 pub fn validate(config: &Config, reader: &mut Reader<'_, '_>) {
     domains(config, reader);
+    components(config, reader);
     replica(config, reader);
     encryption(config, reader);
     addresses(config, reader);
@@ -28,7 +29,8 @@ pub fn validate(config: &Config, reader: &mut Reader<'_, '_>) {
 /// Who is who: an address belongs to one machine only.
 fn domains(config: &Config, reader: &mut Reader<'_, '_>) {
     // A domain that cannot be read has its own complaint.
-    if config.domain.is_none() && config.rooms.is_none() && !reader.complains_of("domain") {
+    let serves = config.domain.is_some() || config.rooms.is_some() || config.attached().is_some();
+    if !serves && !reader.complains_of("domain") {
         reader.error("", "serves nothing; give `domain` for accounts, or [rooms] with `domain` for rooms".into());
     }
     if let Some(rooms) = &config.rooms {
@@ -36,7 +38,7 @@ fn domains(config: &Config, reader: &mut Reader<'_, '_>) {
             let message = format!("is the domain of the accounts too; take another, like \"rooms.{}\"", rooms.domain);
             reader.error("rooms.domain", message);
         }
-        if rooms.create == Create::Local && config.domain.is_none() {
+        if rooms.create == Create::Local && config.domain.is_none() && config.attached().is_none() {
             reader.error("rooms.create", "is \"local\", but there are no accounts here; write \"admins\"".into());
         }
         if rooms.create == Create::Admins && config.admins.is_empty() {
@@ -53,12 +55,60 @@ fn domains(config: &Config, reader: &mut Reader<'_, '_>) {
     }
 }
 
+/// What this server is to another.
+fn components(config: &Config, reader: &mut Reader<'_, '_>) {
+    for (place, component) in config.components.iter().enumerate() {
+        let key = |name: &str| format!("component.{}.{name}", place + 1);
+        let domain = component.domain.as_str();
+        if config.component(domain) != Some(place) {
+            reader.error(&key("domain"), format!("{domain} is a component already; remove one of the two"));
+        }
+        if config.domain.as_ref() == Some(&component.domain) {
+            let message = "is the domain of the accounts here, which are no other server's; take another".to_owned();
+            reader.error(&key("domain"), message);
+        }
+        let is_rooms = config.rooms.as_ref().is_some_and(|rooms| rooms.domain == component.domain);
+        if !is_rooms && config.replica.as_ref().is_none_or(|replica| replica.jid.domain() != domain) {
+            let message = "is neither rooms.domain nor that of replica.jid, so nothing answers there; name it in one";
+            reader.warning(&key("domain"), message.into());
+        }
+        let host = component.connect.host.as_str();
+        if host != "localhost" && !host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()) {
+            let message = format!("goes to {host} in clear text; run both servers on one machine, or use a tunnel");
+            reader.warning(&key("connect"), message);
+        }
+    }
+}
+
+/// A replica that serves the users of another server.
+fn attached(config: &Config, replica: &super::Replica, reader: &mut Reader<'_, '_>) {
+    if replica.serves.is_empty() {
+        let message = "is missing: whose users does it serve? Add `serves = [\"…\"]`, the domain of their accounts";
+        reader.error("replica.serves", message.into());
+    }
+    if !replica.jid.is_bare() {
+        reader.error("replica.jid", format!("is \"{}\"; write it without the part behind '/'", replica.jid));
+    }
+    let ours =
+        |domain: &&super::Domain| config.domains().contains(domain) || config.component(domain.as_str()).is_some();
+    for domain in replica.serves.iter().filter(ours) {
+        reader.error("replica.serves", format!("{domain} is this server's own; name a domain of the other server"));
+    }
+}
+
 fn replica(config: &Config, reader: &mut Reader<'_, '_>) {
     if config.split.enter != SplitEnter::None {
         let message = "is \"members\", and no primary names members beforehand yet; write \"none\"";
         reader.error("replica.split.enter", message.into());
     }
     let Some(replica) = &config.replica else { return };
+    if config.attached().is_some() {
+        return attached(config, replica, reader);
+    }
+    if !replica.serves.is_empty() {
+        let message = "needs a [[component]] of their server at the domain of replica.jid; add it, or remove this";
+        return reader.error("replica.serves", message.into());
+    }
     let Some(domain) = &config.domain else {
         reader.error("replica", "serves the users of `domain`, and there is none; give it, or remove [replica]".into());
         return;
@@ -101,8 +151,8 @@ pub fn listeners(config: &Config) -> Vec<(&'static str, &'static str, SocketAddr
     let lists = [
         ("c2s", "c2s.listen", &config.c2s.listen, config.domain.is_some()),
         ("c2s-tls", "c2s.listen_tls", &config.c2s.listen_tls, config.domain.is_some()),
-        ("s2s", "s2s.listen", &config.s2s.listen, true),
-        ("s2s-tls", "s2s.listen_tls", &config.s2s.listen_tls, true),
+        ("s2s", "s2s.listen", &config.s2s.listen, !config.federated().is_empty()),
+        ("s2s-tls", "s2s.listen_tls", &config.s2s.listen_tls, !config.federated().is_empty()),
         ("http", "http.listen", &config.http.listen, true),
         ("http-tls", "http.listen_tls", &config.http.listen_tls, true),
     ];

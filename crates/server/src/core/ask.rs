@@ -123,6 +123,15 @@ impl Core {
         }
     }
 
+    /// The replica cannot be sure of its users any more.
+    pub(super) fn component_ended(&mut self, index: usize) {
+        let Some((attached, serves)) = self.edge.config.attached() else { return };
+        if attached == index {
+            let serves: Vec<String> = serves.iter().map(ToString::to_string).collect();
+            serves.into_iter().for_each(|domain| self.feed(Who::Replica, Input::StreamEnded(domain)));
+        }
+    }
+
     /// XEP-0077 3.1: answered when the account is durable.
     pub(super) fn register(
         &mut self,

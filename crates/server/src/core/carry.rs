@@ -82,6 +82,18 @@ impl Core {
         self.send(Origin::Remote, to, Shared::new(stanza)).await;
     }
 
+    /// A stanza by the stream of a component. Whoever is held apart by hand is not heard by this way either.
+    pub(super) async fn from_component(&mut self, stanza: Element) {
+        let address = |name| stanza.get(name).and_then(|text| Jid::new(text).ok());
+        let (Some(from), Some(to)) = (address("from"), address("to")) else { return };
+        if !self.edge.is_held_apart(from.domain()) {
+            self.send(Origin::Component, to, Shared::new(stanza)).await;
+            if from.local().is_none() {
+                self.note_attached();
+            }
+        }
+    }
+
     /// An answer of the edge itself.
     pub(super) fn reply(&mut self, stanza: Element) {
         let Some(Ok(to)) = stanza.get("to").map(Jid::new) else { return };
@@ -135,11 +147,15 @@ impl Core {
 
     async fn to_server(&mut self, from: &Jid, item: Item) {
         let pair = Pair { from: from.domain().into(), to: item.to.domain().into() };
-        if !self.edge.hosts(&pair.from) {
+        let component = self.edge.component_for(&pair);
+        if component.is_none() && !self.edge.hosts(&pair.from) {
             return tracing::error!(from = pair.from, "a stanza in the name of a foreign domain was dropped");
         }
         if self.edge.is_held_apart(&pair.to) {
             return self.bounce(&item.to, &item.stanza, &Condition::RemoteServerTimeout.into());
+        }
+        if let Some(index) = component {
+            return self.order(self.edge.component_shard(index), Order::ToComponent(index, item)).await;
         }
         let shard = self.edge.shard_of(&pair);
         self.order(shard as u16, Order::ToServer(pair, item)).await;

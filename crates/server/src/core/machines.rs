@@ -61,6 +61,8 @@ pub struct Machines {
     pub primary: Option<(String, Primary)>,
     /// The replica's bare address and its machine.
     pub replica: Option<(Jid, Replica)>,
+    /// Domains that the replica serves and another server has.
+    pub attached: Vec<String>,
 }
 
 impl Machines {
@@ -80,7 +82,9 @@ impl Machines {
                 Replica::new(replica_config(config, replica), random(), kept.records.clone(), kept.recent.clone());
             (replica.jid.clone(), machine)
         });
-        Machines { accounts, primary, replica }
+        let attached = config.attached().map_or(&[][..], |(_, serves)| serves);
+        let attached = attached.iter().map(ToString::to_string).collect();
+        Machines { accounts, primary, replica, attached }
     }
 
     fn get(&self, who: Who) -> Option<&dyn Machine> {
@@ -117,7 +121,7 @@ fn primary_config(config: &Config, rooms: &config::Rooms) -> PrimaryConfig {
             config::Create::Local => Create::Local,
             config::Create::Admins => Create::Admins,
         },
-        local_domains: config.domain.iter().map(|domain| domain.as_str().to_owned()).collect(),
+        local_domains: users_of(config),
         admins: config.admins.clone(),
         contacts: config.contacts(),
         replicas: rooms.replicas.iter().map(peer).collect(),
@@ -131,7 +135,10 @@ fn primary_config(config: &Config, rooms: &config::Rooms) -> PrimaryConfig {
 fn replica_config(config: &Config, replica: &config::Replica) -> ReplicaConfig {
     ReplicaConfig {
         jid: replica.jid.clone(),
-        domains: config.domain.iter().map(|domain| domain.as_str().to_owned()).collect(),
+        domains: match config.attached() {
+            Some((_, serves)) => serves.iter().map(|domain| domain.as_str().to_owned()).collect(),
+            None => users_of(config),
+        },
         primaries: replica.primaries.iter().map(peer).collect(),
         keepalive_seconds: replica.keepalive_seconds,
         suspect_seconds: replica.suspect_seconds,
@@ -144,6 +151,12 @@ fn replica_config(config: &Config, replica: &config::Replica) -> ReplicaConfig {
             mark_away: config.split.mark_away,
         },
     }
+}
+
+/// The domains of the users here, and of those whom the server has that this is a component of.
+fn users_of(config: &Config) -> Vec<String> {
+    let attached = config.attached().map_or(&[][..], |(_, serves)| serves);
+    config.domain.iter().chain(attached).map(|domain| domain.as_str().to_owned()).collect()
 }
 
 /// As it stands in the configuration.
@@ -171,6 +184,15 @@ impl Tables for View<'_> {
 
     fn replica(&self) -> Option<&Jid> {
         self.machines.replica.as_ref().map(|(jid, _)| jid)
+    }
+
+    fn is_attached(&self, domain: &str) -> bool {
+        self.machines.attached.iter().any(|attached| attached == domain)
+    }
+
+    fn is_component_of_replica(&self, domain: &str) -> bool {
+        let replica = self.machines.replica.as_ref().filter(|_| !self.machines.attached.is_empty());
+        replica.is_some_and(|(jid, _)| jid.domain() == domain)
     }
 
     fn has_session(&self, full: &Jid) -> bool {

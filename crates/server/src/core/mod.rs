@@ -59,6 +59,10 @@ pub enum ToCore {
     FromClient(Element),
     /// A stanza of another server, whose addresses were checked.
     FromServer(Element),
+    /// A stanza that came as to a component; its addresses are whatever the server behind it says.
+    FromComponent(Element),
+    /// The stream of a component has ended.
+    ComponentEnded(usize),
     /// An answer of the edge itself to another server, in the name of a domain of ours.
     Reply(Element),
     /// What is kept for a user.
@@ -180,6 +184,11 @@ impl Core {
         match told {
             ToCore::FromClient(stanza) => self.from_client(stanza).await,
             ToCore::FromServer(stanza) => self.from_server(stanza).await,
+            ToCore::FromComponent(stanza) => self.from_component(stanza).await,
+            ToCore::ComponentEnded(index) => {
+                self.component_ended(index);
+                self.note_attached();
+            }
             ToCore::Reply(stanza) => self.reply(stanza),
             ToCore::Credentials { user, reply } => _ = reply.send(self.credentials(&user)),
             ToCore::Register { user, credentials, reply } => self.register(&user, *credentials, reply),
@@ -225,6 +234,12 @@ impl Core {
             let mirrors = self.machines.replica.as_ref().map_or(0, |(_, replica)| replica.links(now).len());
             self.edge.counters.mirrors.store(mirrors as u64, Relaxed);
         }
+    }
+
+    /// Whether the replica has its users, as `/health` shows it.
+    fn note_attached(&self) {
+        let attached = self.machines.replica.as_ref().and_then(|(_, replica)| replica.attached());
+        self.edge.attached.store(attached == Some(true), Relaxed);
     }
 
     /// Waits for the first timeout that a machine wants.

@@ -20,6 +20,9 @@ pub enum Origin {
     Replica,
     /// This server itself, about a stanza it could not deliver.
     Host,
+    /// The stream of a component, on which the server behind it may also hand over what its users send to rooms elsewhere,
+    /// and what these send to them.
+    Component,
     /// Another server's stream, or an error made in the name of a server that cannot be reached.
     Remote,
 }
@@ -49,6 +52,10 @@ pub trait Tables {
     fn rooms_domain(&self) -> Option<&str>;
     /// The replica's bare address.
     fn replica(&self) -> Option<&Jid>;
+    /// Whether the replica serves the users of this domain, whose accounts are another server's.
+    fn is_attached(&self, domain: &str) -> bool;
+    /// Whether this is the domain of a component that is the replica's.
+    fn is_component_of_replica(&self, domain: &str) -> bool;
     /// Whether a client's stream has this full address.
     fn has_session(&self, full: &Jid) -> bool;
     /// Whether the replica must see this stanza first ([`rooms::Replica::wants`]).
@@ -59,7 +66,7 @@ pub trait Tables {
 
 /// Finds the destination of `stanza`, whose addresses are `from` and `to`.
 pub fn route(origin: Origin, stanza: &Element, from: &Jid, to: &Jid, tables: &impl Tables) -> Destination {
-    if tables.replica().is_some_and(|replica| replica.as_str() == to.bare_str()) {
+    if tables.replica().is_some_and(|replica| is_addressed(replica, to, tables)) {
         return Destination::Replica;
     }
     if tables.rooms_domain() == Some(to.domain()) {
@@ -70,11 +77,19 @@ pub fn route(origin: Origin, stanza: &Element, from: &Jid, to: &Jid, tables: &im
     }
     match origin {
         // RFC 6120 10.4: relaying for strangers is no server's duty.
-        Origin::Remote => Destination::Nowhere(Condition::ItemNotFound),
+        Origin::Component if tables.is_attached(from.domain()) != tables.is_attached(to.domain()) => {
+            Destination::Replica
+        }
+        Origin::Remote | Origin::Component => Destination::Nowhere(Condition::ItemNotFound),
         Origin::Client if tables.accounts_wants(stanza, from, to) => Destination::Accounts,
         Origin::Client | Origin::Accounts if tables.replica_wants(stanza, to) => Destination::Replica,
         _ => Destination::Remote,
     }
+}
+
+/// Whether something is for the replica itself; where it is a component's alone, also what is for the component.
+fn is_addressed(replica: &Jid, to: &Jid, tables: &impl Tables) -> bool {
+    replica.as_str() == to.bare_str() || (tables.is_component_of_replica(to.domain()) && to.local().is_none())
 }
 
 /// RFC 6120 10.5: the recipient is of this domain.
@@ -126,6 +141,12 @@ mod tests {
             static REPLICA: std::sync::LazyLock<Jid> =
                 std::sync::LazyLock::new(|| Jid::new("replica@vesa.yeggmaex.irc").unwrap());
             Some(&REPLICA)
+        }
+        fn is_attached(&self, domain: &str) -> bool {
+            domain == "oulubox.irc"
+        }
+        fn is_component_of_replica(&self, domain: &str) -> bool {
+            domain == "netjoin.oulubox.irc"
         }
         fn has_session(&self, full: &Jid) -> bool {
             full.as_str() == "rubenro@vesa.yeggmaex.irc/shaver"
@@ -190,6 +211,20 @@ mod tests {
         let heard = "<message from='wallops@channel.avalon.irc/WiZ' to='rubenro@vesa.yeggmaex.irc/shaver'/>";
         assert_eq!(routed(Origin::Remote, heard), Destination::Replica);
         assert_eq!(routed(Origin::Replica, heard), Destination::Session);
+    }
+
+    #[test]
+    fn a_server_hands_over_what_its_users_and_rooms_elsewhere_say() {
+        let said = "<message from='argl@oulubox.irc/l' to='wallops@channel.avalon.irc'/>";
+        let heard = "<message from='wallops@channel.avalon.irc/WiZ' to='argl@oulubox.irc/l'/>";
+        for xml in [said, heard] {
+            assert_eq!(routed(Origin::Component, xml), Destination::Replica);
+            assert_eq!(routed(Origin::Replica, xml), Destination::Remote);
+        }
+        let stray = "<message from='a@b' to='c@elsewhere.example'/>";
+        assert_eq!(routed(Origin::Component, stray), Destination::Nowhere(Condition::ItemNotFound));
+        let room = "<message from='argl@oulubox.irc/l' to='wallops@rooms.vesa.yeggmaex.irc'/>";
+        assert_eq!(routed(Origin::Component, room), Destination::Primary);
     }
 
     #[test]

@@ -65,6 +65,8 @@ pub enum Watch {
     Client,
     /// A server: ended when silent for long.
     Server,
+    /// Never ended from here.
+    Never,
 }
 
 /// One connection.

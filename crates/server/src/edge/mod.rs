@@ -4,6 +4,7 @@
 //! - [`listen`], accepting, and dealing connections out to shards
 //! - [`c2s`], clients
 //! - [`s2s`], servers, to us and from us
+//! - [`component`], domains that this server is as a component of another
 //! - [`links`], what is known of each other domain
 //! - [`tls`], certificates of ours, and [`judge`], what those of others are worth
 //! - [`dns`], where a domain is
@@ -12,6 +13,7 @@
 
 pub mod audience;
 pub mod c2s;
+pub mod component;
 pub mod conn;
 pub mod counters;
 pub mod dns;
@@ -58,6 +60,10 @@ pub struct Edge {
     pub throttle: throttle::Throttle,
     /// What is known of other domains.
     pub links: links::Links,
+    /// Those of `[[component]]`, in their order.
+    pub components: Vec<component::State>,
+    /// Whether the module has attached that hands over what the replica's users say, where one is needed.
+    pub attached: std::sync::atomic::AtomicBool,
     /// Domains held apart by hand.
     pub held_apart: RwLock<BTreeSet<String>>,
     /// For dialback keys and for the salts of users who do not exist; new at each start.
@@ -67,7 +73,22 @@ pub struct Edge {
 impl Edge {
     /// Whether a domain is ours.
     pub fn hosts(&self, domain: &str) -> bool {
-        self.config.domains().iter().any(|own| own.as_str() == domain)
+        self.config.domains().iter().any(|own| own.as_str() == domain) || self.config.component(domain).is_some()
+    }
+
+    /// The component by whose stream stanzas of this pair go; `None` for those between us and other servers. It speaks in its
+    /// own name, in those of the users that the replica serves, and to these in the names of rooms.
+    pub fn component_for(&self, pair: &Pair) -> Option<usize> {
+        if let Some(own) = self.config.component(&pair.from) {
+            return Some(own);
+        }
+        let (replica, serves) = self.config.attached().filter(|_| !self.hosts(&pair.from))?;
+        serves.iter().any(|domain| [&pair.from, &pair.to].contains(&&domain.as_str().to_owned())).then_some(replica)
+    }
+
+    /// The shard that keeps the stream of a component.
+    pub fn component_shard(&self, index: usize) -> u16 {
+        (index % self.shards.len()) as u16
     }
 
     /// Whether a domain is held apart by hand.

@@ -7,9 +7,10 @@ use super::audience::{Audiences, Broadcast};
 use super::conn::{Clock, Conn, End, Watch};
 use super::slab::{Place, Slab};
 use super::traffic::Traffic;
-use super::{Edge, c2s, s2s};
+use super::{Edge, c2s, component, s2s};
 use machine::{AudienceId, Class};
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -76,6 +77,8 @@ pub enum Order {
     Close(Place, &'static str),
     /// A stanza for another server.
     ToServer(Pair, s2s::Item),
+    /// A stanza that goes out as a component.
+    ToComponent(usize, s2s::Item),
     /// End all streams to and from a domain.
     Cut(String),
     /// End the streams to a domain from which nothing comes back.
@@ -103,6 +106,8 @@ pub struct Shard {
     pub conns: RefCell<Slab<Rc<Conn>>>,
     /// Its streams to other servers.
     pub streams: RefCell<s2s::Streams>,
+    /// Its components, by their places among all.
+    pub components: RefCell<BTreeMap<usize, Rc<component::Link>>>,
     /// Parsers at rest.
     pub pool: RefCell<Pool>,
     audiences: RefCell<Audiences>,
@@ -111,6 +116,8 @@ pub struct Shard {
     second: Cell<u32>,
     sweep_due: Cell<bool>,
     closing: Cell<usize>,
+    /// Nothing is begun any more.
+    pub stopping: Cell<bool>,
     pings: Cell<u64>,
 }
 
@@ -122,6 +129,7 @@ impl Shard {
             edge,
             conns: RefCell::default(),
             streams: RefCell::default(),
+            components: RefCell::default(),
             pool: RefCell::new(Pool::new()),
             audiences: RefCell::default(),
             corked: RefCell::default(),
@@ -129,6 +137,7 @@ impl Shard {
             second: Cell::new(0),
             sweep_due: Cell::new(false),
             closing: Cell::new(0),
+            stopping: Cell::new(false),
             pings: Cell::new(0),
         })
     }
@@ -136,6 +145,7 @@ impl Shard {
     /// Serves until told to stop; to be run within a `LocalSet`.
     pub async fn run(self: Rc<Shard>, mut inbox: mpsc::Receiver<Order>) {
         let sweep = tokio::task::spawn_local(self.clone().sweep());
+        component::begin(&self);
         let mut batch = Vec::with_capacity(BATCH_MAX);
         let mut run: Vec<Broadcast> = Vec::new();
         let mut stop = false;
@@ -186,6 +196,7 @@ impl Shard {
                 }
             }
             Order::ToServer(pair, item) => s2s::send(self, pair, item),
+            Order::ToComponent(index, item) => component::send(self, index, item),
             Order::Cut(domain) => s2s::cut(self, &domain),
             Order::Renew(domain) => s2s::renew(self, &domain),
             Order::Broadcast(_) | Order::Stop => {}
@@ -406,6 +417,7 @@ impl Shard {
 
     /// Ends all streams in order, RFC 6120 4.9.3.20.
     async fn stop(&self) {
+        self.stopping.set(true);
         for conn in self.conns.borrow().iter() {
             conn.end(End::Told("system-shutdown"));
         }

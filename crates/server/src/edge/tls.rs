@@ -116,7 +116,7 @@ impl Configs {
                 keys.insert(domain.as_str().to_owned(), key.clone());
             }
         }
-        let default = config.domains().first().map(|domain| domain.as_str().to_owned()).unwrap_or_default();
+        let default = config.federated().first().map(|domain| domain.as_str().to_owned()).unwrap_or_default();
         let mut configs = Configs {
             clients: BTreeMap::new(),
             servers: BTreeMap::new(),

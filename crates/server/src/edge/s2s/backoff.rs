@@ -48,11 +48,7 @@ impl Backoff {
     ) {
         let before = self.0.remove(pair).filter(|failed| failed.news == news);
         let in_a_row = before.map_or(1, |failed| failed.in_a_row.saturating_add(1));
-        let rest = match in_a_row {
-            1 => Duration::ZERO,
-            n => FIRST_REST.saturating_mul(1 << (n - 2).min(DOUBLINGS_MAX)).min(rest_max),
-        };
-        let until = now + rest - rest / 2 * u32::from(chance) / u32::from(u8::MAX);
+        let until = now + rest(in_a_row, chance, rest_max);
         if self.0.len() >= PAIRS_MAX {
             let first = self.0.iter().min_by_key(|(_, failed)| failed.until).map(|(pair, _)| pair.clone());
             first.and_then(|pair| self.0.remove(&pair));
@@ -64,6 +60,15 @@ impl Backoff {
     pub fn succeeded(&mut self, pair: &Pair) {
         self.0.remove(pair);
     }
+}
+
+/// How long to rest after so many failures in a row: at most `rest_max`, and shortened by up to half with `chance`.
+pub fn rest(in_a_row: u32, chance: u8, rest_max: Duration) -> Duration {
+    let rest = match in_a_row {
+        0 | 1 => Duration::ZERO,
+        n => FIRST_REST.saturating_mul(1 << (n - 2).min(DOUBLINGS_MAX)).min(rest_max),
+    };
+    rest - rest / 2 * u32::from(chance) / u32::from(u8::MAX)
 }
 
 #[cfg(test)]
@@ -82,7 +87,7 @@ mod tests {
     }
 
     /// Seconds of rest after so many failures in a row, each with this chance.
-    fn rest(failures: u32, chance: u8) -> f64 {
+    fn rested(failures: u32, chance: u8) -> f64 {
         let (mut backoff, now) = (Backoff::default(), Instant::now());
         for _ in 0..failures {
             backoff.failed(&pair("gone.lit"), &not_found(), 0, chance, MINUTE, now);
@@ -92,8 +97,8 @@ mod tests {
 
     #[test]
     fn the_rest_grows_to_its_bound_and_chance_takes_up_to_half() {
-        assert_eq!([1, 2, 3, 4, 7, 8, 200].map(|n| rest(n, 0)), [0.0, 1.0, 2.0, 4.0, 32.0, 60.0, 60.0]);
-        assert_eq!([1, 2, 3, 4, 7, 8, 200].map(|n| rest(n, 255)), [0.0, 0.5, 1.0, 2.0, 16.0, 30.0, 30.0]);
+        assert_eq!([1, 2, 3, 4, 7, 8, 200].map(|n| rested(n, 0)), [0.0, 1.0, 2.0, 4.0, 32.0, 60.0, 60.0]);
+        assert_eq!([1, 2, 3, 4, 7, 8, 200].map(|n| rested(n, 255)), [0.0, 0.5, 1.0, 2.0, 16.0, 30.0, 30.0]);
     }
 
     #[test]

@@ -23,7 +23,7 @@ use xmpp::xml::Limits;
 
 /// What holds for all server streams to us.
 pub fn stream_config(config: &Config, secret: &[u8; 32]) -> s2s_in::Config {
-    let domains = config.domains().iter().map(|domain| domain.as_str().to_owned()).collect();
+    let domains = config.federated().iter().map(|domain| domain.as_str().to_owned()).collect();
     let limits = &config.limits;
     s2s_in::Config {
         tls: policy(config.s2s.tls),

@@ -3,17 +3,22 @@
 //! - `backoff`: domains that could not be reached
 //! - `incoming`: streams that others open to us
 //! - `outgoing`: streams of ours, and what waits for them
+//! - `queue`: what waits for a stream of ours
 //! - `stream`: the socket and the machine of a stream of ours
 //! - `verify`: asking a domain whether it made a dialback key (XEP-0220 2.1.2)
 
 mod backoff;
 mod incoming;
 mod outgoing;
+mod queue;
 mod stream;
 mod verify;
 
+pub(super) use backoff::rest;
 pub use incoming::{accept, stream_config};
 pub use outgoing::send;
+pub(super) use outgoing::{bounce, lost};
+pub(super) use queue::Queue;
 
 use super::conn::End;
 use super::shard::Shard;

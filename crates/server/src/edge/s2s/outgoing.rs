@@ -1,37 +1,26 @@
 //! Streams of ours, one for each pair of domains, and the stanzas that wait while one is being made.
 
 use super::Item;
+use super::queue::Queue;
 use super::stream::{Ended, Event, Stream};
 use crate::core::ToCore;
 use crate::edge::c2s::random;
-use crate::edge::conn::{Conn, End, Watch};
+use crate::edge::conn::{End, Watch};
 use crate::edge::links::Remote;
 use crate::edge::shard::Shard;
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use xmpp::stanza::{Condition, StanzaError};
 use xmpp::stream::dialback::Pair;
-use xmpp::xml::Splice;
-
-/// Bytes given to a stream until further stanzas wait as stanzas, so that they can bounce when it ends.
-const AHEAD_BYTES_MAX: usize = 256 << 10;
 
 /// A stream of ours, standing or being made.
 pub(super) struct Link {
     pair: Pair,
-    remote: Arc<Remote>,
-    waiting: RefCell<VecDeque<Item>>,
-    /// What the connection was given and the socket has not taken yet, each with the place where it ends. Not more than
-    /// the connection lets wait.
-    given: RefCell<VecDeque<(u64, Item)>>,
-    /// The connection, once stanzas may be sent.
-    conn: RefCell<Option<Rc<Conn>>>,
+    queue: Queue,
     is_cut: Cell<bool>,
     cut: Notify,
 }
@@ -41,54 +30,9 @@ impl Link {
     pub fn cut(&self) {
         self.is_cut.set(true);
         self.cut.notify_one();
-        if let Some(conn) = &*self.conn.borrow() {
+        if let Some(conn) = self.queue.conn() {
             conn.end(End::Gone);
         }
-    }
-
-    /// Writes what waits, as far as the stream takes it.
-    fn pump(&self, shard: &Shard) {
-        let conn = self.conn.borrow();
-        let Some(conn) = conn.as_ref() else { return };
-        while conn.waiting() < AHEAD_BYTES_MAX {
-            let Some(item) = self.waiting.borrow_mut().pop_front() else { return };
-            self.remote.queued.fetch_sub(1, Relaxed);
-            self.write(shard, conn, item);
-        }
-        conn.tell_drained();
-    }
-
-    fn write(&self, shard: &Shard, conn: &Conn, item: Item) {
-        shard.with_buffer(|scratch| {
-            scratch.clear();
-            item.stanza.splice(Splice { to: item.to.as_str(), tail: &item.tail }, scratch);
-            conn.write(scratch);
-        });
-        conn.heard.set((shard.second(), false));
-        self.remote.traffic.stanzas_out(1);
-        let (mut given, taken) = (self.given.borrow_mut(), conn.taken());
-        while given.pop_front_if(|(end, _)| *end <= taken).is_some() {}
-        if conn.given() > taken {
-            given.push_back((conn.given(), item));
-        }
-    }
-
-    /// What the other side cannot have seen, in order. What the socket has taken may have arrived or not: an error for
-    /// it could be wrong, and its sender would say it twice.
-    fn take_unwritten(&self, conn: &Conn) -> Vec<Item> {
-        let taken = conn.taken();
-        let given = self.given.take();
-        let unwritten: Vec<Item> = given.into_iter().filter(|(end, _)| *end > taken).map(|(_, item)| item).collect();
-        if !unwritten.is_empty() {
-            conn.abandon();
-        }
-        unwritten
-    }
-
-    fn take_waiting(&self) -> Vec<Item> {
-        let items: Vec<Item> = self.waiting.borrow_mut().drain(..).collect();
-        self.remote.queued.fetch_sub(items.len() as u64, Relaxed);
-        items
     }
 }
 
@@ -104,34 +48,16 @@ pub fn send(shard: &Rc<Shard>, pair: Pair, item: Item) {
         }
     }
     let link = known.unwrap_or_else(|| begin(shard, pair));
-    let conn = link.conn.borrow().clone();
-    if let Some(conn) = conn.filter(|conn| link.waiting.borrow().is_empty() && conn.waiting() < AHEAD_BYTES_MAX) {
-        shard.cork(&conn);
-        return link.write(shard, &conn, item);
-    }
-    if link.waiting.borrow().len() as u64 >= shard.edge.config.s2s.queue_stanzas {
+    if let Err(item) = link.queue.put(shard, item, shard.edge.config.s2s.queue_stanzas as usize) {
         let error = StanzaError::new(Condition::ResourceConstraint, "too many stanzas wait for that server");
         tokio::task::spawn_local(bounce(shard.clone(), vec![item], error));
-        return;
-    }
-    link.waiting.borrow_mut().push_back(item);
-    link.remote.queued.fetch_add(1, Relaxed);
-    if let Some(conn) = &*link.conn.borrow() {
-        conn.tell_drained();
     }
 }
 
 fn begin(shard: &Rc<Shard>, pair: Pair) -> Rc<Link> {
     let remote = shard.edge.links.of(&pair.to);
-    let link = Rc::new(Link {
-        pair: pair.clone(),
-        remote,
-        waiting: RefCell::default(),
-        given: RefCell::default(),
-        conn: RefCell::default(),
-        is_cut: Cell::new(false),
-        cut: Notify::new(),
-    });
+    let link =
+        Rc::new(Link { pair: pair.clone(), queue: Queue::new(remote), is_cut: Cell::new(false), cut: Notify::new() });
     shard.streams.borrow_mut().outgoing.insert(pair, link.clone());
     tokio::task::spawn_local(run(shard.clone(), link.clone()));
     link
@@ -142,7 +68,8 @@ fn news(shard: &Shard, remote: &Remote) -> u64 {
     remote.heard.load(Relaxed) + shard.edge.resolver.changes()
 }
 
-async fn bounce(shard: Rc<Shard>, items: Vec<Item>, error: StanzaError) {
+/// Gives back what did not get out.
+pub(in crate::edge) async fn bounce(shard: Rc<Shard>, items: Vec<Item>, error: StanzaError) {
     if !items.is_empty() {
         let _ = shard.edge.core.send(ToCore::Undelivered(items, error)).await;
     }
@@ -152,16 +79,16 @@ async fn bounce(shard: Rc<Shard>, items: Vec<Item>, error: StanzaError) {
 async fn run(shard: Rc<Shard>, link: Rc<Link>) {
     let wait = Duration::from_secs(shard.edge.config.s2s.connect_seconds);
     // As of before the attempt: what happens during it may be a reason for another.
-    let news = news(&shard, &link.remote);
+    let news = news(&shard, &link.queue.remote);
     let mut undelivered = Vec::new();
-    link.remote.connecting.fetch_add(1, Relaxed);
+    link.queue.remote.connecting.fetch_add(1, Relaxed);
     let made = tokio::select! {
         made = tokio::time::timeout(wait, make(&shard, &link)) => {
             made.unwrap_or_else(|_| Err(StanzaError::new(Condition::RemoteServerTimeout, "the server does not answer")))
         }
         () = link.cut.notified() => Err(lost()),
     };
-    link.remote.connecting.fetch_sub(1, Relaxed);
+    link.queue.remote.connecting.fetch_sub(1, Relaxed);
     let (error, idle) = match made {
         Ok(stream) => {
             shard.streams.borrow_mut().backoff.succeeded(&link.pair);
@@ -177,11 +104,11 @@ async fn run(shard: Rc<Shard>, link: Rc<Link>) {
         }
     };
     shard.streams.borrow_mut().outgoing.remove(&link.pair);
-    link.remote.note_change();
+    link.queue.remote.note_change();
     if !idle {
         let _ = shard.edge.core.send(ToCore::StreamEnded(link.pair.to.clone())).await;
     }
-    undelivered.extend(link.take_waiting());
+    undelivered.extend(link.queue.take_waiting());
     bounce(shard, undelivered, error).await;
 }
 
@@ -192,7 +119,7 @@ async fn make(shard: &Rc<Shard>, link: &Link) -> Result<Stream, StanzaError> {
     let share = Duration::from_secs(shard.edge.config.s2s.connect_seconds) / targets.len().max(1) as u32;
     let mut error = StanzaError::new(Condition::RemoteServerNotFound, "no server is known for that domain");
     for target in &targets {
-        let connect = Stream::connect(shard, &link.pair, target, true, link.remote.traffic.clone());
+        let connect = Stream::connect(shard, &link.pair, target, true, link.queue.remote.traffic.clone());
         let made = tokio::time::timeout(share, connect).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
         let Ok(mut stream) = made.inspect_err(|e| {
             tracing::debug!(to = link.pair.to, address = %target.address, error = %e, "no connection");
@@ -222,23 +149,23 @@ async fn make(shard: &Rc<Shard>, link: &Link) -> Result<Stream, StanzaError> {
 /// to the stream and not written is added to `undelivered`.
 async fn keep(shard: &Rc<Shard>, link: &Link, mut stream: Stream, undelivered: &mut Vec<Item>) -> (StanzaError, bool) {
     tracing::info!(to = link.pair.to, from = link.pair.from, "stream is up");
-    link.remote.streams_out.fetch_add(1, Relaxed);
-    link.remote.note_change();
+    link.queue.remote.streams_out.fetch_add(1, Relaxed);
+    link.queue.remote.note_change();
     stream.conn.watch.set(Watch::Server);
-    *link.conn.borrow_mut() = Some(stream.conn.clone());
+    link.queue.set_conn(Some(stream.conn.clone()));
     if link.is_cut.get() {
         stream.conn.end(End::Gone);
     }
     let ended = loop {
-        link.pump(shard);
+        link.queue.pump(shard);
         match stream.next().await {
             Event::Closed(ended) => break ended,
             Event::Ready | Event::Nudge | Event::Verified(_) => {}
         }
     };
-    link.conn.borrow_mut().take();
-    undelivered.extend(link.take_unwritten(&stream.conn));
-    link.remote.streams_out.fetch_sub(1, Relaxed);
+    link.queue.set_conn(None);
+    undelivered.extend(link.queue.take_unwritten(&stream.conn));
+    link.queue.remote.streams_out.fetch_sub(1, Relaxed);
     tracing::info!(to = link.pair.to, from = link.pair.from, ?ended, "stream has ended");
     match ended {
         Ended::Idle => (lost(), true),
@@ -247,6 +174,7 @@ async fn keep(shard: &Rc<Shard>, link: &Link, mut stream: Stream, undelivered: &
     }
 }
 
-fn lost() -> StanzaError {
+/// The stream was lost.
+pub(in crate::edge) fn lost() -> StanzaError {
     StanzaError::new(Condition::RemoteServerTimeout, "the stream to the server was lost")
 }

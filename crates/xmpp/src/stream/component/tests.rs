@@ -96,7 +96,8 @@ fn s2_what_is_no_component_stream_is_ended() {
 #[test]
 fn s2_stanzas_have_two_addresses() {
     let mut component = open();
-    let out = feed(&mut component, "<message from='Romeo@Montague.lit/o' to='Stage@elsewhere.lit'><body>o</body></message>");
+    let out =
+        feed(&mut component, "<message from='Romeo@Montague.lit/o' to='Stage@elsewhere.lit'><body>o</body></message>");
     let [Output::Stanza(stanza)] = &out[..] else { panic!("{out:?}") };
     assert_eq!((stanza.get("from"), stanza.get("to")), (Some("romeo@montague.lit/o"), Some("stage@elsewhere.lit")));
     assert_eq!(stanza.ns(), ns::CLIENT);
