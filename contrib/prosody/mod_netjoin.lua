@@ -242,16 +242,20 @@ end
 
 local function watch()
 	local host = hosts[component_host];
-	local component = host.modules.component;
-	if not component then
-		module:log("error", "%s is no external component: see docs/prosody.md of netjoin", component_host);
-		return;
-	end
 	module:hook_object_event(host.events, "component-authenticated", attach);
 	module:hook_object_event(host.events, "component-disconnected", function (event)
 		if event.session == attached then detach(); end
 	end);
-	if component.connected then attach({ session = component.session }); end
+	-- The module that takes components may not be loaded there yet.
+	local component = host.modules.component;
+	if component and component.connected then attach({ session = component.session }); end
+end
+
+local function check()
+	local host = hosts[component_host];
+	if not (host and host.modules.component) then
+		module:log("error", "%s is no external component: see docs/prosody.md of netjoin", component_host);
+	end
 end
 
 for _, kind in ipairs({ "message", "presence", "iq" }) do
@@ -263,6 +267,7 @@ for _, kind in ipairs({ "message", "presence", "iq" }) do
 	end
 end
 module:hook("message/host", told, 10);
+module:hook_object_event(prosody.events, "server-started", check);
 -- Behind mod_presence, which has rooms told that the session is gone.
 module:hook("resource-unbind", function (event)
 	seats[event.session.full_jid] = nil;

@@ -28,13 +28,17 @@ pub enum Data {
 /// Names, and what is to be said of each.
 pub type Zone = BTreeMap<String, Vec<Data>>;
 
-/// Adds what a server of a domain needs to be found: SRV and A.
+/// Adds what a server of a domain needs to be found: SRV and A. The host's name is its address in digits, since ejabberd asks
+/// name servers for services alone, and the system for hosts.
 pub fn server(zone: &mut Zone, domain: &str, address: SocketAddr) {
-    let srv = Data::Srv { priority: 0, weight: 0, port: address.port(), target: domain.to_owned() };
-    zone.entry(format!("_xmpp-server._tcp.{domain}")).or_default().push(srv);
+    let target = address.ip().to_string();
     if let IpAddr::V4(ip) = address.ip() {
-        zone.entry(domain.to_owned()).or_default().push(Data::A(ip));
+        for name in [domain, &target] {
+            zone.entry(name.to_owned()).or_default().push(Data::A(ip));
+        }
     }
+    let srv = Data::Srv { priority: 0, weight: 0, port: address.port(), target };
+    zone.entry(format!("_xmpp-server._tcp.{domain}")).or_default().push(srv);
 }
 
 /// Answers until it is dropped.

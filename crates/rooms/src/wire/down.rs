@@ -82,10 +82,10 @@ pub struct Wanted {
 }
 
 impl Down {
-    /// Finds and reads the dmuc element of a stanza down; the last child of the stanza, save for errors.
+    /// Finds and reads the dmuc element of a stanza down. It was sent as the last child; a server on the way may have put
+    /// others, such as the body, behind it.
     pub fn find(stanza: &Element) -> Option<Result<(Down, At), Damaged>> {
-        let last = stanza.children().last()?;
-        last.is("x", ns::DMUC).then(|| Down::parse(last))
+        stanza.children().filter(|child| child.is("x", ns::DMUC)).last().map(Down::parse)
     }
 
     /// Reads the dmuc element.

@@ -139,7 +139,7 @@ async fn run(shard: Rc<Shard>, link: Rc<Link>) {
 fn advice(component: &config::Component, why: &str) -> String {
     let config::Route { host, port } = &component.connect;
     let remedy = if why == Failure::WrongSecret.to_string() {
-        "; give component.secret as that server has it"
+        "; give component.secret as that server has it, for a component that it has"
     } else if why == Failure::Unknown.to_string() {
         "; make it a component there, see docs/prosody.md and docs/ejabberd.md"
     } else if why == Failure::OwnNameOnly.to_string() {
