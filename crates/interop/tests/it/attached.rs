@@ -1,13 +1,14 @@
 //! netjoin as a component of a stock Prosody or ejabberd, set up as the pages in `docs/` say: whose users are in distributed
 //! rooms elsewhere without doing anything, netjoin or no netjoin.
 
+use crate::stock::{Kind, Stock};
 use anyhow::{Context, Result, ensure};
 use driver::names::{self, NameServer, Zone};
 use driver::{Client, Site};
 use interop::ejabberd::{self, Ejabberd};
 use interop::network::{COMPONENT_PORT, Network, Plan, Proof, S2S_PORT};
 use interop::prosody::{self, Prosody};
-use interop::{authority, page, peer, room};
+use interop::{authority, page, room};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use xmpp::Element;
@@ -180,12 +181,6 @@ async fn talk(all: &[(&Client, &str)], when: &str) -> Result<()> {
     Ok(())
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Kind {
-    Prosody,
-    Ejabberd,
-}
-
 /// What is otherwise than the page says.
 #[derive(Debug, Clone, Copy)]
 struct Setup {
@@ -208,39 +203,17 @@ impl Default for Setup {
     }
 }
 
-enum Host {
-    Prosody(Prosody),
-    Ejabberd(Ejabberd),
-}
-
-impl Host {
-    async fn client(&self, local: &str) -> Result<Client> {
-        match self {
-            Host::Prosody(host) => host.client(local).await,
-            Host::Ejabberd(host) => host.client(local).await,
-        }
-    }
-}
-
 /// A netjoin that leads the room, and the host with another that is its component.
 struct World {
     network: Network,
-    host: Host,
+    host: Stock,
     _names: NameServer,
 }
 
 impl World {
     async fn start(kind: Kind, setup: Setup) -> Result<Option<World>> {
-        match kind {
-            Kind::Prosody if !Prosody::is_installed() => {
-                peer::skip("Prosody", "prosody or lua-unbound is not installed");
-                return Ok(None);
-            }
-            Kind::Ejabberd if !Ejabberd::is_installed() => {
-                peer::skip("ejabberd", "it is not installed");
-                return Ok(None);
-            }
-            _ => {}
+        if !kind.is_there() {
+            return Ok(None);
         }
         let mut network = Network::new()?;
         let host = network.host(S2S_PORT);
@@ -265,6 +238,8 @@ impl World {
                 let hosts = prosody_hosts(setup, &folder)?;
                 let plan = prosody::Plan {
                     domain: "montague.irc",
+                    rooms: "",
+                    options: "",
                     host: host.ip(),
                     names: names.address(),
                     pair: &pair,
@@ -275,7 +250,7 @@ impl World {
                 };
                 let mut prosody = Prosody::new(&folder, &plan)?;
                 prosody.start().await?;
-                Host::Prosody(prosody)
+                Stock::Prosody(prosody)
             }
             Kind::Ejabberd => {
                 let (listen, modules) = ejabberd_additions(setup, &ip)?;
@@ -295,7 +270,7 @@ impl World {
                 let mut ejabberd = Ejabberd::new(&folder, &plan)?;
                 ejabberd.install().await?;
                 ejabberd.start().await?;
-                Host::Ejabberd(ejabberd)
+                Stock::Ejabberd(ejabberd)
             }
         };
         network.start().await?;

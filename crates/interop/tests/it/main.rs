@@ -3,7 +3,8 @@
 
 mod attached;
 mod disk_full;
+mod federation;
 mod libraries;
-mod prosody;
+mod stock;
 mod transcripts;
 mod transcripts_prosody;

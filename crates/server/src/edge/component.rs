@@ -224,6 +224,7 @@ struct Stream {
     place: Place,
     machine: Component,
     todo: VecDeque<Output>,
+    nudged: bool,
 }
 
 impl Stream {
@@ -245,7 +246,7 @@ impl Stream {
             secret: component.secret.0.clone(),
             limits: Limits { stanza_bytes: bytes(settings.s2s.stanza_bytes), ..Limits::AUTHENTICATED },
         });
-        let mut stream = Stream { shard: shard.clone(), conn, place, machine, todo: VecDeque::new() };
+        let mut stream = Stream { shard: shard.clone(), conn, place, machine, todo: VecDeque::new(), nudged: false };
         stream.feed(Input::Connected);
         Ok(stream)
     }
@@ -262,15 +263,16 @@ impl Stream {
                     Output::Closed(None) => return Event::Closed("the stream has ended".into()),
                 }
             }
+            if std::mem::take(&mut self.nudged) {
+                return Event::Nudge;
+            }
             self.machine.rest(&mut self.shard.pool.borrow_mut());
             match self.conn.wait().await {
-                wake @ (Wake::Bytes | Wake::Nudge) => {
+                wake @ (Wake::Bytes | Wake::Nudge | Wake::Arrival(_)) => {
                     if let Err(error) = self.read() {
                         return Event::Closed(format!("the connection was lost ({error})"));
                     }
-                    if wake == Wake::Nudge && self.todo.is_empty() {
-                        return Event::Nudge;
-                    }
+                    self.nudged |= matches!(wake, Wake::Nudge);
                 }
                 Wake::End(End::TimedOut) => return Event::Closed("the server does not answer".into()),
                 Wake::End(end) => match stream_error(end) {

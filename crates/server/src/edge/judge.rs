@@ -83,3 +83,30 @@ fn other_name(value: &[u8]) -> Option<String> {
     let (_, inner) = Any::from_der(outer.data).ok()?;
     std::str::from_utf8(inner.data).ok().map(str::to_owned)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+
+    /// RFC 6120 13.7.2: signed by an authority that is trusted, for this name, and not over.
+    #[test]
+    fn certificates_that_are_over_or_of_another_name_prove_nothing() {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("ca.pem"), authority.pem()).unwrap();
+        let judge = Judge::new(Some(&dir.path().join("ca.pem"))).unwrap();
+        let vouches = |change: fn(&mut CertificateParams), domain: &str| {
+            let mut params = CertificateParams::new(["montague.lit".to_owned()]).unwrap();
+            change(&mut params);
+            let signed = params.signed_by(&KeyPair::generate().unwrap(), &authority).unwrap();
+            judge.vouches(&[signed.der().clone()], domain)
+        };
+        assert!(vouches(|_| (), "montague.lit"));
+        assert!(!vouches(|_| (), "capulet.lit"));
+        assert!(!vouches(|params| params.not_after = date_time_ymd(2021, 1, 1), "montague.lit"));
+        assert!(!vouches(|params| params.not_before = date_time_ymd(2095, 1, 1), "montague.lit"));
+    }
+}

@@ -1,6 +1,8 @@
 //! What the server does, seen from outside: through its sockets and its command line.
 
+mod bad_servers;
 mod commands;
+mod component;
 mod dns;
 mod hostile;
 mod init;

@@ -40,7 +40,7 @@ pub fn lovers_that_meet(montague: &Site, capulet: &Site) -> (User, User) {
 }
 
 /// Logged in and available, under TLS where the site has it.
-fn online(site: &Site, full: &str) -> User {
+pub fn online(site: &Site, full: &str) -> User {
     let settle = |config: &mut xmpp::stream::client::Config| config.tls = xmpp::stream::TlsPolicy::Optional;
     let mut user = User::connect(site, "c2s", full, settle).unwrap();
     user.send("<presence/>");
@@ -69,16 +69,16 @@ fn self_signed_domains_talk_by_dialback_under_starttls() {
 }
 
 /// An authority, and sites that trust it and nothing but certificates.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    fn new() -> Authority {
+    pub fn new() -> Authority {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Authority(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    fn site(&self, domain: &str, names: &str, users: &[&str]) -> Site {
+    pub fn site(&self, domain: &str, names: &str, users: &[&str]) -> Site {
         self.site_with(domain, CertificateParams::new([names.to_owned()]).unwrap(), users)
     }
 
@@ -372,7 +372,7 @@ fn dies_while_nobody_reads<S: Read>(settings: Settings, taken_by: impl Fn(&TcpLi
 }
 
 /// A server's answer to the opening of a stream.
-fn offer(socket: &mut (impl Read + Write), feature: &str) {
+pub fn offer(socket: &mut (impl Read + Write), feature: &str) {
     read_to(socket, "xml:lang='en'>");
     let opening = format!(
         "<stream:stream xmlns='jabber:server' xmlns:db='jabber:server:dialback' \
@@ -389,7 +389,7 @@ fn believe(socket: &mut (impl Read + Write)) {
     socket.write_all(valid).and_then(|()| socket.flush()).unwrap();
 }
 
-fn read_to(socket: &mut impl Read, end: &str) {
+pub fn read_to(socket: &mut impl Read, end: &str) {
     let mut seen = String::new();
     while !seen.ends_with(end) {
         let mut byte = [0];

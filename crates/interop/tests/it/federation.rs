@@ -1,17 +1,19 @@
-//! A stock Prosody from its package: its users in rooms of netjoin, users of netjoin in rooms of Prosody, over server
+//! A stock Prosody or ejabberd from its package: its users in rooms of netjoin, users of netjoin in its rooms, over server
 //! streams with STARTTLS that are authenticated by dialback, or by certificates alone.
 
+use crate::stock::{Kind, Stock};
 use anyhow::{Context, Result};
 use driver::Client;
 use driver::names::{self, NameServer, Zone};
+use interop::ejabberd::{self, Ejabberd};
 use interop::network::{Network, Plan, Proof, S2S_PORT};
 use interop::prosody::{self, Prosody};
 use interop::relay::Relay;
-use interop::{authority, peer, room};
+use interop::{authority, room};
 use std::time::Duration;
 use xmpp::Element;
 
-/// Of Prosody, whose user is Romeo.
+/// Of the stock server, whose user is Romeo.
 const THEIRS: &str = "balcony@rooms.montague.irc";
 /// Of netjoin, whose user is Juliet.
 const OURS: &str = "orchard@rooms.capulet.irc";
@@ -19,22 +21,44 @@ const OURS: &str = "orchard@rooms.capulet.irc";
 /// XEP-0220; certificates here are signed by nobody but themselves.
 #[tokio::test]
 #[ignore = "needs Prosody: .ci/run interop"]
-async fn rooms_on_both_sides_over_dialback() -> Result<()> {
-    both_rooms(Proof::Dialback).await
+async fn prosody_rooms_on_both_sides_over_dialback() -> Result<()> {
+    both_rooms(Kind::Prosody, Proof::Dialback).await
 }
 
-/// XEP-0178: neither side takes anything but a certificate of the authority, and Prosody has no dialback.
 #[tokio::test]
-#[ignore = "needs Prosody: .ci/run interop"]
-async fn rooms_on_both_sides_over_certificates_alone() -> Result<()> {
-    both_rooms(Proof::Certificate).await
+#[ignore = "needs ejabberd: .ci/run interop"]
+async fn ejabberd_rooms_on_both_sides_over_dialback() -> Result<()> {
+    both_rooms(Kind::Ejabberd, Proof::Dialback).await
 }
 
-/// Streams that are cut, and a Prosody that is killed, are made again by who speaks next.
+/// XEP-0178: neither side takes anything but a certificate of the authority, and the other has no dialback.
 #[tokio::test]
 #[ignore = "needs Prosody: .ci/run interop"]
-async fn broken_streams_heal() -> Result<()> {
-    let Some(mut world) = World::start(Proof::Dialback).await? else { return Ok(()) };
+async fn prosody_rooms_on_both_sides_over_certificates_alone() -> Result<()> {
+    both_rooms(Kind::Prosody, Proof::Certificate).await
+}
+
+#[tokio::test]
+#[ignore = "needs ejabberd: .ci/run interop"]
+async fn ejabberd_rooms_on_both_sides_over_certificates_alone() -> Result<()> {
+    both_rooms(Kind::Ejabberd, Proof::Certificate).await
+}
+
+/// Streams that are cut, and a server that is killed, are made again by who speaks next.
+#[tokio::test]
+#[ignore = "needs Prosody: .ci/run interop"]
+async fn prosody_broken_streams_heal() -> Result<()> {
+    broken_streams_heal(Kind::Prosody).await
+}
+
+#[tokio::test]
+#[ignore = "needs ejabberd: .ci/run interop"]
+async fn ejabberd_broken_streams_heal() -> Result<()> {
+    broken_streams_heal(Kind::Ejabberd).await
+}
+
+async fn broken_streams_heal(kind: Kind) -> Result<()> {
+    let Some(mut world) = World::start(kind, Proof::Dialback).await? else { return Ok(()) };
     let (juliet, romeo) = (world.juliet().await?, world.romeo().await?);
     room::go_in(&juliet, OURS, "JuliC").await?;
     room::go_in(&romeo, OURS, "Romeo").await?;
@@ -44,20 +68,23 @@ async fn broken_streams_heal() -> Result<()> {
     world.to_ours.cut();
     talk_again(&juliet, &romeo, "cut").await?;
 
-    world.prosody.kill().await?;
+    world.stock.kill().await?;
     juliet.send(&room::say(OURS, "alone", "Romeo, Romeo, wherefore art thou?")).await?;
     room::hears(&juliet, OURS, "JuliC", "Romeo, Romeo, wherefore art thou?").await?;
-    world.prosody.start().await?;
+    // He is no ghost: what cannot reach him shows that he is gone.
+    let gone = |s: &Element| room::is_presence(s, OURS, "Romeo", false);
+    juliet.wait_until(room::PATIENCE * 2, |seen| seen.iter().any(gone)).await.context("Romeo is no ghost")?;
+    world.stock.start().await?;
     let romeo = world.romeo().await?;
     talk_again(&juliet, &romeo, "killed").await?;
     world.network.stop().await
 }
 
-async fn both_rooms(proof: Proof) -> Result<()> {
-    let Some(mut world) = World::start(proof).await? else { return Ok(()) };
+async fn both_rooms(kind: Kind, proof: Proof) -> Result<()> {
+    let Some(mut world) = World::start(kind, proof).await? else { return Ok(()) };
     let (juliet, romeo) = (world.juliet().await?, world.romeo().await?);
-    visit(&juliet, "JuliC", &romeo, "Romeo", OURS).await.context("a user of Prosody in a room of netjoin")?;
-    visit(&romeo, "Romeo", &juliet, "JuliC", THEIRS).await.context("a user of netjoin in a room of Prosody")?;
+    visit(&juliet, "JuliC", &romeo, "Romeo", OURS).await.context("a user of theirs in a room of netjoin")?;
+    visit(&romeo, "Romeo", &juliet, "JuliC", THEIRS).await.context("a user of netjoin in a room of theirs")?;
     world.network.stop().await
 }
 
@@ -120,17 +147,16 @@ async fn talk_again(juliet: &Client, romeo: &Client, when: &str) -> Result<()> {
 /// Both servers, and between them two cables.
 struct World {
     network: Network,
-    prosody: Prosody,
+    stock: Stock,
     to_ours: Relay,
     to_theirs: Relay,
     _names: NameServer,
 }
 
 impl World {
-    /// None, said loudly, where there is no Prosody.
-    async fn start(proof: Proof) -> Result<Option<World>> {
-        if !Prosody::is_installed() {
-            peer::skip("Prosody", "prosody or lua-unbound is not installed");
+    /// None, said loudly, where it is not installed.
+    async fn start(kind: Kind, proof: Proof) -> Result<Option<World>> {
+        if !kind.is_there() {
             return Ok(None);
         }
         let mut network = Network::new()?;
@@ -157,21 +183,26 @@ impl World {
             Proof::Certificate => network.authority().sign(&folder, &domains)?,
             Proof::Dialback => authority::self_signed(&folder, &domains)?,
         };
-        let plan = prosody::Plan {
-            domain: "montague.irc",
-            rooms: "rooms.montague.irc",
-            options: "muc_room_locking = false",
-            host: host.ip(),
-            names: names.address(),
-            pair: &pair,
-            authority: network.authority().certificate(),
-            proof,
-            users: &["romeo"],
-            hosts: None,
+        let (host, names_at, authority) = (host.ip(), names.address(), network.authority().certificate());
+        let (domain, users) = ("montague.irc", &["romeo"][..]);
+        let mut stock = match kind {
+            Kind::Prosody => {
+                let (names, pair) = (names_at, &pair);
+                let (rooms, options) = ("rooms.montague.irc", "muc_room_locking = false");
+                let plan =
+                    prosody::Plan { domain, rooms, options, host, names, pair, authority, proof, users, hosts: None };
+                Stock::Prosody(Prosody::new(&folder, &plan)?)
+            }
+            Kind::Ejabberd => {
+                let (names, pair, modules) = (names_at, &pair, "  mod_muc:\n    host: rooms.montague.irc\n");
+                let (listen, contrib) = ("", &[][..]);
+                let plan =
+                    ejabberd::Plan { domain, host, names, pair, authority, proof, users, listen, modules, contrib };
+                Stock::Ejabberd(Ejabberd::new(&folder, &plan)?)
+            }
         };
-        let mut prosody = Prosody::new(&folder, &plan)?;
-        prosody.start().await?;
-        Ok(Some(World { network, prosody, to_ours, to_theirs, _names: names }))
+        stock.start().await?;
+        Ok(Some(World { network, stock, to_ours, to_theirs, _names: names }))
     }
 
     async fn juliet(&self) -> Result<Client> {
@@ -179,7 +210,7 @@ impl World {
     }
 
     async fn romeo(&self) -> Result<Client> {
-        self.prosody.client("romeo").await
+        self.stock.client("romeo").await
     }
 }
 
