@@ -41,6 +41,18 @@ async fn without_netjoin_ejabberd_goes_on_by_itself() -> Result<()> {
 
 #[tokio::test]
 #[ignore = "needs Prosody: .ci/run interop"]
+async fn prosody_killed_leaves_no_ghosts() -> Result<()> {
+    no_ghosts(Kind::Prosody).await
+}
+
+#[tokio::test]
+#[ignore = "needs ejabberd: .ci/run interop"]
+async fn ejabberd_killed_leaves_no_ghosts() -> Result<()> {
+    no_ghosts(Kind::Ejabberd).await
+}
+
+#[tokio::test]
+#[ignore = "needs Prosody: .ci/run interop"]
 async fn rooms_of_prosody_are_led_here() -> Result<()> {
     led_here(Kind::Prosody).await
 }
@@ -116,6 +128,25 @@ async fn stepped_aside(kind: Kind) -> Result<()> {
         let put_out = |s: &Element| room::is_presence(s, ROOM, nick, false);
         ensure!(!client.seen(|seen| seen.iter().any(put_out)), "{nick} was put out");
     }
+    world.network.stop().await
+}
+
+/// The host dies with its users, who come back or do not; netjoin stays.
+async fn no_ghosts(kind: Kind) -> Result<()> {
+    let Some(mut world) = World::start(kind, Setup::default()).await? else { return Ok(()) };
+    world.is_healthy().await?;
+    let (wiz, romeo, juliet) = world.people().await?;
+    talk(&[(&wiz, "WiZ"), (&romeo, "Romeo"), (&juliet, "Juliet")], "before").await?;
+    world.host.kill().await?;
+    wiz.send(&room::say(ROOM, "alone", "Is anybody there?")).await?;
+    world.host.start().await?;
+    world.is_healthy().await?;
+    let romeo = world.host.client("romeo").await?;
+    room::go_in(&romeo, ROOM, "Romeo").await?;
+    talk(&[(&wiz, "WiZ"), (&romeo, "Romeo")], "after").await?;
+    let gone = |s: &Element| room::is_presence(s, ROOM, "Juliet", false);
+    wiz.wait_until(room::PATIENCE * 3, |seen| seen.iter().any(gone)).await.context("Juliet is no ghost")?;
+    world.is_distributed(1).await?;
     world.network.stop().await
 }
 
