@@ -9,7 +9,7 @@ use crate::control::{self, Answer, Handler, Refusal, Request, Response};
 use crate::core::{Core, INBOX_MAX, Machines, ToCore};
 use crate::edge::shard::{self, Order, Service, Shard};
 use crate::edge::throttle::Throttle;
-use crate::edge::{Edge, c2s, component, dns, judge, listen, s2s, tls, traffic};
+use crate::edge::{Edge, c2s, dns, judge, listen, s2s, tls, traffic};
 use crate::http::{self, Figures, LinkFigures, Source, Stored, Traffic};
 use crate::log;
 use anyhow::Context as _;
@@ -227,7 +227,7 @@ fn edge(config: Config, core: mpsc::Sender<ToCore>, shards: Vec<mpsc::Sender<Ord
         resolver: dns::Resolver::new(config.routes.clone(), &config.s2s.resolvers),
         throttle: Throttle::new(config.limits.login_failures_per_minute, config.c2s.registrations_per_day),
         links: Default::default(),
-        components: config.components.iter().map(|_| component::State::new()).collect(),
+        components: config.components.iter().map(|_| Default::default()).collect(),
         attached: Default::default(),
         held_apart: Default::default(),
         secret,

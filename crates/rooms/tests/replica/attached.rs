@@ -10,7 +10,7 @@ const REPLICA: &str = "netjoin.eris.dclxvii.irc";
 
 fn attachable() -> Site {
     let config = ReplicaConfig { jid: REPLICA.parse().unwrap(), ..config(HOST) };
-    Site::with_config(HOST, config)
+    Site::with_config(config)
 }
 
 fn handed_over(site: &mut Site, stanza: &str) -> Vec<Element> {

@@ -19,7 +19,6 @@ pub const THEN_MS: i64 = 655_862_317_000;
 pub struct Site {
     pub replica: Replica,
     pub now: Now,
-    pub domain: String,
     /// The replica's address.
     pub jid: String,
     config: ReplicaConfig,
@@ -60,17 +59,16 @@ pub fn config(domain: &str) -> ReplicaConfig {
 
 impl Site {
     pub fn new(domain: &str) -> Site {
-        Site::with_config(domain, config(domain))
+        Site::with_config(config(domain))
     }
 
     /// One with other settings.
-    pub fn with_config(domain: &str, config: ReplicaConfig) -> Site {
+    pub fn with_config(config: ReplicaConfig) -> Site {
         Site {
             replica: Replica::new(config.clone(), [1; 32], Vec::new(), Vec::new()),
             jid: config.jid.to_string(),
             config,
             now: Now { mono_ms: 1_000, unix_ms: THEN_MS },
-            domain: domain.to_owned(),
             records: BTreeMap::new(),
             rows: Vec::new(),
             disk_works: true,

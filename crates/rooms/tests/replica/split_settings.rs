@@ -9,7 +9,7 @@ use xmpp::{Element, ns};
 
 /// eris with WiZ, a moderator, and Troy, cut off from a room where everybody sees who is who.
 fn island(split: SplitConfig) -> (Site, Vec<Element>) {
-    let mut site = Site::with_config("eris.dclxvii.irc", rooms::ReplicaConfig { split, ..config("eris.dclxvii.irc") })
+    let mut site = Site::with_config(rooms::ReplicaConfig { split, ..config("eris.dclxvii.irc") })
         .entered_by(&[("WiZ", WIZ), ("Troy", TROY)]);
     let open = Down::Config(RoomConfig { whois_anyone: true, ..room_config() });
     site.down(&format!("<message from='{ROOM}'/>"), open, Kind::Config, None);

@@ -39,12 +39,14 @@ pub struct State {
     fault: Mutex<Option<String>>,
 }
 
-impl State {
+impl Default for State {
     /// Not connected yet.
-    pub fn new() -> State {
+    fn default() -> State {
         State { fault: Mutex::new(Some("not connected yet".into())) }
     }
+}
 
+impl State {
     /// Why it is not connected.
     pub fn fault(&self) -> Option<String> {
         self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
