@@ -136,7 +136,7 @@ impl Component {
 
     fn bytes(&mut self, mut input: &[u8], out: &mut Vec<Output>) {
         while !self.wire.is_closed() {
-            let result = match self.wire.next(&mut input) {
+            let result = match self.wire.next(&mut input, out) {
                 Ok(Some(StreamEvent::Open(header))) => self.opened(&header, out),
                 Ok(Some(StreamEvent::Stanza(element))) => self.element(element, out),
                 Ok(Some(StreamEvent::Close)) => Err(Failure::Ended),
