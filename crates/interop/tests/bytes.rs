@@ -52,6 +52,8 @@ async fn bytes_between_servers_per_message() -> Result<()> {
     let pair = authority::self_signed(&folder, &["montague.irc", "rooms.montague.irc"])?;
     let plan = prosody::Plan {
         domain: "montague.irc",
+        rooms: "rooms.montague.irc",
+        options: "muc_room_locking = false",
         host: host.ip(),
         names: names.address(),
         pair: &pair,
