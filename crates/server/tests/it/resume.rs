@@ -103,6 +103,8 @@ fn s5_what_was_said_meanwhile_comes_once_and_in_order_and_nobody_has_noticed() {
     let handled = romeo.handled + handled;
     drop(romeo);
     says(&mut benvolio, "again");
+    // It waits for the room's disk; then all have it at once.
+    while body(&benvolio.next_of("message")) != "again" {}
     let mut romeo = resumed(&site, ROMEO, &id, handled);
     assert_eq!(bodies(&mut romeo), ["again"]);
 }
