@@ -87,17 +87,20 @@ impl Room {
         if !self.may_command(from, &request.node) {
             return Err(Condition::Forbidden.into());
         }
-        let form = match (&request.stage, request.node.as_str()) {
-            (Stage::Cancel, _) => return Ok(self.answer(from, request.canceled(iq), cx)),
-            (_, LIST) => return Ok(self.answer(from, request.completed(iq, Some(&self.hats.list())), cx)),
-            (_, LIST_ASSIGNED) => {
-                return Ok(self.answer(from, request.completed(iq, Some(&self.hats.list_worn())), cx));
-            }
-            (Stage::Begin, node) => return Ok(self.answer(from, request.executing(iq, &self.hats.form(node)), cx)),
-            (Stage::Submit(form), _) => form,
+        let answer = match (&request.stage, request.node.as_str()) {
+            (Stage::Cancel, _) => request.canceled(iq),
+            (_, LIST) => request.completed(iq, Some(&self.hats.list())),
+            (_, LIST_ASSIGNED) => request.completed(iq, Some(&self.hats.list_worn())),
+            (Stage::Begin, node) => request.executing(iq, &self.hats.form(node)),
+            (Stage::Submit(form), _) => return self.change_hats(form, &request.node, iq, cx),
         };
+        self.answer(from, answer, cx);
+        Ok(())
+    }
+
+    fn change_hats(&mut self, form: &Form, node: &str, iq: &Element, cx: &mut Cx<'_>) -> Result<(), StanzaError> {
         let mut hats = self.hats.clone();
-        match request.node.as_str() {
+        match node {
             CREATE => hats.create(form)?,
             DESTROY => hats.destroy(form)?,
             ASSIGN => hats.assign(form)?,
