@@ -23,7 +23,8 @@ impl Room {
     }
 
     /// The recipient and the error stanza. A presence gives back the empty muc element alone (7.2.6: never the password),
-    /// a message its contents where they are short, an iq nothing.
+    /// a message its contents where they are short, a request of moderators and owners too (8.4: "along with the offending item(s)";
+    /// 10.2 and 10.9 show the query), any other iq nothing.
     fn refusal(&self, stanza: &Element, error: &StanzaError) -> Option<(Jid, Element)> {
         if !answerable(stanza) {
             return None;
@@ -36,7 +37,10 @@ impl Room {
         match stanza.name() {
             "presence" => reply.push(Element::new("x", ns::MUC)),
             "message" => reply = reply.with(given_back(stanza).cloned()),
-            _ => {}
+            _ => {
+                let asked = given_back(stanza).filter(|child| matches!(child.ns(), ns::MUC_ADMIN | ns::MUC_OWNER));
+                reply = reply.with(asked.cloned());
+            }
         }
         reply.push(error.element(Some(self.jid.as_str())));
         Some((to, reply))
