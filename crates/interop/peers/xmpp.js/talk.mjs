@@ -1,23 +1,26 @@
 // A user of xmpp.js enters a room, answers who speaks, leaves. Prints each step; whoever started it plays the other part.
 //
-// talk.mjs HOST PORT JID PASSWORD ROOM NICK; the authority is in NODE_EXTRA_CA_CERTS.
+// talk.mjs SERVICE JID PASSWORD ROOM NICK [break]; the authority is in NODE_EXTRA_CA_CERTS. With `break` the connection
+// breaks once it is in the room, and the session is resumed (XEP-0198).
 
 import { client, xml } from "@xmpp/client";
 
 const STEP_MILLISECONDS = 20_000;
 const LINE = "Neither, fair saint, if either thee dislike.";
 
-const [host, port, jid, password, room, nick] = process.argv.slice(2);
+const [service, jid, password, room, nick, breaks] = process.argv.slice(2);
 const [username, domain] = jid.split("@");
-const xmpp = client({ service: `xmpp://${host}:${port}`, domain, username, password, resource: "xmpp.js" });
+const xmpp = client({ service, domain, username, password, resource: "xmpp.js" });
 
 const unread = [];
 const waiting = new Set();
+let heard = 0;
 xmpp.on("stanza", (stanza) => {
   unread.push(stanza);
+  heard += spoken(stanza, (from) => from !== `${room}/${nick}`) ? 1 : 0;
   waiting.forEach((look) => look());
 });
-xmpp.on("error", (error) => fail(error));
+xmpp.on("error", (error) => (breaks ? console.error(error) : fail(error)));
 
 function fail(error) {
   console.error(error);
@@ -61,11 +64,18 @@ async function play() {
   await xmpp.send(xml("presence", { to: `${room}/${nick}` }, xml("x", "http://jabber.org/protocol/muc")));
   await receive("own presence", (stanza) => own(stanza) && !stanza.attrs.type);
   console.log("entered");
+  if (breaks) {
+    const resumed = new Promise((resolve) => xmpp.streamManagement.on("resumed", resolve));
+    xmpp.socket.destroy ? xmpp.socket.destroy() : xmpp.socket.end();
+    await resumed;
+    console.log("resumed");
+  }
   const message = await receive("message of another", (stanza) => spoken(stanza, (from) => from !== `${room}/${nick}`));
   console.log("heard", message.attrs.from.split("/")[1], message.getChildText("body"));
   await xmpp.send(xml("message", { to: room, type: "groupchat", id: "line" }, xml("body", {}, LINE)));
   await receive("own message", (s) => spoken(s, (from) => from === `${room}/${nick}`) && s.getChildText("body") === LINE);
   console.log("said");
+  if (breaks && heard === 1) console.log("once");
   await xmpp.send(xml("presence", { to: `${room}/${nick}`, type: "unavailable" }));
   await receive("own leave", (stanza) => own(stanza) && stanza.attrs.type === "unavailable");
   console.log("left");
