@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use xmpp::{Jid, JidError};
+use xmpp::{Element, Jid, JidError};
 
 /// A nickname: a valid resourcepart (XEP-0045 4.1), not only spaces.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -13,6 +13,11 @@ impl Nick {
     /// Takes the nick of an occupant's address `room@service/nick`, normalised already.
     pub fn of(occupant: &Jid) -> Option<Nick> {
         occupant.resource().filter(|nick| !nick.trim().is_empty()).map(|nick| Nick(nick.to_owned()))
+    }
+
+    /// Takes the nick of whoever a stanza of a room is from.
+    pub(crate) fn of_sender(stanza: &Element) -> Option<Nick> {
+        Nick::of(&Jid::new(stanza.get("from")?).ok()?)
     }
 
     /// The nick as text.

@@ -94,7 +94,7 @@ impl Room {
             return;
         }
         for part in parts.iter().filter(|part| part.stanza.name() == "presence") {
-            let Some(nick) = nick_of(&part.stanza) else { continue };
+            let Some(nick) = Nick::of_sender(&part.stanza) else { continue };
             let is_gone = part.stanza.get("type").is_some();
             let is_back = self
                 .occupants
@@ -123,7 +123,7 @@ impl Room {
         if self.links.overlay.away.is_empty() || presence.name() != "presence" || presence.get("type").is_some() {
             return None;
         }
-        let replica = self.links.overlay.away.get(&nick_of(presence)?)?;
+        let replica = self.links.overlay.away.get(&Nick::of_sender(presence)?)?;
         let mut shown = Element::stanza("presence");
         for attr in presence.attrs() {
             shown.set(attr.name.as_str(), attr.value.as_str());
@@ -216,10 +216,6 @@ impl Links {
 enum Lifted {
     No,
     Yes,
-}
-
-fn nick_of(presence: &Element) -> Option<Nick> {
-    presence.get("from").and_then(|from| Jid::new(from).ok()).as_ref().and_then(Nick::of)
 }
 
 /// How many occupants of a site that is back are shown as they are at a time, so that it is no flood.

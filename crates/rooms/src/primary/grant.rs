@@ -5,7 +5,7 @@ use super::replicate::Request;
 use crate::names::{Nick, Role, Status};
 use crate::room::{Cx, Room, Via, fresh_name};
 use crate::tally::Tally;
-use crate::wire::{self, Granted, HistorySent, Mark, RosterSent, Seat, VERSION, Verdict};
+use crate::wire::{self, Granted, HistorySent, Mark, RosterHeld, RosterSent, Seat, VERSION, Verdict};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use xmpp::Jid;
 
@@ -38,7 +38,8 @@ impl Room {
         let mut seats: Vec<Seat> = census.iter().map(|seat| self.verdict(replica, &request, seat)).collect();
         let missed = self.missed_since(request.asked.resume.as_ref());
         if let Some(resume) = &request.asked.resume {
-            cx.tally(replica, Tally { mismatches: resume.whole_roster.into(), ..Tally::RESUME });
+            let mismatches = (resume.roster == RosterHeld::Wrong).into();
+            cx.tally(replica, Tally { mismatches, ..Tally::RESUME });
         }
         let epoch = fresh_name(&mut self.rng);
         let marks = self.granted_marks(replica, &request);
@@ -48,9 +49,10 @@ impl Room {
         self.reenter_all(replica, census, &mut seats, cx);
         self.note_renamed(replica, census, &seats);
         let history = if missed == super::snapshot::Missed::Recent { HistorySent::Recent } else { HistorySent::Missed };
-        let granted = Granted { epoch, history, marks, seats, ..self.terms(&request) };
+        let roster = self.roster_wanted(request.asked.resume.as_ref());
+        let granted = Granted { epoch, roster: roster.sent(), history, marks, seats, ..self.terms(&request) };
         self.answer_iq(replica, request.id.as_deref(), Ok(granted.element()), cx);
-        self.send_snapshot(replica, missed, cx);
+        self.send_snapshot(replica, &roster, missed, cx);
         self.follow_census(replica, &request, &granted, &before, cx);
     }
 

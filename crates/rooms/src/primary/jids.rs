@@ -3,7 +3,7 @@
 //! A replica is *entitled* while the room shows JIDs to everybody or one of its sessions is a moderator's.
 
 use crate::names::{Nick, Role};
-use crate::room::{Part, Room, Via, Whois};
+use crate::room::{Occupant, Part, Room, Via, Whois};
 use crate::wire::{Down, JIDS_MAX, Kind, SeatJid};
 use machine::Output;
 use xmpp::{Element, Jid, Shared};
@@ -15,8 +15,7 @@ impl Room {
             return;
         }
         for part in parts.iter().filter(|part| part.stanza.name() == "presence") {
-            let nick = part.stanza.get("from").and_then(|from| Jid::new(from).ok()).as_ref().and_then(Nick::of);
-            for nick in nick.iter().chain(&part.of) {
+            for nick in Nick::of_sender(&part.stanza).iter().chain(&part.of) {
                 self.note_moderator(nick);
             }
         }
@@ -67,7 +66,7 @@ impl Room {
     }
 
     fn send_jids(&mut self, replica: &Jid, outputs: &mut Vec<Output>) {
-        let seats: Vec<SeatJid> = self.seat_jids();
+        let seats: Vec<SeatJid> = self.seat_jids(|_| true);
         let Some(link) = self.links.links.get_mut(replica) else { return };
         for seats in seats.chunks(JIDS_MAX) {
             let at = link.next(Kind::Jids);
@@ -76,9 +75,13 @@ impl Room {
         }
     }
 
-    /// Every session with its address.
-    pub(super) fn seat_jids(&self) -> Vec<SeatJid> {
+    /// Every session of these occupants with its address.
+    pub(super) fn seat_jids(&self, of: impl Fn(&Occupant) -> bool) -> Vec<SeatJid> {
         let seat = |nick: &Nick, jid: &Jid| SeatJid { nick: nick.clone(), jid: jid.clone() };
-        self.occupants.values().flat_map(|o| o.sessions.iter().map(move |s| seat(&o.nick, &s.jid))).collect()
+        self.occupants
+            .values()
+            .filter(|o| of(o))
+            .flat_map(|o| o.sessions.iter().map(move |s| seat(&o.nick, &s.jid)))
+            .collect()
     }
 }

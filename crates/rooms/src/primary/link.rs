@@ -14,6 +14,7 @@
 //! split one nothing is told and nothing is held: its replica asks for it when it registers again.
 
 use super::away::Overlay;
+use super::changes::Changes;
 use super::marks::Marks;
 use super::removals::Removals;
 use super::replicate::{HeldUp, Request};
@@ -37,6 +38,7 @@ pub(crate) struct Links {
     pub(super) marks: Marks,
     pub(super) removals: Removals,
     pub(super) overlay: Overlay,
+    pub(super) changes: Changes,
     /// Marks that are being written without anybody waiting, oldest first.
     pub(super) lazy: VecDeque<(Token, Jid, Ack)>,
     /// When links were split lately, by replica, monotonic milliseconds, oldest first.
@@ -117,6 +119,9 @@ pub(super) enum Phase {
         looking: Option<(usize, From)>,
         /// Whether there were more than may be sent.
         gap: bool,
+        /// What the replica was asked behind a page, and from where the next one is read when it has answered: by then it has all
+        /// that was before.
+        turn: Option<(String, From)>,
     },
     Live,
     /// Lost, since this time on the monotonic clock; its seats are kept.
@@ -128,7 +133,7 @@ pub(super) enum Phase {
 impl Phase {
     /// A snapshot that stands at this event.
     pub fn syncing(upto: u64) -> Phase {
-        Phase::Syncing { query: 0, upto, looking: None, gap: false }
+        Phase::Syncing { query: 0, upto, looking: None, gap: false, turn: None }
     }
 }
 

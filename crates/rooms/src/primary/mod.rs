@@ -11,6 +11,7 @@
 //! | `fanout` | 4.7 and 4.9: one copy of every event per replica |
 //! | `jids` | 4.7: who is given real JIDs, and when |
 //! | `marks` | what of each outbox has had its outcome |
+//! | `changes` | whom a replica that comes back has to be sent |
 //! | `digest` | now and then, what the roster of each replica must come to |
 //! | `keepalive` | 4.10: pings between the service and a replica |
 //! | `split`, `removals` | 4.11: a link that is lost, and whoever comes back by it |
@@ -25,6 +26,7 @@
 //! when somebody is not; `Room::settle_mark` behind every stanza that was relayed.
 
 mod away;
+mod changes;
 mod digest;
 mod end;
 mod enter;

@@ -53,7 +53,7 @@ impl Room {
                 self.handle_withdraw(from, iq, cx);
                 true
             }
-            Some("result" | "error") => self.domain_answered(iq, cx),
+            Some("result" | "error") => self.page_taken(from, iq, cx) || self.domain_answered(iq, cx),
             _ => false,
         }
     }

@@ -42,9 +42,7 @@ impl Removals {
     /// Notes a removal that somebody has done, or that a session has left of its own: should its replica miss the LEAVE, and name
     /// it in a census, it is not in again for that.
     pub fn note(&mut self, session: &Session, room: &Jid, own: &Element, now_ms: u64) {
-        let Some(nick) = own.get("from").and_then(|from| Jid::new(from).ok()).as_ref().and_then(Nick::of) else {
-            return;
-        };
+        let Some(nick) = Nick::of_sender(own) else { return };
         let _ = room;
         if let Some(removed) = removed_of(own) {
             self.put(session.jid.clone(), Removal { nick, why: Why::Done(removed), at_ms: now_ms });

@@ -1,8 +1,10 @@
 //! The snapshot, XEP-0282 4.3 and 4.4: configuration, roster, history or what was missed, subject; then `synced`, and what
 //! has happened meanwhile.
 
+use super::changes::RosterWanted;
 use super::link::{Link, Phase};
-use crate::room::{Cx, Past, Room};
+use super::receive::is_connectivity;
+use crate::room::{Cx, Past, Room, absent};
 use crate::wire::{At, Down, JIDS_MAX, Kind, Resume};
 use machine::{ArchivePage, ArchiveQuery, Class, Output, QueryId};
 use xmpp::{Element, Jid, Shared, ns, stanza};
@@ -40,9 +42,9 @@ impl Room {
     }
 
     /// Sends the snapshot to a replica that has just been granted its registration, as far as it is in memory.
-    pub(super) fn send_snapshot(&mut self, replica: &Jid, missed: Missed, cx: &mut Cx<'_>) {
+    pub(super) fn send_snapshot(&mut self, replica: &Jid, roster: &RosterWanted, missed: Missed, cx: &mut Cx<'_>) {
         self.send_config(replica, cx);
-        self.send_roster(replica, cx);
+        self.send_roster(replica, roster, cx);
         match missed {
             Missed::Recent => self.finish_snapshot(replica, true, false, cx),
             Missed::Remembered(seq) => {
@@ -67,7 +69,7 @@ impl Room {
     /// A page of the archive for a link that syncs.
     pub fn link_rows(&mut self, id: QueryId, page: Option<ArchivePage>, cx: &mut Cx<'_>) {
         let asked = |link: &Link| match &link.phase {
-            Phase::Syncing { query, upto, looking, gap } if *query == id.0 => {
+            Phase::Syncing { query, upto, looking, gap, .. } if *query == id.0 => {
                 Some((*upto, looking.clone(), *gap, link.page_bytes))
             }
             _ => None,
@@ -80,13 +82,41 @@ impl Room {
                 let (past, last) = whole_rows(&page, upto, bytes_max);
                 self.send_past(&replica, Kind::Missed, &past, cx);
                 match last {
-                    Some(id) => self.read_missed(&replica, From::Id(id), cx),
+                    Some(id) => self.await_turn(&replica, From::Id(id), cx),
                     None => self.finish_snapshot(&replica, false, gap, cx),
                 }
             }
             // The store cannot say what was missed: recent history, and the replica says that there is a gap.
             _ => self.finish_snapshot(&replica, true, true, cx),
         }
+    }
+
+    /// A page is under way: the next is read when the replica has it, so that what is told of other rooms does not wait behind all of
+    /// them.
+    fn await_turn(&mut self, replica: &Jid, from: From, cx: &mut Cx<'_>) {
+        let id = self.next_iq_id();
+        let Some(link) = self.links.links.get_mut(replica) else { return };
+        if let Phase::Syncing { turn, .. } = &mut link.phase {
+            *turn = Some((id.clone(), from));
+            let ping = Element::stanza("iq").attr("type", "get").attr("id", id).attr("from", self.jid.as_str());
+            let stanza = Shared::new(ping.child(Element::new("ping", ns::PING)));
+            self.gate.pass(Output::Send { to: replica.clone(), stanza }, cx.out);
+        }
+    }
+
+    /// The answer of a replica that a page has come, whatever it says; whether it was one.
+    pub(super) fn page_taken(&mut self, replica: &Jid, iq: &Element, cx: &mut Cx<'_>) -> bool {
+        let Some(Phase::Syncing { turn, .. }) = self.links.links.get_mut(replica).map(|link| &mut link.phase) else {
+            return false;
+        };
+        let Some((_, from)) = turn.take_if(|(id, _)| iq.get("id") == Some(id)) else { return false };
+        if is_connectivity(iq) {
+            self.suspect(replica, cx);
+        } else {
+            self.sign_of_life(replica, cx);
+            self.read_missed(replica, from, cx);
+        }
+        true
     }
 
     /// A page of those that were missed, from the last backwards: where there are more than may be sent, the last that may be are
@@ -158,18 +188,26 @@ impl Room {
         self.send_down(replica, Kind::Config, None, stanza, Down::Config(config).x(), cx);
     }
 
-    /// 4.3: one presence per seat; where the replica may know real JIDs, those of all sessions behind it.
-    fn send_roster(&mut self, replica: &Jid, cx: &mut Cx<'_>) {
+    /// 4.3: one presence per seat, or of those that are another than at the resume point, behind those that are gone; where the
+    /// replica may know real JIDs, those of all sessions behind it.
+    fn send_roster(&mut self, replica: &Jid, wanted: &RosterWanted, cx: &mut Cx<'_>) {
         let entitled = self.links.links.get(replica).is_some_and(|link| link.entitled);
         let class = if entitled { Class::Jids } else { Class::Plain };
-        let roster: Vec<Element> =
-            self.in_order_of_entry().map(|o| self.roster_presence(o, class).element().clone()).collect();
-        for presence in roster {
+        let there = self.in_order_of_entry().filter(|o| wanted.has(o));
+        let there: Vec<Element> = there.map(|o| self.roster_presence(o, class).element().clone()).collect();
+        let gone = match wanted {
+            RosterWanted::Full => Vec::new(),
+            RosterWanted::Changes { nicks, .. } => {
+                let gone = nicks.iter().filter(|nick| !self.occupants.contains_key(*nick));
+                gone.map(|nick| absent(&self.jid, nick)).collect()
+            }
+        };
+        for presence in gone.into_iter().chain(there) {
             self.send_down(replica, Kind::Roster, None, presence, Down::Roster.x(), cx);
         }
         self.send_overlay(replica, cx);
         if entitled {
-            let seats = self.seat_jids();
+            let seats = self.seat_jids(|o| wanted.has_jids(o));
             for seats in seats.chunks(JIDS_MAX) {
                 let stanza = Element::stanza("message").attr("from", self.jid.as_str());
                 self.send_down(replica, Kind::Jids, None, stanza, Down::Jids(seats.to_vec()).x(), cx);

@@ -2,6 +2,7 @@
 //! resumption, by which users here see the difference.
 
 use super::mirror::Mirror;
+use super::roster::Stored;
 use super::site::Cx;
 use crate::tally::Tally;
 use crate::wire::RosterDigest;
@@ -18,7 +19,7 @@ impl Mirror {
         let does = if lately { "it was fetched anew lately" } else { "it is fetched anew" };
         cx.log(format!("link {}: the roster is not the room's; {does}", self.room));
         if !lately {
-            (self.repaired_at, self.link.roster_wrong) = (Some(cx.now.mono_ms), true);
+            (self.repaired_at, self.link.roster) = (Some(cx.now.mono_ms), Stored::Wrong);
             self.lost(cx);
         }
     }

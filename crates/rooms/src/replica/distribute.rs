@@ -82,7 +82,7 @@ impl Mirror {
         if ends {
             self.forget_seat(&seen_as);
         }
-        self.reclass(cx);
+        self.reclass_of(&seen_as, cx);
     }
 
     /// Presence of an occupant who is shown otherwise than the primary has told: news as far as it changes what is shown.
@@ -96,7 +96,7 @@ impl Mirror {
         let before = before.iter().map(|seat| (nick, Cow::Borrowed(seat))).collect();
         let after = self.as_shown(nick).into_iter().map(|seat| (nick, seat)).collect();
         self.show_difference(&before, &after, &BTreeSet::new(), cx);
-        self.reclass(cx);
+        self.reclass_of(nick, cx);
     }
 
     fn learn_seat(&mut self, nick: &Nick, presence: &Element) {
@@ -105,6 +105,7 @@ impl Mirror {
                 Some(known) => known.place,
                 None => self.next_place(),
             };
+            self.jids_stored |= seat.jid.is_some();
             self.seats.insert(nick.clone(), Seat { place, ..seat });
         }
     }

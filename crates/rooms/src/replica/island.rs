@@ -145,7 +145,15 @@ impl Mirror {
         if !self.is_own_address(from, to) {
             return self.refuse_here(&stanza, cx);
         }
-        if let Some((n, _)) = self.submit_with(stanza.clone(), Vec::new(), cx) {
+        let n = match self.outbox.supersede(&stanza, &self.room) {
+            Some((n, put)) => {
+                cx.keep(put.into_iter().collect());
+                self.echoes.retain(|echo| echo.n != n);
+                Some(n)
+            }
+            None => self.submit_with(stanza.clone(), Vec::new(), cx).map(|(n, _)| n),
+        };
+        if let Some(n) = n {
             self.show_present(&stanza, from, n, cx);
         }
     }

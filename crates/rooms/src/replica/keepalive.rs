@@ -116,8 +116,12 @@ impl Replica {
         }
         self.site.heard(domain, now);
         let unreached = self.site.services.get_mut(domain).map(|service| std::mem::take(&mut service.unreached));
-        for room in unreached.into_iter().flatten() {
-            self.with(&room, now, out, Mirror::hurry);
+        let unreached = unreached.unwrap_or_default();
+        if !unreached.is_empty() {
+            self.free_turn(domain, now, out);
+        }
+        for room in &unreached {
+            self.with(room, now, out, Mirror::hurry);
         }
     }
 

@@ -74,7 +74,7 @@ impl Mirror {
         let parting = Parting { payload, ..Parting::default() };
         if let Some(nick) = self.part_here(jid, &parting, cx) {
             self.tell_parted(&nick, &parting, cx);
-            self.reclass(cx);
+            self.forget_jids();
         }
     }
 

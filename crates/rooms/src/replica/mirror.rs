@@ -9,7 +9,7 @@ use super::island::Island;
 use super::life::{Life, Sign};
 use super::numbers::Outbox;
 use super::provisional::Provisionals;
-use super::roster::Seats;
+use super::roster::{Seats, Stored};
 use super::site::Cx;
 use super::snapshot::Staging;
 use super::{ReplicaConfig, intent, register};
@@ -30,6 +30,8 @@ pub(super) struct Mirror {
     pub link: Link,
     pub config: RoomConfig,
     pub seats: Seats,
+    /// Whether a real JID may stand in one of them.
+    pub jids_stored: bool,
     pub past: Remembered,
     pub audience: AudienceId,
     /// Local sessions in the room, by full JID.
@@ -84,8 +86,10 @@ pub(super) struct Link {
     pub fresh: bool,
     /// Seats of before a restart that the primary has kept or given back, and by which nick; their sessions are not here.
     pub kept: BTreeMap<Jid, Nick>,
-    /// Whether the roster was found not to be the room's, and has not been fetched anew yet.
-    pub roster_wrong: bool,
+    /// Sessions whose presence had no room in the census.
+    pub unsaid: BTreeSet<Jid>,
+    /// What the stored seats are worth.
+    pub roster: Stored,
     /// Sessions that the room served itself until it granted this, and behind which event; they hear what all hear once the
     /// snapshot is whole.
     pub handed: BTreeMap<Jid, u64>,
@@ -157,6 +161,7 @@ impl Mirror {
             link: Link::default(),
             config: UNKNOWN,
             seats: Seats::default(),
+            jids_stored: false,
             past: Remembered::default(),
             audience,
             sessions: BTreeMap::new(),
@@ -342,7 +347,7 @@ impl Mirror {
         match self.life {
             Life::Asking => after(intent::HELD_MS),
             Life::Registering => after(register::ANSWER_MS),
-            Life::Syncing => after(register::SNAPSHOT_MS),
+            Life::Syncing => after(self.snapshot_ms()),
             Life::Suspect => self.link.retry_at,
             Life::Dormant => after(config.grace_seconds * 1000),
             Life::Plain => after(register::PLAIN_MS),

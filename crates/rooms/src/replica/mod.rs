@@ -12,6 +12,7 @@
 //! | `mirror` | 4.1 | one room as mirrored here, and the way a stanza takes through it |
 //! | `intent` | 4.2 | whether a room is distributed at all, found out while the user's join is held |
 //! | `register` | 4.2 | registration, resumption, back-off, withdrawal |
+//! | `census` | 4.11 | who is here, as a registration lists them |
 //! | `snapshot`, `difference` | 4.3, 4.4 | roster and history at the start, and their difference at a resumption |
 //! | `relay`, `outbox`, `numbers` | 4.8 | what users send, marked and kept until its outcome is known |
 //! | `distribute` | 4.7, 4.9 | one copy from the primary to all who are here |
@@ -29,12 +30,14 @@
 //! | `away` | 4.11.1 | who is shown as away because a site is not reached |
 //! | `echo` | | presence that was shown here before the primary told of it |
 //! | `keepalive` | 4.10, 4.11.1 | pings, heads, and how a loss is seen |
+//! | `turns` | | one room after another, when many have been lost |
 //! | `keep` | | records on disk |
 //! | `summary` | | what an operator is shown |
 
 mod archive;
 mod attach;
 mod away;
+mod census;
 mod deserted;
 mod difference;
 mod digest;
@@ -64,6 +67,7 @@ mod roster;
 mod site;
 mod snapshot;
 mod summary;
+mod turns;
 
 use crate::wire::{self, Withdrawn};
 use life::Life;
@@ -266,7 +270,7 @@ impl Replica {
             mirror.hold.give_up(out);
         }
         let due = mirror.due(&self.site.config);
-        let (over, talks) = (mirror.life == Life::Over, mirror.life.talks());
+        let (life, over, talks) = (mirror.life, mirror.life == Life::Over, mirror.life.talks());
         self.site.timers.set(Due::Room(room.clone()), if over { None } else { due });
         let unreached = mirror.life == Life::Suspect && mirror.link.unreached;
         self.site.misses(room, unreached, now);
@@ -276,6 +280,7 @@ impl Replica {
             let resting = incarnation.map(|incarnation| Resting { incarnation, used_ms: now.unix_ms });
             self.site.resting.extend(resting.map(|resting| (mirror.room, resting)));
         }
+        self.pass_turn(room, (life, unreached), now, out);
     }
 
     /// Lets all rooms of a service work.

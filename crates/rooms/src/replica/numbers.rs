@@ -131,6 +131,22 @@ impl Outbox {
         self.entries.iter_mut().filter_map(settle).collect()
     }
 
+    /// A presence takes the place of the last one of the same session, where that was accepted on this island, is no join or leave, and
+    /// the primary cannot have had it: what others see in the end is the same. Gives the number and the record.
+    pub fn supersede(&mut self, stanza: &Element, room: &Jid) -> Option<(u64, Option<Change>)> {
+        let of_session =
+            |entry: &&mut Entry| entry.stanza.name() == "presence" && entry.stanza.get("from") == stanza.get("from");
+        let entry = self.entries.iter_mut().rev().find(of_session)?;
+        let is_update = entry.stanza.get("type").is_none() && !entry.stanza.has_child("x", ns::MUC);
+        if !is_update || entry.was_sent() || entry.provisionally.is_none() {
+            return None;
+        }
+        let bytes = stanza.to_xml().len();
+        self.bytes = self.bytes - entry.bytes + bytes;
+        (entry.stanza, entry.bytes) = (stanza.clone(), bytes);
+        Some((entry.n, keep::outbox_put(room, entry)))
+    }
+
     /// Puts something that changes nothing in the place of an entry whose number is final; gives the record.
     pub fn void(&mut self, n: u64, room: &Jid) -> Option<Change> {
         let entry = self.entries.iter_mut().find(|entry| entry.n == n)?;

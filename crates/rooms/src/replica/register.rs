@@ -7,17 +7,17 @@ use super::Replica;
 use super::archive::Whole;
 use super::leave::Parting;
 use super::life::{Life, Sign};
-use super::mirror::{Mirror, Place, Session};
+use super::mirror::{Mirror, Place};
 use super::numbers::{Outbox, leave_of};
 use super::refused::lost_aside;
+use super::roster::Stored;
 use super::site::{Asked, Cx};
 use super::snapshot::Staging;
 use super::{intent, keepalive};
 use crate::names::{Nick, Status};
 use crate::tally::Tally;
 use crate::wire::{
-    self, CensusSeat, Destroyed, Granted, HistorySent, Replicate, Reported, Resume, Retry, RosterSent, Verdict,
-    Withdraw,
+    self, Destroyed, Granted, HistorySent, Replicate, Reported, Resume, Retry, RosterSent, Verdict, Withdraw,
 };
 use machine::{AudienceChange, Now, Output};
 use std::collections::BTreeMap;
@@ -78,7 +78,7 @@ impl Mirror {
             term: place.term.clone(),
             seq: place.seq,
             archive: self.past.last_id(),
-            whole_roster: self.link.roster_wrong,
+            roster: self.roster_held(),
         });
         Replicate {
             version: wire::VERSION,
@@ -92,43 +92,6 @@ impl Mirror {
         }
     }
 
-    /// Who the primary has in the room by what it has acknowledged: those here, those whose leave it does not know of
-    /// yet, those of before a restart whose words are still to be sent, and those it serves itself. `None` for nobody, the
-    /// first time.
-    fn census(&self, cx: &Cx<'_>) -> Option<Vec<CensusSeat>> {
-        let seat = |jid: &Jid, session: &Session| CensusSeat {
-            nick: session.nick.clone(),
-            jid: jid.clone(),
-            payload: session.payload.clone(),
-        };
-        let known = self.sessions.iter().filter(|(_, session)| !session.awaits_enter);
-        // Of whom the primary has had the leave it has taken out, whether or not the word of that arrived.
-        let leaving = self.gone.iter().filter(|(jid, _)| self.outbox.holds_leave_of(jid));
-        let mut here: Vec<(&Jid, &Session)> = known.chain(leaving).collect();
-        here.sort_by_key(|(_, session)| session.entry);
-        let mut seats: Vec<CensusSeat> = here.into_iter().map(|(jid, session)| seat(jid, session)).collect();
-        for (jid, nick) in self.older.iter().flat_map(Outbox::authors) {
-            if !seats.iter().any(|seat| seat.jid == jid) {
-                seats.push(CensusSeat { nick, jid, payload: Vec::new() });
-            }
-        }
-        for direct in cx.site.direct.census(&self.room) {
-            // One who spoke before a restart may have been served by the room since.
-            seats.retain(|seat| seat.jid != direct.jid);
-            seats.push(direct);
-        }
-        seats.truncate(wire::SEATS_MAX);
-        let mut left = wire::PAYLOADS_BYTES_MAX;
-        for seat in &mut seats {
-            let bytes: usize = seat.payload.iter().map(|payload| payload.to_xml().len()).sum();
-            match left.checked_sub(bytes) {
-                Some(rest) => left = rest,
-                None => seat.payload.clear(),
-            }
-        }
-        (!self.link.fresh || !seats.is_empty()).then_some(seats)
-    }
-
     fn registration_answered(&mut self, id: &str, stanza: &Element, cx: &mut Cx<'_>) {
         if self.link.asked.as_deref() != Some(id) || self.life != Life::Registering {
             return;
@@ -139,6 +102,10 @@ impl Mirror {
         }
         match stanza.get_child("granted", ns::NETJOIN).map(Granted::parse) {
             Some(Ok(granted)) if granted.roster == RosterSent::None => self.nobody_is_in(&granted, cx),
+            Some(Ok(granted)) if granted.roster == RosterSent::Changes && !self.asked_for_changes(&granted) => {
+                cx.log(format!("link {}: changes to a roster that is not here", self.room));
+                self.unanswered(cx);
+            }
             Some(Ok(granted)) => self.granted(granted, cx),
             Some(Err(damaged)) => {
                 cx.log(format!("link {}: {damaged}", self.room));
@@ -146,6 +113,12 @@ impl Mirror {
             }
             None => self.unanswered(cx),
         }
+    }
+
+    /// Whether what is stored is the roster that a primary of this start has been told of.
+    fn asked_for_changes(&self, granted: &Granted) -> bool {
+        let is_of = |place: &Place| place.incarnation == granted.incarnation && place.term == granted.term;
+        !self.link.fresh && self.link.roster == Stored::AsOfPlace && self.link.place.as_ref().is_some_and(is_of)
     }
 
     fn granted(&mut self, granted: Granted, cx: &mut Cx<'_>) {
@@ -161,6 +134,7 @@ impl Mirror {
             Some(former) => {
                 self.past.clear();
                 (self.link.place, self.link.former) = (None, Some(former));
+                self.link.roster = Stored::Nothing;
                 self.wipe(cx);
             }
             None if self.link.place.is_none() => self.link.former = None,
@@ -173,6 +147,8 @@ impl Mirror {
             None => 0,
         };
         if self.link.place.as_ref().is_some_and(|place| place.term != granted.term) {
+            // Events are numbered anew; seats are the room's again when the snapshot is whole.
+            self.link.roster = Stored::Nothing;
             self.take_back_behind(granted.seq, cx);
         }
         let whole = match &self.link.place {
@@ -192,6 +168,7 @@ impl Mirror {
         if self.link.fresh && self.sessions.len() > here {
             // They have been told all there was; should the snapshot be cut short, the rest is asked for from here.
             self.link.place.iter_mut().for_each(|place| place.seq = granted.seq);
+            self.link.roster = Stored::Nothing;
         }
         self.outbox.readdress(&self.room, &granted.seats);
         // Of users of other sites a primary may claim what it likes: nothing is said here in their name.
@@ -201,10 +178,12 @@ impl Mirror {
         let absent: BTreeMap<Jid, Nick> =
             kept.filter(|(jid, _)| !self.sessions.contains_key(jid) && !self.gone.contains_key(jid)).collect();
         self.link.kept = absent.clone();
-        self.link.staging = Some(Staging::new(granted));
+        let seats = granted.seats.clone();
+        self.link.staging = Some(Staging::new(granted, &self.seats));
         self.drain_older(cx);
         self.let_go(&absent, cx);
         self.join_again(cx);
+        self.say_unsaid(&seats, cx);
         self.send_outstanding(cx);
         self.say_reported(cx);
     }
@@ -352,7 +331,10 @@ impl Mirror {
         }
         cx.log(format!("link {}: lost", self.room));
         self.link.lost_at.get_or_insert(cx.now.mono_ms);
-        (self.link.asked, self.link.staging) = (None, None);
+        self.link.staging = None;
+        if let Some(id) = self.link.asked.take() {
+            cx.site.asked.remove(&id);
+        }
         let wait = match self.link.failures {
             0 => 0,
             failures => (RETRY_MS << failures.min(16)).min(RETRY_MS_MAX) / 2,
@@ -374,10 +356,13 @@ impl Mirror {
 
     /// The service has been heard of: what was not reached is tried again now, whatever attempts have cost before.
     pub(super) fn hurry(&mut self, cx: &mut Cx<'_>) {
-        let Some(at) = self.link.retry_at.as_mut().filter(|_| self.life == Life::Suspect && self.link.unreached) else {
+        if self.life != Life::Suspect || !std::mem::take(&mut self.link.unreached) {
             return;
-        };
-        *at = (*at).min(cx.now.mono_ms + RETRY_MS + cx.site.jitter(RETRY_MS));
+        }
+        // Who waits for his turn has no time of his own.
+        if let Some(at) = &mut self.link.retry_at {
+            *at = (*at).min(cx.now.mono_ms + RETRY_MS + cx.site.jitter(RETRY_MS));
+        }
     }
 
     pub(super) fn retry(&mut self, cx: &mut Cx<'_>) {
@@ -385,7 +370,9 @@ impl Mirror {
             cx.log(format!("link {}: given up", self.room));
             return self.end(Sign::Refused, cx);
         }
-        if self.sign(Sign::Retry, cx) {
+        if !cx.site.turns.take(&self.room) {
+            self.link.retry_at = None;
+        } else if self.sign(Sign::Retry, cx) {
             self.register(cx);
         }
     }
@@ -405,9 +392,7 @@ impl Mirror {
             let unheard = self.outbox.drain(&self.room);
             self.give_back(unheard, Condition::RemoteServerTimeout, cx);
             self.outbox = Outbox::new(cx.site.name());
-            self.seats.clear();
-            self.hidden.clear();
-            self.echoes.clear();
+            self.forget_seats();
         }
     }
 
@@ -469,8 +454,14 @@ impl Mirror {
             self.take_out(&jid, &Parting::with([Status::FAILURE]), cx);
         }
         self.gone.clear();
-        self.hidden.clear();
+        self.forget_seats();
+    }
+
+    /// Nothing is known any more of who is in the room.
+    fn forget_seats(&mut self) {
+        self.link.roster = Stored::Nothing;
         self.seats.clear();
+        self.hidden.clear();
         self.echoes.clear();
     }
 }
@@ -480,8 +471,6 @@ const SET_BACK: &str = "The server of this room has been set back to an earlier 
                         more; the operator of this server can find it.";
 /// How long an answer is waited for: the primary's own `PENDING_MS`, and the way.
 pub(super) const ANSWER_MS: u64 = 15_000;
-/// How long a snapshot may take.
-pub(super) const SNAPSHOT_MS: u64 = 60_000;
 /// How long a room that refused is left alone.
 pub(super) const PLAIN_MS: u64 = 600_000;
 /// How long users stay in a room that cannot be reached.

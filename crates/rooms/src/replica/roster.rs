@@ -4,10 +4,10 @@ use super::mirror::{Mirror, Session};
 use super::site::Cx;
 use crate::names::{Affiliation, Nick, Role};
 use crate::room::presence_with;
-use crate::wire::{SeatJid, is_said};
+use crate::wire::{RosterHeld, SeatJid, is_said};
 use machine::{AudienceChange, Class, Output};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use xmpp::{Element, Jid, ns};
 
 /// Everybody in the room.
@@ -15,6 +15,18 @@ pub(super) type Seats = BTreeMap<Nick, Seat>;
 
 /// The same as those here see it.
 pub(super) type Shown<'a> = BTreeMap<&'a Nick, Cow<'a, Seat>>;
+
+/// What the stored seats are worth to a resumption.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Stored {
+    /// Nothing: none has come yet, or it was of another start of the primary.
+    #[default]
+    Nothing,
+    /// They were found not to be the room's, and have not been fetched anew yet.
+    Wrong,
+    /// They are the roster behind the last event applied.
+    AsOfPlace,
+}
 
 /// One occupant as mirrored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,6 +114,15 @@ impl Mirror {
         own.into_iter().map(|(jid, _)| jid.clone()).collect()
     }
 
+    /// What a primary is told of the stored seats.
+    pub(super) fn roster_held(&self) -> RosterHeld {
+        match self.link.roster {
+            Stored::Nothing => RosterHeld::None,
+            Stored::Wrong => RosterHeld::Wrong,
+            Stored::AsOfPlace => RosterHeld::AsOfSeq { jids: self.seats.values().all(|seat| seat.jid.is_some()) },
+        }
+    }
+
     /// Real addresses from the primary: kept, and told to nobody.
     pub(super) fn learn_jids(&mut self, jids: Vec<SeatJid>) {
         let seats = match &mut self.link.staging {
@@ -111,6 +132,7 @@ impl Mirror {
         for SeatJid { nick, jid } in jids {
             if let Some(seat) = seats.get_mut(&nick) {
                 seat.jid = Some(jid.to_string());
+                self.jids_stored = true;
             }
         }
     }
@@ -130,25 +152,39 @@ impl Mirror {
         }
     }
 
-    /// Brings what each session may see in line with roles and configuration, and forgets real JIDs once nobody here
-    /// may see them. Somebody whose ENTER is still to come may be the one they were sent for: the primary sends them
-    /// before the entry's event, and that before the ENTER.
+    /// Brings what each session may see in line with roles and configuration.
     pub(super) fn reclass(&mut self, cx: &mut Cx<'_>) {
-        // Of every presence in a room of thousands: few are moderators, and hardly anybody changes.
-        let moderators: BTreeSet<&Nick> =
-            self.seats.iter().filter(|(_, seat)| seat.role == Role::Moderator).map(|(nick, _)| nick).collect();
-        let mut entitled = self.config.whois_anyone;
-        for (member, session) in &mut self.sessions {
-            let class =
-                if self.config.whois_anyone || moderators.contains(&session.nick) { Class::Jids } else { Class::Plain };
-            entitled |= class == Class::Jids;
+        self.reclass_where(|_| true, cx);
+    }
+
+    /// The same behind an event about one occupant, whose sessions alone may see otherwise by it.
+    pub(super) fn reclass_of(&mut self, nick: &Nick, cx: &mut Cx<'_>) {
+        self.reclass_where(|session| session.nick == *nick, cx);
+    }
+
+    fn reclass_where(&mut self, concerned: impl Fn(&Session) -> bool, cx: &mut Cx<'_>) {
+        let open = self.config.whois_anyone;
+        for (member, session) in self.sessions.iter_mut().filter(|(_, session)| concerned(session)) {
+            let moderates =
+                |session: &Session| self.seats.get(&session.nick).is_some_and(|seat| seat.role == Role::Moderator);
+            let class = if open || moderates(session) { Class::Jids } else { Class::Plain };
             if std::mem::replace(&mut session.class, class) != class && !session.leaving {
                 let (member, change) = (member.clone(), AudienceChange::In(class));
                 cx.out.push(Output::Audience { audience: self.audience, member, change });
             }
         }
-        if !entitled && self.joins.is_empty() {
-            self.seats.values_mut().for_each(|seat| seat.jid = None);
+        self.forget_jids();
+    }
+
+    /// Forgets real JIDs once nobody here may see them. Somebody whose ENTER is still to come may be the one they were sent for: the
+    /// primary sends them before the entry's event, and that before the ENTER.
+    pub(super) fn forget_jids(&mut self) {
+        if self.jids_stored && !self.config.whois_anyone && self.joins.is_empty() {
+            // Of every presence in a room of thousands: most such rooms have none stored.
+            if !self.sessions.values().any(|session| session.class == Class::Jids) {
+                self.seats.values_mut().for_each(|seat| seat.jid = None);
+                self.jids_stored = false;
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::ReplicaConfig;
 use super::direct::Direct;
 use super::keepalive::Service;
+use super::turns::Turns;
 use crate::archive::Reading;
 use crate::tally::{Tallies, Tally};
 use machine::{Change, Now, Output, QueryId, Token};
@@ -22,6 +23,7 @@ pub(super) struct Site {
     pub readings: BTreeMap<QueryId, (Jid, Reading)>,
     pub services: BTreeMap<String, Service>,
     pub timers: Timers,
+    pub turns: Turns,
     /// Mirrors on disk of rooms that nobody here is in.
     pub resting: BTreeMap<Jid, Resting>,
     /// Rooms of which something is put aside.
@@ -91,6 +93,7 @@ impl Site {
             readings: BTreeMap::new(),
             services: BTreeMap::new(),
             timers: Timers::default(),
+            turns: Turns::default(),
             resting: BTreeMap::new(),
             refused: BTreeSet::new(),
             direct: Direct::default(),

@@ -8,14 +8,14 @@ use super::away::Overlay;
 use super::leave::Parting;
 use super::life::Sign;
 use super::mirror::Mirror;
-use super::roster::{Seat, Seats};
+use super::roster::{Seat, Seats, Stored};
 use super::site::Cx;
 use crate::names::{Nick, Status};
 use crate::room::{Past, is_subject};
-use crate::wire::{At, Granted, HistorySent, Kind, RoomConfig, Verdict};
+use crate::wire::{At, Granted, HistorySent, Kind, RoomConfig, RosterSent, Verdict};
 use machine::{Change, Output};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use xmpp::{Element, Jid, Shared};
 
 /// A snapshot as far as it has come.
@@ -33,12 +33,20 @@ pub(super) struct Staging {
 }
 
 impl Staging {
-    pub fn new(granted: Granted) -> Staging {
-        Staging { granted, config: None, seats: BTreeMap::new(), away: Overlay::new(), past: Vec::new(), subject: None }
+    /// Nothing has come yet; `seats` is what a roster that is sent as changes changes.
+    pub fn new(granted: Granted, seats: &Seats) -> Staging {
+        let seats = if granted.roster == RosterSent::Changes { seats.clone() } else { Seats::new() };
+        Staging { granted, config: None, seats, away: Overlay::new(), past: Vec::new(), subject: None }
     }
 }
 
 impl Mirror {
+    /// How long the snapshot may take, as far as it has come: it is sent in turns with all the others of a link.
+    pub(super) fn snapshot_ms(&self) -> u64 {
+        let messages = self.link.staging.as_ref().map_or(0, |staging| staging.past.len());
+        SNAPSHOT_MS * (1 + messages / MESSAGES_MORE) as u64
+    }
+
     pub(super) fn stage(&mut self, change: impl FnOnce(&mut Staging), cx: &mut Cx<'_>) {
         match &mut self.link.staging {
             Some(staging) if staging.seats.len() < SEATS_MAX && staging.past.len() < PAST_MAX => change(staging),
@@ -56,11 +64,18 @@ impl Mirror {
     }
 
     pub(super) fn stage_seat(&mut self, presence: &Element, cx: &mut Cx<'_>) {
-        let nick = presence.get("from").and_then(|from| Jid::new(from).ok()).as_ref().and_then(Nick::of);
-        if let (Some(nick), Some(seat)) = (nick, Seat::of(presence)) {
-            let place = self.next_place();
-            self.stage(|staging| drop(staging.seats.insert(nick, Seat { place, ..seat })), cx);
+        let Some(nick) = Nick::of_sender(presence) else { return };
+        if presence.get("type") == Some("unavailable") {
+            return self.stage(|staging| drop(staging.seats.remove(&nick)), cx);
         }
+        let Some(seat) = Seat::of(presence) else { return };
+        let next = self.next_place();
+        let put = |staging: &mut Staging| {
+            let known = staging.seats.get(&nick).filter(|known| known.is_of(&seat));
+            let place = known.map_or(next, |known| known.place);
+            staging.seats.insert(nick, Seat { place, ..seat });
+        };
+        self.stage(put, cx);
     }
 
     pub(super) fn stage_past(&mut self, said_ms: Option<i64>, at: &At, stanza: Element, cx: &mut Cx<'_>) {
@@ -86,11 +101,12 @@ impl Mirror {
         let otherwise = self.all_shown_otherwise();
         let assigned = self.judged(&staging.granted, cx);
         let mut before = std::mem::replace(&mut self.seats, seats);
+        self.jids_stored = self.seats.values().any(|seat| seat.jid.is_some());
         before.retain(|nick, _| !otherwise.contains_key(nick));
         before.extend(otherwise.into_iter().filter_map(|(nick, seat)| Some((nick, seat?))));
         let acked = self.outbox.acked();
         self.echoes.retain(|echo| echo.n > acked);
-        self.link.roster_wrong = false;
+        self.link.roster = Stored::AsOfPlace;
         self.lower_classes(cx);
         let gone: Vec<&Nick> = self.gone.values().map(|session| &session.nick).collect();
         // Somebody else may have the nick by now.
@@ -216,6 +232,10 @@ impl Mirror {
     }
 }
 
+/// How long a snapshot may take, and how much longer with every so many messages.
+const SNAPSHOT_MS: u64 = 60_000;
+/// So many messages.
+const MESSAGES_MORE: usize = 1_000;
 /// Most seats in a room that is mirrored here.
 const SEATS_MAX: usize = 100_000;
 /// Most messages in one snapshot.

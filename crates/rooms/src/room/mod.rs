@@ -102,7 +102,7 @@ pub(crate) use message::{HINTS, RETRACT, as_broadcast, worth_keeping};
 pub(crate) use moderate::{is_tombstone, retracted_by, tombstone};
 pub(crate) use owner::Destruction;
 pub(crate) use pending::{Apply, Pending, Waiting};
-pub(crate) use presence::outsider;
+pub(crate) use presence::{absent, outsider};
 pub(crate) use private::as_private;
 pub(crate) use privileges::{Standing, judge_role};
 pub(crate) use subject::is_subject;

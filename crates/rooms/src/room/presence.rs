@@ -172,7 +172,7 @@ pub(crate) fn outsider(room: &Jid, nick: &Nick) -> Element {
 }
 
 /// A nick that nobody has.
-fn absent(room: &Jid, nick: &Nick) -> Element {
+pub(crate) fn absent(room: &Jid, nick: &Nick) -> Element {
     let item = Element::new("item", ns::MUC_USER)
         .attr("affiliation", Affiliation::None.as_str())
         .attr("role", Role::None.as_str());

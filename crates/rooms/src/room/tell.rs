@@ -62,6 +62,7 @@ impl Room {
         // A mark is acknowledged with the event that is its outcome when it is durable with it, or is already.
         let acked = if event.durable.is_empty() && !cx.mark_kept { None } else { cx.up.as_ref() };
         self.entitle(&event.parts, &mut outputs);
+        self.links.note_changes(seq, &event.parts);
         for (index, part) in event.parts.iter().enumerate() {
             self.tell_direct(part, &mut outputs);
             self.links.tell(&self.jid, seq, (index + 1, parts), part, acked, &mut outputs);

@@ -29,7 +29,7 @@ pub use end::{Destroyed, Retry, Withdraw, Withdrawn};
 pub use granted::{Granted, HistorySent, Mark, Removed, RosterSent, Seat, Verdict};
 pub use heads::{Head, Heads, Sent};
 pub use read::{Damaged, NAME_CHARS_MAX};
-pub use replicate::{CensusSeat, Outbox, Replicate, Resume};
+pub use replicate::{CensusSeat, Outbox, Replicate, Resume, RosterHeld};
 pub use up::{Refused, Reported, Stale, Up, UpMark, strip};
 
 /// The version of `urn:netjoin:dmuc:0` spoken here; where two ends know different ones they speak the lower.

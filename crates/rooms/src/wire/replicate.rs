@@ -1,6 +1,6 @@
 //! `<replicate/>`: a replica registers.
 
-use super::read::{Damaged, Reader, full_jid, name, number, positive, small};
+use super::read::{Damaged, Reader, full_jid, name, number, one_of, positive, small};
 use super::{DOMAINS_MAX, OUTBOXES_MAX, SEATS_MAX};
 use crate::names::Nick;
 use xmpp::{Element, Jid, ns};
@@ -46,8 +46,22 @@ pub struct Resume {
     pub seq: u64,
     /// The stanza-id of the last message kept.
     pub archive: Option<String>,
-    /// Whether the whole roster is wanted, whatever is known to have changed: what is kept of it is wrong.
-    pub whole_roster: bool,
+    /// What is kept of the roster.
+    pub roster: RosterHeld,
+}
+
+/// What a replica has of a room's roster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RosterHeld {
+    /// Nothing, as after a restart.
+    None,
+    /// It has been found to be wrong: the whole is wanted, whatever is known to have changed.
+    Wrong,
+    /// The roster behind the last event applied, so that what has changed since is enough.
+    AsOfSeq {
+        /// Whether with a real address for every seat.
+        jids: bool,
+    },
 }
 
 /// A replica's local sessions in a room.
@@ -130,14 +144,14 @@ impl Outbox {
 
 impl Resume {
     fn parse(element: &Element) -> Result<Resume, Damaged> {
-        let known = ["incarnation", "term", "seq", "archive", "roster"];
+        let known = ["incarnation", "term", "seq", "archive", "roster", "jids"];
         let resume = Reader::new(element, ("resume", ns::NETJOIN), &known)?.empty()?;
         Ok(Resume {
             incarnation: resume.get("incarnation", name)?,
             term: resume.get("term", name)?,
             seq: resume.get("seq", number)?,
             archive: resume.read("archive", name)?,
-            whole_roster: resume.read("roster", |text| (text == "full").then_some(true))?.unwrap_or(false),
+            roster: RosterHeld::read(&resume)?,
         })
     }
 
@@ -147,7 +161,30 @@ impl Resume {
             .attr("term", &self.term)
             .attr("seq", self.seq.to_string())
             .attr_opt("archive", self.archive.as_ref())
-            .attr_opt("roster", self.whole_roster.then_some("full"))
+            .attr_opt("roster", self.roster.as_str())
+            .attr_opt("jids", (self.roster == RosterHeld::AsOfSeq { jids: true }).then_some("known"))
+    }
+}
+
+impl RosterHeld {
+    fn read(resume: &Reader<'_>) -> Result<RosterHeld, Damaged> {
+        let jids = resume.read("jids", |text| (text == "known").then_some(()))?.is_some();
+        let changes = RosterHeld::AsOfSeq { jids };
+        match resume.read("roster", |text| {
+            one_of(&[RosterHeld::Wrong, changes], |held| held.as_str().unwrap_or_default(), text)
+        })? {
+            Some(held) if held == changes || !jids => Ok(held),
+            None if !jids => Ok(RosterHeld::None),
+            _ => Err(Damaged::Together("resume", "'jids' stands where 'roster' is 'changes', and only there")),
+        }
+    }
+
+    fn as_str(self) -> Option<&'static str> {
+        match self {
+            RosterHeld::None => None,
+            RosterHeld::Wrong => Some("full"),
+            RosterHeld::AsOfSeq { .. } => Some("changes"),
+        }
     }
 }
 

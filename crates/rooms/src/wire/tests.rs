@@ -96,7 +96,7 @@ fn a_registration_is_read_as_written() {
             term: "t1".into(),
             seq: 801,
             archive: Some("a-b_c".into()),
-            whole_roster: true,
+            roster: RosterHeld::Wrong,
         }),
         census: Some((
             41,
@@ -107,7 +107,27 @@ fn a_registration_is_read_as_written() {
             }],
         )),
     };
-    assert_eq!(Replicate::parse(&reread(&request.element())), Ok(request));
+    let changes = |jids| RosterHeld::AsOfSeq { jids };
+    for roster in [RosterHeld::Wrong, RosterHeld::None, changes(false), changes(true)] {
+        let request = Replicate { resume: request.resume.clone().map(|r| Resume { roster, ..r }), ..request.clone() };
+        assert_eq!(Replicate::parse(&reread(&request.element())), Ok(request));
+    }
+}
+
+#[test]
+fn addresses_are_known_of_a_roster_that_is_held() {
+    let resume = |held: &str| {
+        let resume = format!("<resume incarnation='i1' term='t1' seq='1' {held}/>");
+        let text = format!(
+            "<replicate xmlns='urn:netjoin:dmuc:0' version='0' keepalive='60' maxstanzas='100' maxbytes='65536'>\
+             <outbox name='o1' from='1'/>{resume}</replicate>"
+        );
+        Replicate::parse(&Element::parse(&text).expect("a test's stanza")).is_ok()
+    };
+    assert!(resume("roster='changes' jids='known'"));
+    for held in ["jids='known'", "roster='full' jids='known'", "roster='changes' jids='some'", "roster='some'"] {
+        assert!(!resume(held), "{held}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::site::{CAST, ROOM, Site, WIZ};
 use crate::world::*;
-use rooms::wire::{Down, Kind};
+use rooms::wire::{Down, Kind, RosterHeld};
 use xmpp::{Element, ns};
 
 const ERIS: &str = "eris.dclxvii.irc";
@@ -98,7 +98,7 @@ fn mending_is_bounded() {
     wrong(&mut site);
     assert_eq!(site.replica.links(site.now)[0].state, "suspect");
     let left = site.pass_ms(1_000);
-    assert!(site.request(&left).1.resume.is_some_and(|resume| resume.whole_roster));
+    assert!(site.request(&left).1.resume.is_some_and(|resume| resume.roster == RosterHeld::Wrong));
     site.grant(&left, 1, true);
     site.snapshot(&CAST, &[], 801);
     for _ in 0..3 {

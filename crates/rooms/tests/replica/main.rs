@@ -10,6 +10,7 @@ mod one_world;
 mod properties;
 mod refused;
 mod s4_11_archive;
+mod s4_11_changes;
 mod s4_11_destroyed;
 mod s4_11_disks;
 mod s4_11_losses;

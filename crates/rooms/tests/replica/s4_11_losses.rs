@@ -149,6 +149,45 @@ fn s4_11_a_census_stays_within_what_servers_take() {
     assert_eq!(shown, [1, 0]);
 }
 
+/// Who is entered again without what he shows, since the census had no room for it, shows it behind the answer; nobody here sees
+/// anything of that.
+#[test]
+fn s4_11_what_had_no_room_in_the_census_is_shown_again() {
+    let mut site = eris();
+    for (user, nick, seq) in [(WIZ, "WiZ", 810), (TROY, "Troy", 811)] {
+        let status = "z".repeat(wire::PAYLOADS_BYTES_MAX / 2);
+        let update = format!("<presence from='{user}' to='{ROOM}/{nick}'><status>{status}</status></presence>");
+        site.send(&update);
+        let shown = presence(nick, "none", "participant").replacen("<x ", &format!("<status>{status}</status><x "), 1);
+        site.event(&shown, seq);
+    }
+    site.feed(Input::StreamEnded(SERVICE.into()));
+    let left = site.pass_ms(1_000);
+    let left = site.grant_with(&left, 4, true, |_| Verdict::Reenter);
+    let up: Vec<&Element> = left.iter().filter(|s| s.name() == "presence").collect();
+    let [update] = up.as_slice() else { panic!("one update, of {} stanzas", up.len()) };
+    let to = format!("{ROOM}/Troy");
+    assert_eq!((update.get("from"), update.get("to")), (Some(TROY), Some(to.as_str())));
+    assert_eq!(update.get_child("status", ns::CLIENT).map(|s| s.content().len()), Some(wire::PAYLOADS_BYTES_MAX / 2));
+    assert_eq!(UpMark::find(update).map(|mark| mark.expect("a mark").n), Some(5));
+    let status = "z".repeat(wire::PAYLOADS_BYTES_MAX / 2);
+    let told =
+        |nick: &str| presence(nick, "none", "participant").replacen("<x ", &format!("<status>{status}</status><x "), 1);
+    site.down(&format!("<message from='{ROOM}'/>"), Down::Config(room_config()), Kind::Config, None);
+    let mut got = Vec::new();
+    for seat in [told("WiZ"), presence("Troy", "none", "participant")] {
+        got.extend(site.down(&seat, Down::Roster, Kind::Roster, None));
+    }
+    got.extend(site.down(&format!("<message from='{ROOM}'/>"), Down::Past { said_ms: None }, Kind::Subject, None));
+    got.extend(site.down(&format!("<message from='{ROOM}'/>"), SYNCED, Kind::Synced, Some(820)));
+    let mut at = site.at(Kind::Event, Some(821));
+    at.ack = Some(wire::Ack { outbox: site.outbox(), n: 5 });
+    got.extend(site.down_at(&told("Troy"), Down::Event { said_ms: None, config: None }, at));
+    let of_those_two =
+        |s: &&Element| s.get("from").is_some_and(|from| from.ends_with("/WiZ") || from.ends_with("/Troy"));
+    assert_eq!(got.iter().filter(of_those_two).count(), 0, "nothing was news to anybody");
+}
+
 /// The census, the place, and after it the net difference: who is gone, who is new, what was said, once.
 #[test]
 fn s4_11_after_a_loss_users_see_the_difference() {

@@ -108,3 +108,32 @@ fn s4_11_1_an_island_keeps_what_it_has_to_report_up_to_a_bound() {
     assert_eq!(condition(&site.send(&says(WIZ, "x")), WIZ).as_deref(), Some("resource-constraint"));
     assert_eq!((kept(&site), site.rows.len()), (10_000, said));
 }
+
+/// What somebody shows of himself takes one place in what is kept, however often it changes: talk is not refused for it. The last
+/// goes up, in the place of the first; behind a leave there is another.
+#[test]
+fn s4_11_1_what_people_show_is_kept_once() {
+    let (mut site, _) = island(on());
+    let show = |n: u32| format!("<presence from='{TROY}' to='{ROOM}/Troy'><status>{n}</status></presence>");
+    for n in 0..10_001 {
+        assert!(reaches(&site.send(&show(n)), WIZ, &format!("<status>{n}</status>")));
+    }
+    assert!(reaches(&site.send(&says(TROY, "still here")), WIZ, "still here"));
+    site.send(&show(10_001));
+    site.send(&format!("<presence type='unavailable' from='{TROY}' to='{ROOM}/Troy'/>"));
+    site.send(&join(TROY, "Troy"));
+    site.send(&show(10_002));
+    // Of what was relayed before the island nothing is left, but its numbers.
+    let kept = site.records.values().filter(|record| record.contains("\"n\"") && !record.contains("#nobody"));
+    assert_eq!(kept.count(), 5);
+    let left = site.pass_ms(60_000);
+    let left = site.grant(&left[left.len() - 1..], 2, true);
+    let said: Vec<String> = left.iter().filter(|s| s.get("from") == Some(TROY)).map(what).collect();
+    assert_eq!(said, ["10001", "still here", "unavailable", "", "10002"]);
+}
+
+/// What a stanza says: its status, its body, its type.
+fn what(stanza: &Element) -> String {
+    let text = ["status", "body"].iter().find_map(|name| stanza.get_child(name, ns::CLIENT)).map(Element::content);
+    text.or(stanza.get("type").map(str::to_owned)).unwrap_or_default()
+}

@@ -126,6 +126,7 @@ impl Run {
         let asks = |s: &Element| has(s, "replicate") && s.get("id") == Some(&id);
         self.keep("resume", self.link(VESA, ROOMS, asks));
         self.keep("verdicts", granted);
+        self.keep("changes", self.link(ROOMS, VESA, |s| kind(s) == "roster"));
         self.keep("missed", self.link(ROOMS, VESA, |s| matches!(kind(s).as_str(), "missed" | "synced")));
         self.keep("island-log", self.link(VESA, ROOMS, |s| s.has_child("body", ns::CLIENT)));
         self.keep(

@@ -4,7 +4,7 @@
 
 use crate::room::tests::kit::{Got, Kit};
 use crate::service::{Create, PrimaryConfig};
-use crate::wire::{At, CensusSeat, Granted, Outbox, Replicate, Reported, Resume, UpMark, VERSION};
+use crate::wire::{At, CensusSeat, Granted, Outbox, Replicate, Reported, Resume, RosterHeld, UpMark, VERSION};
 use xmpp::{Element, Jid, ns};
 
 pub(crate) const ROOM: &str = "wallops@channel.avalon.irc";
@@ -174,15 +174,24 @@ impl Net {
                 term: room.order.term.clone(),
                 seq,
                 archive: None,
-                whole_roster: false,
+                roster: RosterHeld::AsOfSeq { jids: false },
             }),
             census: Some((self.site(replica).n, census.iter().map(seat).collect())),
             ..self.request(replica)
         }
     }
 
-    /// Sends a request.
+    /// Sends a request, and takes every page of what was missed.
     pub fn ask(&mut self, replica: &str, request: &Replicate) -> Vec<Got> {
+        let mut got = self.ask_only(replica, request);
+        while let Some(id) = page_behind(&got, replica) {
+            got.extend(self.feed(&format!("<iq type='result' from='{replica}' to='{ROOM}' id='{id}'/>")));
+        }
+        got
+    }
+
+    /// Sends a request, and takes no more than comes at once.
+    pub fn ask_only(&mut self, replica: &str, request: &Replicate) -> Vec<Got> {
         let site = self.sites.iter_mut().find(|s| s.replica == replica).expect("a site of the cast");
         site.epoch = None;
         self.feed(&format!("<iq type='set' from='{replica}' to='{ROOM}' id='r1'>{}</iq>", request.element()))
@@ -272,6 +281,12 @@ impl Net {
     fn site(&self, replica: &str) -> &Site {
         self.sites.iter().find(|s| s.replica == replica).expect("a site of the cast")
     }
+}
+
+/// The ping behind the last page, where that is the end of what came.
+pub(crate) fn page_behind(got: &[Got], replica: &str) -> Option<String> {
+    let last = of(got, replica).pop().filter(|s| s.has_child("ping", ns::PING))?;
+    last.get("id").map(str::to_owned)
 }
 
 /// What one address got.

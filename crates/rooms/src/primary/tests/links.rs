@@ -223,6 +223,37 @@ fn s4_4_everything_missed_is_read_page_by_page() {
     schema::assert_valid(&net.crossed);
 }
 
+/// A page of what was missed goes when the replica has the one before, so that other rooms' events do not wait behind all of it; a
+/// bounce is none.
+#[test]
+fn s4_4_a_page_waits_until_the_one_before_has_come() {
+    let mut net = Net::whole();
+    net.says(WIZ, "known");
+    let archive = net.kit.rows.last().expect("an archived message").id.clone();
+    (0..5).for_each(|n| drop(net.says(WIZ, &n.to_string())));
+    net.kit.restart();
+    let mut request = net.request_again(VESA, 0, &[(BIG_CHEESE, "BigCheese"), (EFCHEN, "Efchen")]);
+    request.maxstanzas = 2;
+    let resume = request.resume.as_mut().expect("it was here before");
+    (resume.archive, resume.term) = (Some(archive), "an-older-one".into());
+    let missed = |got: &[Got]| kinds(got, VESA).into_iter().filter(|kind| *kind == "missed").count();
+    let got = net.ask_only(VESA, &request);
+    assert_eq!(missed(&got), 2);
+    let id = page_behind(&got, VESA).expect("it is asked whether it has come");
+    assert_eq!(missed(&net.feed(&pong(VESA, "another").replace("to='channel", "to='wallops@channel"))), 0);
+    let got = net.feed(&pong(VESA, &id).replace("to='channel", "to='wallops@channel"));
+    assert_eq!(missed(&got), 2);
+    let id = page_behind(&got, VESA).expect("and again");
+    let bounce = format!(
+        "<iq type='error' from='{VESA}' to='{ROOM}' id='{id}'><error type='wait'>\
+         <remote-server-timeout xmlns='{}'/></error></iq>",
+        ns::STANZA_ERRORS
+    );
+    assert_eq!(missed(&net.feed(&bounce)), 0);
+    pass(&mut net, 11_000);
+    assert!(net.is_split(VESA), "it was taken for what it is");
+}
+
 /// Of more than may be sent the last are, and `synced` says that there is a gap; as many as may be are no gap.
 #[test]
 fn s4_4_what_is_missed_has_a_bound() {
