@@ -10,6 +10,7 @@
 //! - [`plain`]: the program that only writes
 //! - [`process`]: what a process has used
 //! - [`scenario`]: the figures
+//! - [`resync`]: many rooms that come back over one link
 
 mod crowd;
 mod figures;
@@ -17,6 +18,7 @@ mod link;
 mod login;
 mod plain;
 mod process;
+mod resync;
 mod scenario;
 
 use clap::{Parser, Subcommand};
@@ -65,6 +67,15 @@ enum Command {
         #[arg(long, default_value_t = 1_000)]
         occupants: usize,
     },
+    /// How long a message takes while many rooms of its link come back together.
+    Resync {
+        /// Rooms.
+        #[arg(long, default_value_t = 1_000)]
+        rooms: usize,
+        /// Messages that were said in each while the link was cut.
+        #[arg(long, default_value_t = 5)]
+        missed: usize,
+    },
     /// The crowd itself; started by the others.
     #[command(hide = true)]
     Crowd(crowd::Args),
@@ -111,6 +122,7 @@ fn main() -> anyhow::Result<()> {
             }
             Command::Memory { connections, room, tls } => scenario::memory(&cli.program, connections, room, tls).await,
             Command::Entering { occupants } => scenario::entering(&cli.program, occupants).await,
+            Command::Resync { rooms, missed } => resync::resync(&cli.program, rooms, missed).await,
             Command::Crowd(_) | Command::Plain { .. } => Ok(()),
         }
     })
