@@ -41,6 +41,8 @@ struct Story {
     cables: BTreeMap<&'static str, Cable>,
     people: Vec<Live>,
     dice: Dice,
+    /// Whether of those who die in the middle of a join the primary is the first.
+    primary_first: bool,
     said: u32,
     on_islands: usize,
     kills: usize,
@@ -90,9 +92,10 @@ impl Story {
             people.push(Live::start(&network, python, domain, nick, ROOM).await?);
         }
         let python = python.to_owned();
-        let dice = Dice(seed);
-        let mut story =
-            Story { network, cables, people, dice, said: 0, on_islands: 0, kills: 0, python, over: Vec::new() };
+        let mut dice = Dice(seed);
+        let primary_first = dice.below(2) == 0;
+        let (said, on_islands, kills, over) = (0, 0, 0, Vec::new());
+        let mut story = Story { network, cables, people, dice, primary_first, said, on_islands, kills, python, over };
         let first = story.all_say().await?;
         story.all_hear(&first).await?;
         Ok(story)
@@ -129,7 +132,8 @@ impl Story {
         self.set(site, Weather::Fair, Ways::Both);
         if round % 3 == 2 {
             tokio::time::sleep(Duration::from_millis(self.dice.below(1_500))).await;
-            let dies = if self.dice.below(2) == 0 { PRIMARY } else { site };
+            // In turn, so that six rounds have both.
+            let dies = if (round / 3).is_multiple_of(2) == self.primary_first { PRIMARY } else { site };
             self.kill(dies).await?;
             told += &format!(", {dies} was killed while it was joined");
         }
