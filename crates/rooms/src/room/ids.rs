@@ -23,7 +23,8 @@ impl Order {
             Some(up) => {
                 wire::ids::message_id(&wire::ids::outbox_key(&self.secret, up.replica.as_str(), &up.outbox), up.n)
             }
-            None => text_of(&keyed(&self.secret, &["message", &seq.to_string()])),
+            // A room that comes back from a backup gives numbers anew; each start has ids of its own.
+            None => text_of(&keyed(&self.secret, &["message", &self.term, &seq.to_string()])),
         }
     }
 }

@@ -14,7 +14,8 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
             if reflected + refused > 1 {
                 return Err(format!("{body:?} of {} came back and was refused: {:?}", stay.who, stay.refused));
             }
-            let answered = reflected + refused > 0 || was_refused(evidence, &stay.who, id);
+            let answered =
+                reflected + refused > 0 || was_refused(evidence, &stay.who, id) || was_taken_back(evidence, body);
             if stay.to_ms.is_none() && !answered && !evidence.is_excused(stay) {
                 return Err(format!("{body:?} of {} was never answered for", stay.who));
             }
@@ -29,4 +30,10 @@ fn was_refused(evidence: &Evidence<'_>, who: &str, id: &str) -> bool {
     from_room.map(|crossing| &crossing.stanza).any(|stanza| {
         stanza.get("type") == Some("error") && stanza.get("to") == Some(who) && stanza.get("id") == Some(id)
     })
+}
+
+/// Whether others have heard it and a moderator has had it taken back: whoever missed it is not sent it any more (XEP-0425).
+fn was_taken_back(evidence: &Evidence<'_>, body: &str) -> bool {
+    let heard = evidence.stays.iter().flat_map(|stay| &stay.heard).filter(|(_, heard)| heard == body);
+    heard.into_iter().any(|(id, _)| evidence.archive.iter().any(|row| row.id == *id && row.body.is_none()))
 }

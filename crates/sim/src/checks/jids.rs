@@ -36,11 +36,13 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
             // Its role comes last of what an entrant is sent of others.
             None => entering.push(stanza),
             Some(MODERATOR) => entering.clear(),
-            Some(_) if was_moderator || was_made_moderator(evidence, &telling.who, telling.at_ms) => entering.clear(),
+            Some(_) if was_moderator => entering.clear(),
             Some(_) => {
                 for stanza in entering.drain(..).chain([stanza]) {
                     let (own, xml) = (bare(&telling.who), stanza.to_xml());
-                    if let Some(seen) = all.iter().find(|other| **other != own && xml.contains(other.as_str())) {
+                    if let Some(seen) = all.iter().find(|other| **other != own && xml.contains(other.as_str()))
+                        && !was_made_moderator(evidence, &telling.who, telling.at_ms)
+                    {
                         return Err(format!("{} was sent the address of {seen}: {xml}", telling.who));
                     }
                 }

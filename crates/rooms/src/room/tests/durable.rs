@@ -169,6 +169,25 @@ fn numbers_of_the_order_never_come_twice() {
     assert!(kit.rows[1].seq > kit.rows[0].seq && kit.rows[1].id != kit.rows[0].id, "{:?}", kit.rows);
 }
 
+/// XEP-0359 3.1: a room that comes back from a backup gives numbers anew, and no id.
+#[test]
+fn ids_are_given_once_whatever_a_room_comes_back_with() {
+    let mut kit = coven();
+    let backup = (kit.records.clone(), kit.rows.clone());
+    let says_after_a_restart = |kit: &mut Kit| {
+        kit.restart();
+        kit.pass_ms(1);
+        kit.send(&join(CRONE, "firstwitch"));
+        kit.send(&says(CRONE, "again"));
+        kit.rows.last().cloned().expect("it is kept")
+    };
+    let lost = says_after_a_restart(&mut kit);
+    (kit.records, kit.rows) = backup;
+    let kept = says_after_a_restart(&mut kit);
+    assert_eq!(lost.seq, kept.seq);
+    assert_ne!(lost.id, kept.id);
+}
+
 /// Numbers that a disk did not let reserve are reserved as soon as it works again, not half a block later.
 #[test]
 fn numbers_that_could_not_be_reserved_are_asked_for_again() {
