@@ -31,6 +31,7 @@ impl Scene {
     /// An open room whose owner is its only occupant.
     pub fn room(presence: Presence) -> Scene {
         let config = PrimaryConfig {
+            supply_members: false,
             domain: "chat.shakespeare.lit".parse().expect("a domain"),
             create: Create::Anyone,
             local_domains: Vec::new(),

@@ -142,7 +142,7 @@ impl Machine for Accounts {
             Input::PersistFailed(token) => self.persist_failed(token, out),
             Input::SessionEnded(jid) => self.session_ended(&jid, out),
             // No archive is read here, no stream of servers matters, and no timer is asked for.
-            Input::Rows(..) | Input::StreamEnded(_) | Input::Timeout => {}
+            Input::Rows(..) | Input::StreamEnded(_) | Input::Reachable(_) | Input::Timeout => {}
         }
     }
 

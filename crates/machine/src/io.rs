@@ -35,6 +35,8 @@ pub enum Input {
     SessionEnded(Jid),
     /// The stream to or from this domain has ended, or could not be made.
     StreamEnded(String),
+    /// An operator who held this domain apart lets it be reached again.
+    Reachable(String),
     /// The time asked for by `next_timeout` has come.
     Timeout,
 }

@@ -38,6 +38,9 @@ pub struct PrimaryConfig {
     pub retention_seconds: u64,
     /// Whether occupants of a split site are shown away, where a room does not hide real addresses.
     pub mark_away: bool,
+    /// Whether sites that ask for it are told which of their own users are members, admins and owners of a room, so that these
+    /// may enter while the link is lost.
+    pub supply_members: bool,
 }
 
 /// Who may create rooms.
@@ -118,6 +121,7 @@ impl Primary {
         for jid in rooms {
             service.note_due(&jid);
         }
+        service.look_for_lost();
         service
     }
 
@@ -344,6 +348,7 @@ impl Machine for Primary {
             }
             Input::SessionEnded(_) => {}
             Input::StreamEnded(domain) => self.link_stream_ended(&domain, now, out),
+            Input::Reachable(domain) => self.link_reachable(&domain, now, out),
             Input::Timeout => self.expire(now, out),
         }
     }

@@ -3,11 +3,11 @@
 
 use super::link::{Link, Links, Phase};
 use super::receive::is_connectivity;
-use crate::room::Room;
+use crate::room::{Lost, Room, Via};
 use crate::service::Primary;
 use crate::wire::{Ack, HEADS_MAX, Head, Heads, Sent};
 use machine::{Now, Output};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use xmpp::{Element, Jid, Shared, ns};
 
 /// What the service knows of the replicas of all its rooms.
@@ -73,6 +73,15 @@ impl Primary {
         }
     }
 
+    /// This domain may be reached again: its replicas are asked at once, those that are split too.
+    pub(crate) fn link_reachable(&mut self, domain: &str, now: Now, out: &mut Vec<Output>) {
+        let standings = self.standings();
+        for replica in standings.keys().filter(|replica| replica.domain() == domain) {
+            self.keepalive.peers.entry(replica.clone()).or_default().again_ms = 0;
+            self.ping(replica, now, out);
+        }
+    }
+
     /// When [`Primary::service_link_timeout`] is wanted, monotonic milliseconds.
     pub(crate) fn next_service_link_timeout(&self) -> Option<u64> {
         self.keepalive.due_ms
@@ -88,6 +97,13 @@ impl Primary {
         }
         self.send_digests(interval_ms, now, out);
         self.keepalive.due_ms = (!standings.is_empty()).then_some(now.mono_ms + (interval_ms / 4).max(TICK_MS_MIN));
+    }
+
+    /// Loaded: the replicas of before are asked whether they still are.
+    pub(crate) fn look_for_lost(&mut self) {
+        if self.rooms.values().any(|room| !room.lost_replicas().is_empty()) {
+            self.keepalive.due_ms = Some(0);
+        }
     }
 
     /// A room has been touched: from its first replica on the service looks after them.
@@ -231,6 +247,11 @@ impl Primary {
                 standing.suspect |= link.suspect_ms.is_some();
                 standing.split &= link.is_split();
             }
+            // Asked like one that is split: should its site know nothing of the room any more, it says so.
+            for replica in room.lost_replicas() {
+                let unheard = Standing { rooms: Vec::new(), sent_ms: 0, suspect: false, split: true };
+                standings.entry(replica).or_insert(unheard).rooms.push(jid.clone());
+            }
         }
         standings
     }
@@ -245,11 +266,23 @@ impl Room {
     /// doubted or lost is told as well: should its site know nothing of the room any more, it says so.
     fn head_for(&self, replica: &Jid) -> Option<Head> {
         let syncing = |link: &Link| matches!(link.phase, Phase::Syncing { .. });
+        if self.lost_replicas().contains(replica) {
+            return Some(Head { room: self.jid.clone(), epoch: self.order.term.clone(), d: 0, ack: None });
+        }
         let link = self.links.links.get(replica).filter(|link| !syncing(link) && self.gate.held() == 0)?;
         let present = link.outboxes.first()?;
         let n = self.links.durable(replica, present);
         let ack = (n > 0).then(|| Ack { outbox: present.clone(), n });
         Some(Head { room: self.jid.clone(), epoch: link.epoch.clone(), d: link.d, ack })
+    }
+
+    /// Replicas of before a restart that have not come back, by whom somebody was in the room.
+    fn lost_replicas(&self) -> BTreeSet<Jid> {
+        let of_replica = |lost: &Lost| match &lost.via {
+            Via::Replica(replica) if !self.links.links.contains_key(replica) => Some(replica.clone()),
+            _ => None,
+        };
+        self.lost.iter().filter_map(of_replica).collect()
     }
 
     /// How far a replica says it has sent.

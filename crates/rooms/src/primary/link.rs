@@ -19,7 +19,9 @@ use super::marks::Marks;
 use super::removals::Removals;
 use super::replicate::{HeldUp, Request};
 use super::snapshot::From;
+use super::syncs::Syncs;
 use crate::names::Nick;
+use crate::room::Standing;
 use crate::wire::{Ack, At, Kind};
 use machine::{Output, Token};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -36,6 +38,7 @@ pub(crate) struct Links {
     /// Outboxes of requests that were refused, with the replica's domain and when that is forgotten, oldest first.
     pub(super) refused: VecDeque<(String, String, u64)>,
     pub(super) marks: Marks,
+    pub(super) syncs: Syncs,
     pub(super) removals: Removals,
     pub(super) overlay: Overlay,
     pub(super) changes: Changes,
@@ -81,6 +84,8 @@ pub(super) struct Link {
     pub begun: bool,
     /// Nicks of moderators with a session through it.
     pub moderators: BTreeSet<Nick>,
+    /// Which users of its site it has been told may enter while it is lost, and as what; none where it is not told.
+    pub members: Option<BTreeMap<Jid, Standing>>,
     /// Whether it has been given real JIDs.
     pub entitled: bool,
     /// Sessions entered again at registration, for whom there is no ENTER.
@@ -98,6 +103,8 @@ pub(super) struct Link {
     pub island_from_ms: i64,
     /// When it was last heard, Unix milliseconds.
     pub heard_ms: i64,
+    /// The same on the clock that never goes back.
+    pub heard_mono_ms: u64,
     /// When something was last sent to it, monotonic milliseconds.
     pub sent_ms: u64,
     /// When it was last given the roster or a digest of it, monotonic milliseconds.

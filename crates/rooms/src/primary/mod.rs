@@ -6,6 +6,7 @@
 //! | `link` | the table of replicas, the life of one |
 //! | `replicate` | 4.2: requests, and who may make them |
 //! | `grant` | 4.2: what is granted: verdicts, the link, the snapshot |
+//! | `syncs` | how often a site may ask |
 //! | `snapshot` | 4.3 and 4.4: configuration, roster, history or what was missed, subject |
 //! | `enter` | 4.5 and 4.6: ENTER and LEAVE |
 //! | `fanout` | 4.7 and 4.9: one copy of every event per replica |
@@ -14,6 +15,7 @@
 //! | `changes` | whom a replica that comes back has to be sent |
 //! | `digest` | now and then, what the roster of each replica must come to |
 //! | `keepalive` | 4.10: pings between the service and a replica |
+//! | `members` | 4.11.1: which users of a site may enter while its link is lost |
 //! | `split`, `removals` | 4.11: a link that is lost, and whoever comes back by it |
 //! | `away` | 4.11: occupants behind a link that is lost, as others see them |
 //! | `netjoin` | what an island reports, judged against the room as it is |
@@ -36,6 +38,7 @@ mod jids;
 mod keepalive;
 mod link;
 mod marks;
+mod members;
 mod netjoin;
 mod receive;
 mod removals;
@@ -43,6 +46,7 @@ mod replicate;
 mod snapshot;
 mod split;
 mod summary;
+mod syncs;
 mod tombstone;
 
 pub(crate) use keepalive::Keepalive;

@@ -76,9 +76,14 @@ impl Room {
     /// The nick under which somebody may enter again whose seat was lost for a technical reason alone: his own, or where
     /// another has it now, one like it.
     pub(super) fn nick_again(&self, user: &Jid, nick: &Nick) -> Result<Nick, JoinError> {
+        self.nick_like(nick, |nick| self.admit_again(user, nick))
+    }
+
+    /// The nick, or where another has it, one like it that is admitted.
+    pub fn nick_like(&self, nick: &Nick, admit: impl Fn(&Nick) -> Result<(), JoinError>) -> Result<Nick, JoinError> {
         let mut tried = nick.clone();
         for _ in 0..NICKS_MAX {
-            match self.admit_again(user, &tried) {
+            match admit(&tried) {
                 Err(JoinError::NicknameConflict) => {}
                 judged => return judged.map(|()| tried),
             }

@@ -256,7 +256,7 @@ impl Room {
     pub(super) fn sign_of_life(&mut self, replica: &Jid, cx: &mut Cx<'_>) {
         // One that is split has missed what was told since; it must register again.
         let Some(link) = self.links.links.get_mut(replica).filter(|link| !link.is_split()) else { return };
-        link.heard_ms = cx.now.unix_ms;
+        (link.heard_ms, link.heard_mono_ms) = (cx.now.unix_ms, cx.now.mono_ms);
         if link.suspect_ms.take().is_some() {
             self.release(replica, cx);
         }

@@ -2,7 +2,7 @@
 //! whoever was kicked or banned is told so.
 
 use crate::names::{Nick, Status};
-use crate::room::Session;
+use crate::room::{Session, statuses_of};
 use crate::wire::Removed;
 use std::collections::BTreeMap;
 use xmpp::{Element, Jid, ns};
@@ -46,7 +46,7 @@ impl Removals {
         let _ = room;
         if let Some(removed) = removed_of(own) {
             self.put(session.jid.clone(), Removal { nick, why: Why::Done(removed), at_ms: now_ms });
-        } else if codes_of(own).all(|code| code == Status::SELF) && self.removals.len() < REMOVALS_MAX {
+        } else if statuses_of(own).all(|code| code == Status::SELF) && self.removals.len() < REMOVALS_MAX {
             self.put(session.jid.clone(), Removal { nick, why: Why::Left, at_ms: now_ms });
         }
     }
@@ -105,16 +105,11 @@ impl Removals {
 
 /// Reads from what a session got itself who removed it and why; `None` when it left of its own.
 fn removed_of(own: &Element) -> Option<Removed> {
-    let status = codes_of(own).find(|status| DONE.contains(status))?;
+    let status = statuses_of(own).find(|status| DONE.contains(status))?;
     let item = own.get_child("x", ns::MUC_USER)?.get_child("item", ns::MUC_USER);
     let actor = item.and_then(|item| item.get_child("actor", ns::MUC_USER)).and_then(|a| a.get("nick")?.parse().ok());
     let reason = item.and_then(|item| item.get_child("reason", ns::MUC_USER)).map(Element::content);
     Some(Removed { status, actor, reason })
-}
-
-fn codes_of(own: &Element) -> impl Iterator<Item = Status> {
-    let x = own.get_child("x", ns::MUC_USER).into_iter().flat_map(Element::children);
-    x.filter(|c| c.name() == "status").filter_map(|c| c.get("code")?.parse::<u16>().ok()).map(Status)
 }
 
 /// What somebody does to another.

@@ -47,7 +47,7 @@ pub(super) enum RegisterError {
     NoRoom,
     /// Another live replica serves that domain.
     Served,
-    /// Pending requests or links are at their bound.
+    /// Pending requests or links are at their bound, or this site has asked too often.
     Full,
     /// The life of the room that it was a replica of is over.
     Gone(Destroyed),
@@ -82,7 +82,9 @@ impl Request {
 impl Room {
     /// A replica asks to be one.
     pub(super) fn handle_replicate(&mut self, replica: &Jid, iq: &Element, cx: &mut Cx<'_>) {
-        let request = match self.judge_request(replica, iq) {
+        let judged = self.judge_request(replica, iq);
+        let within = judged.is_err() || self.links.syncs.take(replica.domain(), cx.now.mono_ms);
+        let request = match judged.and_then(|request| if within { Ok(request) } else { Err(RegisterError::Full) }) {
             Ok(request) => request,
             Err(error) => {
                 self.answer_iq(replica, iq.get("id"), Err(&error), cx);

@@ -45,6 +45,7 @@ impl Room {
     pub(super) fn send_snapshot(&mut self, replica: &Jid, roster: &RosterWanted, missed: Missed, cx: &mut Cx<'_>) {
         self.send_config(replica, cx);
         self.send_roster(replica, roster, cx);
+        self.send_members(replica, cx);
         match missed {
             Missed::Recent => self.finish_snapshot(replica, true, false, cx),
             Missed::Remembered(seq) => {

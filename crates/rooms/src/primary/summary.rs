@@ -23,6 +23,8 @@ pub struct ReplicaSummary {
     pub since_ms: Option<i64>,
     /// Events that wait for its snapshot or a sign of life.
     pub held: usize,
+    /// Milliseconds since anything of it was heard; `None` when there is no link to it any more.
+    pub lag_ms: Option<u64>,
 }
 
 /// One occupant as an operator sees it.
@@ -65,21 +67,22 @@ impl Primary {
 impl Room {
     fn replica_summaries(&self, now: Now) -> Vec<ReplicaSummary> {
         let unix_ms = |mono_ms: u64| now.unix_ms - now.mono_ms.saturating_sub(mono_ms) as i64;
-        let summary = |domain: &str, state, since: Option<u64>, held| ReplicaSummary {
+        let summary = |domain: &str, state, since: Option<u64>, link: Option<&Link>| ReplicaSummary {
             room: self.jid.clone(),
             domain: domain.to_owned(),
             state,
             since_ms: since.map(unix_ms),
-            held,
+            held: link.map_or(0, |link| link.held.len()),
+            lag_ms: link.map(|link| now.mono_ms.saturating_sub(link.heard_mono_ms)),
         };
         let links = &self.links.links;
         let standing = links.iter().map(|(replica, link)| {
             let since = link.split_ms().or(link.suspect_ms);
-            summary(replica.domain(), state_of(link), since, link.held.len())
+            summary(replica.domain(), state_of(link), since, Some(link))
         });
         let lost = self.links.removals.split_since();
         let lost = lost.iter().filter(|(domain, _)| !links.values().any(|link| link.domains.contains(**domain)));
-        standing.chain(lost.map(|(domain, at)| summary(domain, "split", Some(*at), 0))).collect()
+        standing.chain(lost.map(|(domain, at)| summary(domain, "split", Some(*at), None))).collect()
     }
 }
 

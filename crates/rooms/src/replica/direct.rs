@@ -9,10 +9,11 @@ use super::leave::Parting;
 use super::mirror::{Mirror, Session};
 use super::site::Cx;
 use crate::names::{Nick, Status};
+use crate::room::has_status;
 use crate::wire::{CensusSeat, Granted, SEATS_MAX, Verdict};
 use machine::{AudienceChange, Output};
 use std::collections::BTreeMap;
-use xmpp::{Element, Jid, ns};
+use xmpp::{Element, Jid};
 
 /// Sessions that rooms serve themselves, with their nicks.
 #[derive(Debug, Default)]
@@ -28,13 +29,13 @@ impl Direct {
             && if to_room {
                 stanza.get("type") == Some("unavailable") && self.knows(&to.bare(), from)
             } else {
-                is_own(stanza)
+                has_status(stanza, Status::SELF)
             }
     }
 
     /// Takes note of a presence that the room sends to a session itself.
     pub fn sent(&mut self, stanza: &Element, from: &Jid, to: &Jid) {
-        let Some(nick) = Nick::of(from).filter(|_| is_own(stanza)) else { return };
+        let Some(nick) = Nick::of(from).filter(|_| has_status(stanza, Status::SELF)) else { return };
         match stanza.get("type") {
             None => self.put(from.bare(), to.clone(), nick),
             Some("unavailable") => match super::distribute::renamed_to(stanza) {
@@ -126,13 +127,6 @@ impl Mirror {
         }
         self.link.handed.clear();
     }
-}
-
-/// Whether an occupant is told of himself, XEP-0045 7.2.2.
-fn is_own(stanza: &Element) -> bool {
-    let own = Status::SELF.0.to_string();
-    let says = |c: &Element| c.name() == "status" && c.get("code") == Some(own.as_str());
-    stanza.get_child("x", ns::MUC_USER).is_some_and(|x| x.children().any(says))
 }
 
 /// Most such sessions that are remembered; more stay with their rooms.

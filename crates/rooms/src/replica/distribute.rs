@@ -5,8 +5,9 @@
 use super::mirror::Mirror;
 use super::roster::{Seat, item_of};
 use super::site::Cx;
+use super::snapshot::SEATS_MAX;
 use crate::names::{Nick, Status};
-use crate::room::{Past, add_statuses, is_subject, retracted_by, without_jids, worth_keeping};
+use crate::room::{Past, add_statuses, has_status, is_subject, retracted_by, without_jids, worth_keeping};
 use crate::wire::{At, RoomConfig};
 use machine::{AudienceChange, Born, Class, Output};
 use std::borrow::Cow;
@@ -56,8 +57,16 @@ impl Mirror {
         let Some(nick) = from.as_ref().and_then(Nick::of) else {
             return self.destroyed(&stanza, cx);
         };
-        if at.part.is_none() && self.is_echoed(&nick) {
+        if self.seats.len() >= SEATS_MAX && stanza.get("type").is_none() && !self.seats.contains_key(&nick) {
+            cx.log(format!("link {}: the room is larger than allowed", self.room));
+            return self.lost(cx);
+        }
+        if at.part.is_none() && self.is_echoed(&nick) && !self.is_of_another(&nick, &stanza) {
             return self.echoed_presence(&nick, &stanza, cx);
+        }
+        if self.is_of_another(&nick, &stanza) {
+            // Who entered here under this nick and left again is not he.
+            self.hidden.remove(&nick);
         }
         let own_statuses = at.own.clone().unwrap_or_else(|| vec![Status::SELF]);
         let hidden = at.own_only || self.hidden.contains(&nick);
@@ -97,6 +106,12 @@ impl Mirror {
         let after = self.as_shown(nick).into_iter().map(|seat| (nick, seat)).collect();
         self.show_difference(&before, &after, &BTreeSet::new(), cx);
         self.reclass_of(nick, cx);
+    }
+
+    /// Whether this is not the occupant who is shown under that nick beforehand.
+    fn is_of_another(&self, nick: &Nick, presence: &Element) -> bool {
+        let mut echoes = self.echoes.iter().filter(|echo| echo.nick == *nick).peekable();
+        echoes.peek().is_some() && Seat::of(presence).is_some_and(|seat| echoes.all(|echo| !echo.seat.is_of(&seat)))
     }
 
     fn learn_seat(&mut self, nick: &Nick, presence: &Element) {
@@ -224,7 +239,5 @@ impl Mirror {
 
 /// The new name, where an unavailable presence is a nick change (XEP-0045 7.6).
 pub(super) fn renamed_to(stanza: &Element) -> Option<Nick> {
-    let changes = |status: &Element| status.name() == "status" && status.get("code") == Some("303");
-    stanza.get_child("x", ns::MUC_USER)?.children().find(|child| changes(child))?;
-    item_of(stanza)?.get("nick")?.parse().ok()
+    item_of(stanza).filter(|_| has_status(stanza, Status::NICK_CHANGE))?.get("nick")?.parse().ok()
 }

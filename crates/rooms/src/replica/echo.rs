@@ -88,6 +88,7 @@ impl Mirror {
         if self.life == Life::Live {
             let acked = self.outbox.acked();
             self.echoes.retain(|echo| echo.n > acked);
+            self.hidden.retain(|nick| self.seats.contains_key(nick) || self.echoes.iter().any(|e| e.nick == *nick));
         }
         let after: Shown<'_> = before.keys().filter_map(|nick| Some((nick, self.as_shown(nick)?))).collect();
         let before = before.iter().filter_map(|(nick, seat)| Some((nick, Cow::Borrowed(seat.as_ref()?)))).collect();

@@ -19,9 +19,15 @@ impl Mirror {
     pub(super) fn enter(&mut self, jid: &Jid, own: Element, occupant: &Jid, wanted: Wanted, cx: &mut Cx<'_>) {
         let Some(nick) = Nick::of(occupant) else { return };
         if let Some(before) = self.is_entered_here(jid, &nick) {
-            return self.tell_renamed(jid, &before, &nick, cx);
+            self.tell_renamed(jid, &before, (&nick, &own), cx);
+            return self.tell_withheld(jid, cx);
         }
-        if !cx.site.is_local(jid) || !self.joins.contains_key(jid) {
+        let asked = self.joins.contains_key(jid);
+        if !asked && cx.site.is_local(jid) && self.outbox.holds_leave_of(jid) {
+            // His leave is on its way behind the join that this answers.
+            return;
+        }
+        if !cx.site.is_local(jid) || !asked {
             return self.refuse_enter(jid, occupant, cx);
         }
         let seat = self.seats.get(&nick).cloned().or_else(|| Seat::of(&own));

@@ -15,7 +15,7 @@ use super::site::Cx;
 use crate::names::{Nick, Status};
 use crate::room::{HATS, HINTS, payload_of};
 use machine::{Change, Class, Now};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use xmpp::stanza::{Condition, StanzaError, answerable, iq_result};
 use xmpp::{Element, Jid, ns};
 
@@ -24,6 +24,8 @@ use xmpp::{Element, Jid, ns};
 pub(super) struct Island {
     /// Whose which nick was when it began: bare addresses of local users.
     pub seats: BTreeMap<Nick, Jid>,
+    /// Who was kicked here, by bare address: not let in again before the primary is asked.
+    pub kicked: BTreeSet<Jid>,
 }
 
 impl Mirror {
@@ -51,7 +53,7 @@ impl Mirror {
         }
         let seat = |(jid, session): (&Jid, &Session)| (session.nick.clone(), jid.bare());
         let seats = self.sessions.iter().chain(&self.gone).map(seat).collect();
-        self.island = Some(Island { seats });
+        self.island = Some(Island { seats, kicked: BTreeSet::new() });
         self.announce(split_text(cx), cx);
         self.mark_others_away(cx);
         self.show_again_what_was_shown(cx);
@@ -207,9 +209,16 @@ impl Mirror {
 
     /// The same for somebody who asks to enter; his password is not sent back (XEP-0045 7.2.6).
     pub(super) fn refuse_entry(&self, join: &Element, cx: &mut Cx<'_>) {
+        self.turn_away(join, StanzaError::new(Condition::RemoteServerTimeout, WHY), cx);
+    }
+
+    /// Refuses a join for another reason.
+    pub(super) fn turn_away(&self, join: &Element, why: StanzaError, cx: &mut Cx<'_>) {
         let mut bare = join.clone();
         bare.retain(|_| false);
-        self.refuse_here(&bare.child(Element::new("x", ns::MUC)), cx);
+        if let Some(from) = author(join) {
+            cx.pass(&from, why.reply(&bare.child(Element::new("x", ns::MUC))));
+        }
     }
 }
 

@@ -55,7 +55,7 @@ impl Mirror {
 
     fn judge_kicks(&self, kicks: &[Kick], actor: &Nick) -> Result<(), Condition> {
         let standing = |nick: &Nick| {
-            let seat = self.seats.get(nick).ok_or(Condition::ItemNotFound)?;
+            let seat = self.as_shown(nick).ok_or(Condition::ItemNotFound)?;
             Ok(Standing { role: seat.role, affiliation: seat.affiliation })
         };
         for kick in kicks {
@@ -76,7 +76,7 @@ impl Mirror {
         }
         if let Some(island) = &mut self.island {
             // He does not come back before the primary is asked.
-            island.seats.remove(victim);
+            island.kicked.extend(island.seats.remove(victim));
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::mirror::{Mirror, Session};
 use super::site::Cx;
 use crate::names::{Nick, Status};
-use crate::room::add_statuses;
+use crate::room::{add_statuses, statuses_of};
 use crate::wire::Removed;
 use machine::{AudienceChange, Class, Output};
 use std::borrow::Cow;
@@ -43,12 +43,17 @@ impl Mirror {
         // A join on its way has an outcome of its own: it was sent behind this leave, or this is about a session of before a
         // restart.
         let before = self.link.kept.remove(jid).is_some() || self.joins.contains_key(jid);
-        if self.sessions.get(jid).is_some_and(|session| session.awaits_enter) {
+        // Who entered here and has left again knows it; and who has come back since is in, whatever this says of before.
+        let left = self.outbox.holds_leave_of(jid);
+        let was_left = left && statuses_of(&own).all(|status| status == Status::SELF);
+        if let Some(session) = self.sessions.get_mut(jid).filter(|s| s.awaits_enter || (was_left && !s.leaving)) {
             // This is about the session before the one that came back here.
+            session.awaits_enter = true;
+            self.withheld.expect();
             self.gone.remove(jid);
             return;
         }
-        let told = self.gone.contains_key(jid) || before || !cx.site.is_local(jid);
+        let told = self.gone.contains_key(jid) || before || left || !cx.site.is_local(jid);
         if self.put_out(jid, cx).is_some() || !told {
             cx.pass(jid, own);
         }

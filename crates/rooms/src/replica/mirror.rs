@@ -7,11 +7,13 @@ use super::history::Remembered;
 use super::hold::Hold;
 use super::island::Island;
 use super::life::{Life, Sign};
+use super::members::Memberships;
 use super::numbers::Outbox;
 use super::provisional::Provisionals;
 use super::roster::{Seats, Stored};
 use super::site::Cx;
 use super::snapshot::Staging;
+use super::withheld::Withheld;
 use super::{ReplicaConfig, intent, register};
 use crate::names::{Nick, Role};
 use crate::room::is_of_versions;
@@ -45,6 +47,10 @@ pub(super) struct Mirror {
     pub outbox: Outbox,
     /// What earlier starts of this site had not got rid of, oldest first.
     pub older: Vec<Outbox>,
+    /// Users of this site who may enter while the link is split.
+    pub members: Memberships,
+    /// What those have yet to hear who came to an island, until the room has let them in.
+    pub withheld: Withheld,
     /// While the link is split.
     pub island: Option<Island>,
     /// What local sessions have seen, or are about to, before its outcome is known.
@@ -170,6 +176,8 @@ impl Mirror {
             hidden: BTreeSet::new(),
             outbox,
             older: Vec::new(),
+            members: Memberships::new(),
+            withheld: Withheld::default(),
             island: None,
             provisional: Provisionals::default(),
             away: Overlay::new(),
@@ -248,6 +256,9 @@ impl Mirror {
     fn apply(&mut self, down: Down, at: At, stanza: Element, from: &Jid, cx: &mut Cx<'_>) {
         match (down, self.life) {
             (Down::Jids(jids), _) => self.learn_jids(jids),
+            (Down::Members(members), Life::Syncing | Life::Live) if cx.site.config.split.enter_members => {
+                self.learn_members(members, cx);
+            }
             (Down::Resend { outbox, from }, _) => self.resend(&outbox, from, cx),
             (Down::Config(config), Life::Syncing) => self.stage(|staging| staging.config = Some(config), cx),
             (Down::Config(config), Life::Live) => self.configured(config, cx),

@@ -26,6 +26,7 @@
 //! | `archive` | 4.11.1 | queries of what was said, answered from the mirror |
 //! | `provisional`, `hold` | 4.11.1 | messages shown before the primary has them, and not before the disk has them |
 //! | `refused` | | what people here have seen and no room has |
+//! | `members`, `withheld` | 4.11.1.2 | who enters on an island, and what he hears when the room has let him in |
 //! | `returning`, `private`, `kick` | 4.11.1 | who comes back, private messages and kicks among those who are here |
 //! | `away` | 4.11.1 | who is shown as away because a site is not reached |
 //! | `echo` | | presence that was shown here before the primary told of it |
@@ -54,6 +55,7 @@ mod keepalive;
 mod kick;
 mod leave;
 mod life;
+mod members;
 mod mirror;
 mod numbers;
 mod outbox;
@@ -68,6 +70,7 @@ mod site;
 mod snapshot;
 mod summary;
 mod turns;
+mod withheld;
 
 use crate::wire::{self, Withdrawn};
 use life::Life;
@@ -111,13 +114,15 @@ pub struct SplitConfig {
     pub private_messages: bool,
     /// Moderators among them kick others of them.
     pub kick: bool,
+    /// Those of them enter whom the room has named as its members beforehand; the room judges it when it is reached again.
+    pub enter_members: bool,
     /// Occupants at other sites are shown as away, in rooms that show real JIDs to everybody.
     pub mark_away: bool,
 }
 
 impl Default for SplitConfig {
     fn default() -> SplitConfig {
-        SplitConfig { local_chat: true, private_messages: true, kick: true, mark_away: true }
+        SplitConfig { local_chat: true, private_messages: true, kick: true, enter_members: false, mark_away: true }
     }
 }
 
@@ -264,6 +269,7 @@ impl Replica {
         let mut cx = Cx { now, out, site: &mut self.site, waits: Vec::new() };
         work(mirror, &mut cx);
         mirror.settle(&mut cx);
+        mirror.withhold(first, &mut cx);
         let waits = cx.waits;
         mirror.hold.settle(out, first, &waits, |to| self.site.is_local(to));
         if mirror.life == Life::Over {
@@ -320,6 +326,7 @@ impl Machine for Replica {
                 self.detach(now, out);
             }
             Input::StreamEnded(domain) => self.with_all_of(&domain, now, out, Mirror::unreached),
+            Input::Reachable(domain) => self.with_all_of(&domain, now, out, Mirror::hurry),
             Input::Timeout => self.timeout(now, out),
             Input::Rows(id, page) => self.rows(id, page, now, out),
             Input::SessionEnded(_) => {}

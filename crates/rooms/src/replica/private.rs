@@ -17,7 +17,7 @@ impl Mirror {
         }
         let answers = stanza.get("type") == Some("error");
         let Some(nick) = self.sessions.get(from).map(|session| session.nick.clone()) else { return };
-        let Some(seat) = self.seats.get(&nick) else { return self.refuse_here(stanza, cx) };
+        let Some(seat) = self.as_shown(&nick) else { return self.refuse_here(stanza, cx) };
         if !answers && self.config.private_messages.is_none_or(|least| seat.role < least) {
             return cx.pass(from, refused(stanza, Condition::Forbidden));
         }

@@ -291,8 +291,8 @@ impl Mirror {
 
     /// A message as the primary would broadcast it.
     fn compose(&self, stanza: &Element, nick: &Nick, id: Option<&str>) -> Option<Element> {
-        let occupant_id = self.seats.get(nick)?.occupant_id.as_deref();
-        Some(as_broadcast(stanza, &self.room, nick, occupant_id, id))
+        let seat = self.as_shown(nick)?;
+        Some(as_broadcast(stanza, &self.room, nick, seat.occupant_id.as_deref(), id))
     }
 
     fn provisional_past(&mut self, said: Element, id: String, now_ms: i64) -> Past {

@@ -81,6 +81,7 @@ impl Mirror {
             roster: self.roster_held(),
         });
         Replicate {
+            members: config.split.enter_members,
             version: wire::VERSION,
             keepalive: u32::try_from(config.keepalive_seconds).unwrap_or(u32::MAX),
             maxstanzas: PAGE_STANZAS,
@@ -292,7 +293,9 @@ impl Mirror {
         let after = after.and_then(|retry| Retry::parse(retry).ok()).map(|retry| u64::from(retry.after) * 1000);
         match condition.as_str() {
             // A bare item-not-found proves nothing to those who are in the room.
-            "item-not-found" | "resource-constraint" if !self.sessions.is_empty() => {
+            "item-not-found" if !self.sessions.is_empty() => self.lost(cx),
+            // What waits to be said waits on.
+            "resource-constraint" if !nobody => {
                 self.lost(cx);
                 if let (Some(after), Some(at)) = (after, self.link.retry_at.as_mut()) {
                     *at = (*at).max(cx.now.mono_ms + after.min(RETRY_MS_MAX));
@@ -462,6 +465,7 @@ impl Mirror {
         self.link.roster = Stored::Nothing;
         self.seats.clear();
         self.hidden.clear();
+        self.members.clear();
         self.echoes.clear();
     }
 }

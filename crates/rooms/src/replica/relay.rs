@@ -158,7 +158,7 @@ impl Mirror {
         let join_refused = stanza.name() == "presence";
         if join_refused && self.sessions.get(to).is_some_and(|session| session.awaits_enter) {
             // He is in here by the roster of before; now he is not.
-            return self.showing(cx, |mirror, cx| drop(mirror.take_out(to, &Parting::with([Status::FAILURE]), cx)));
+            return self.showing(cx, |mirror, cx| drop(mirror.take_out(to, &not_let_in(&stanza), cx)));
         }
         cx.pass(to, stanza);
         if join_refused {
@@ -173,6 +173,18 @@ impl Mirror {
             self.unreached(cx);
         }
     }
+}
+
+/// How somebody goes whom an island has let in and the room does not.
+fn not_let_in(error: &Element) -> Parting {
+    let condition = keepalive::condition(error).unwrap_or_default();
+    let status = match condition {
+        "forbidden" => Status::BANNED,
+        "registration-required" => Status::MEMBERS_ONLY,
+        _ => Status::FAILURE,
+    };
+    let reason = format!("The room was reached again and does not let you in: {condition}.");
+    Parting { reason: Some(reason), ..Parting::with([status]) }
 }
 
 /// The answer to what may not be.

@@ -9,8 +9,8 @@ use super::mirror::{Mirror, Session};
 use super::roster::Seat;
 use super::site::Cx;
 use crate::names::{Nick, Status};
-use crate::room::{HistoryWanted, add_statuses, payload_of};
-use machine::{AudienceChange, Class, Output};
+use crate::room::{HistoryWanted, add_statuses, has_status, payload_of};
+use machine::Class;
 use xmpp::{Element, Jid, ns};
 
 impl Mirror {
@@ -20,21 +20,18 @@ impl Mirror {
         let (inside, asked) = (own.is_some(), Nick::of(to));
         // A client that is in and has lost sight of the room is shown it again, under the name it has.
         let Some(nick) = own.or_else(|| asked.clone().filter(|nick| self.may_return(from, nick))) else {
-            return self.refuse_entry(&join, cx);
+            return match asked {
+                Some(nick) => self.enter_here(join, from, nick, cx),
+                None => self.refuse_entry(&join, cx),
+            };
         };
         if !inside {
-            let class = self.class_of(self.seats.get(&nick));
-            let (entry, payload) = (self.entries, payload_of(&join));
-            let session = Session { nick: nick.clone(), class, entry, payload, awaits_enter: true, leaving: false };
-            self.sessions.insert(from.clone(), session);
-            let Some((n, _)) = self.submit_with(join.clone(), Vec::new(), cx) else {
-                self.sessions.remove(from);
-                return;
-            };
-            self.entries += 1;
+            if let Err(error) = self.has_room_for(&nick) {
+                return self.turn_away(&join, error.error(), cx);
+            }
+            let Some(n) = self.put_in_here(join.clone(), from, &nick, cx) else { return };
             self.show_return(&nick, &payload_of(&join), n, cx);
-            let change = AudienceChange::In(class);
-            cx.out.push(Output::Audience { audience: self.audience, member: from.clone(), change });
+            self.join_audience(from, cx);
         }
         let own = self.own_presence(&nick, &join, asked.is_some_and(|asked| asked != nick));
         self.welcome(from, &nick, own, &HistoryWanted::of(&join), cx);
@@ -43,7 +40,7 @@ impl Mirror {
     /// Whether this is the nick's holder.
     fn may_return(&self, user: &Jid, nick: &Nick) -> bool {
         let holds = self.island.as_ref().and_then(|island| island.seats.get(nick)) == Some(&user.bare());
-        holds && self.seats.contains_key(nick)
+        holds && (self.seats.contains_key(nick) || self.is_echoed(nick))
     }
 
     /// Those here who were told that he had left learn that he is in again.
@@ -51,7 +48,9 @@ impl Mirror {
         if !self.hidden.remove(nick) {
             return;
         }
-        let Some(seat) = self.seats.get(nick) else { return };
+        // Who entered here and left again is in no seat of the room's yet.
+        let entered = || self.echoes.iter().rev().find(|echo| echo.nick == *nick).map(|echo| &echo.seat);
+        let Some(seat) = self.seats.get(nick).or_else(entered) else { return };
         let seat = Seat { payload: payload.to_vec(), ..seat.clone() };
         if self.shows(&seat) {
             self.broadcast(&seat.presence(&nick.in_room(&self.room), Class::Jids), self.sessions_of(nick), cx);
@@ -60,7 +59,7 @@ impl Mirror {
     }
 
     /// What an entrant gets of himself, XEP-0045 7.2.2.
-    fn own_presence(&self, nick: &Nick, join: &Element, assigned: bool) -> Element {
+    pub(super) fn own_presence(&self, nick: &Nick, join: &Element, assigned: bool) -> Element {
         let (seat, from) = (self.as_shown(nick), nick.in_room(&self.room));
         let class = self.class_of(seat.as_deref());
         let mut own = seat.map_or_else(|| Element::stanza("presence"), |seat| seat.presence(&from, class));
@@ -85,14 +84,18 @@ impl Mirror {
         Some(before)
     }
 
-    /// The seat to which it came back has another name by now, and had it before the session was one of it: it is told what the
-    /// others of that seat were.
-    pub(super) fn tell_renamed(&self, to: &Jid, before: &Nick, now: &Nick, cx: &mut Cx<'_>) {
+    /// The seat to which it came back has another name by now, and had it before the session was one of it, so it is told what the
+    /// others of that seat were; or who entered here was given another nick than he had here, which his ENTER (`own`) says.
+    pub(super) fn tell_renamed(&self, to: &Jid, before: &Nick, (now, own): (&Nick, &Element), cx: &mut Cx<'_>) {
         let Some(seat) = self.as_shown(now).filter(|_| before != now) else { return };
         let class = self.class_of(Some(&seat));
         let mut old = seat.unavailable(&before.in_room(&self.room), &[], class);
         name_new(&mut old, now, &seat);
-        for mut own in [old, seat.presence(&now.in_room(&self.room), class)] {
+        let mut new = seat.presence(&now.in_room(&self.room), class);
+        if has_status(own, Status::NICK_ASSIGNED) {
+            add_statuses(&mut new, &[Status::NICK_ASSIGNED]);
+        }
+        for mut own in [old, new] {
             add_statuses(&mut own, &[Status::SELF]);
             cx.pass(to, own);
         }

@@ -108,7 +108,12 @@ impl Mirror {
 
     /// The local sessions of an occupant that hear of the room, in the order they entered.
     pub(super) fn sessions_of(&self, nick: &Nick) -> Vec<Jid> {
-        let is_own = |(_, session): &(&Jid, &Session)| session.nick == *nick && !session.leaving;
+        // Who came to an island under a nick that is another's by now is of no seat until the room has let him in.
+        let of_him = |told: &Seat| !self.echoes.iter().any(|e| e.back && e.nick == *nick && !told.is_of(&e.seat));
+        let his = self.seats.get(nick).is_none_or(of_him);
+        let is_own = |(_, session): &(&Jid, &Session)| {
+            session.nick == *nick && !session.leaving && (his || !session.awaits_enter)
+        };
         let mut own: Vec<(&Jid, &Session)> = self.sessions.iter().filter(is_own).collect();
         own.sort_by_key(|(_, session)| session.entry);
         own.into_iter().map(|(jid, _)| jid.clone()).collect()

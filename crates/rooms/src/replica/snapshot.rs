@@ -7,6 +7,7 @@ use super::archive::Whole;
 use super::away::Overlay;
 use super::leave::Parting;
 use super::life::Sign;
+use super::members::Memberships;
 use super::mirror::Mirror;
 use super::roster::{Seat, Seats, Stored};
 use super::site::Cx;
@@ -24,6 +25,8 @@ pub(super) struct Staging {
     granted: Granted,
     pub config: Option<RoomConfig>,
     pub seats: Seats,
+    /// Who of this site may enter while the link is split.
+    pub members: Memberships,
     /// Who is behind another link that is split.
     pub away: Overlay,
     /// History or what was missed, oldest first.
@@ -36,7 +39,20 @@ impl Staging {
     /// Nothing has come yet; `seats` is what a roster that is sent as changes changes.
     pub fn new(granted: Granted, seats: &Seats) -> Staging {
         let seats = if granted.roster == RosterSent::Changes { seats.clone() } else { Seats::new() };
-        Staging { granted, config: None, seats, away: Overlay::new(), past: Vec::new(), subject: None }
+        Staging {
+            granted,
+            config: None,
+            seats,
+            members: Memberships::new(),
+            away: Overlay::new(),
+            past: Vec::new(),
+            subject: None,
+        }
+    }
+
+    /// Whether more may come.
+    fn is_within_bounds(&self) -> bool {
+        self.seats.len() < SEATS_MAX && self.past.len() < PAST_MAX && self.away.len() < SEATS_MAX
     }
 }
 
@@ -49,7 +65,7 @@ impl Mirror {
 
     pub(super) fn stage(&mut self, change: impl FnOnce(&mut Staging), cx: &mut Cx<'_>) {
         match &mut self.link.staging {
-            Some(staging) if staging.seats.len() < SEATS_MAX && staging.past.len() < PAST_MAX => change(staging),
+            Some(staging) if staging.is_within_bounds() => change(staging),
             _ => {
                 cx.log(format!("link {}: the snapshot is larger than allowed", self.room));
                 self.lost(cx);
@@ -96,6 +112,7 @@ impl Mirror {
         if let Some(config) = staging.config {
             self.config = config;
         }
+        self.members = staging.members;
         let mut seats = staging.seats;
         seats.values_mut().for_each(|seat| seat.told = self.shows(seat));
         let otherwise = self.all_shown_otherwise();
@@ -109,8 +126,9 @@ impl Mirror {
         self.link.roster = Stored::AsOfPlace;
         self.lower_classes(cx);
         let gone: Vec<&Nick> = self.gone.values().map(|session| &session.nick).collect();
-        // Somebody else may have the nick by now.
-        self.hidden.retain(|nick| self.seats.contains_key(nick) && gone.contains(&nick));
+        // Somebody else may have the nick by now. Who entered here and has left again is known to the room by neither yet.
+        let passed_by = |nick: &Nick| !self.seats.contains_key(nick) && self.echoes.iter().any(|e| e.nick == *nick);
+        self.hidden.retain(|nick| (self.seats.contains_key(nick) && gone.contains(&nick)) || passed_by(nick));
         let marks = cx.site.config.split.mark_away;
         let covered = std::mem::replace(&mut self.away, if marks { staging.away } else { Overlay::new() });
         let before = before.iter().map(|(nick, seat)| (nick, Cow::Borrowed(seat))).collect();
@@ -236,7 +254,7 @@ impl Mirror {
 const SNAPSHOT_MS: u64 = 60_000;
 /// So many messages.
 const MESSAGES_MORE: usize = 1_000;
-/// Most seats in a room that is mirrored here.
-const SEATS_MAX: usize = 100_000;
+/// Most seats in a room that is mirrored here; one that has more, or says so, is taken for lost.
+pub(super) const SEATS_MAX: usize = 100_000;
 /// Most messages in one snapshot.
 const PAST_MAX: usize = 100_000;

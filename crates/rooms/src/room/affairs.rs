@@ -71,6 +71,7 @@ impl Room {
                 }
             }
         }
+        self.supply_members(cx);
         self.give_up_if_empty(cx.now);
     }
 

@@ -21,6 +21,8 @@ pub(crate) struct Entry {
     pub created: bool,
     /// XEP-0463.
     pub since: Option<Since>,
+    /// Whether the nick is another than was asked for.
+    pub assigned: bool,
 }
 
 impl Room {
@@ -37,6 +39,17 @@ impl Room {
         };
         match admitted {
             Ok(()) => self.put_in(Entry::of(from, nick, stanza, false), cx),
+            Err(JoinError::NicknameConflict) if cx.up.as_ref().is_some_and(|up| up.island.is_some()) => {
+                self.enter_renamed(from, &nick, password.as_deref(), stanza, cx);
+            }
+            Err(error) => self.turn_away(from, stanza, error, cx),
+        }
+    }
+
+    /// Somebody whom his island has let in under a nick that another has here: he is given one like it.
+    fn enter_renamed(&mut self, from: &Jid, nick: &Nick, password: Option<&str>, stanza: &Element, cx: &mut Cx<'_>) {
+        match self.nick_like(nick, |nick| self.admit(from, nick, password)) {
+            Ok(nick) => self.put_in(Entry { assigned: true, ..Entry::of(from, nick, stanza, false) }, cx),
             Err(error) => self.turn_away(from, stanza, error, cx),
         }
     }
@@ -54,7 +67,10 @@ impl Room {
         }
         self.admit_again(jid, &nick)?;
         let history = HistoryWanted { max_stanzas: Some(0), ..HistoryWanted::default() };
-        self.put_in(Entry { jid: jid.clone(), nick, payload, history, id: None, created: false, since: None }, cx);
+        self.put_in(
+            Entry { jid: jid.clone(), nick, payload, history, id: None, created: false, since: None, assigned: false },
+            cx,
+        );
         Ok(())
     }
 
@@ -84,8 +100,16 @@ impl Room {
     pub fn welcome_back(&mut self, jid: &Jid, since_ms: i64, cx: &mut Cx<'_>) {
         let Some(nick) = self.sessions.get(jid).cloned() else { return };
         let history = HistoryWanted { since_ms: Some(since_ms), ..HistoryWanted::default() };
-        let entry =
-            Entry { jid: jid.clone(), nick, payload: Vec::new(), history, id: None, created: false, since: None };
+        let entry = Entry {
+            jid: jid.clone(),
+            nick,
+            payload: Vec::new(),
+            history,
+            id: None,
+            created: false,
+            since: None,
+            assigned: false,
+        };
         self.welcome_session(&entry, cx);
     }
 
@@ -170,6 +194,9 @@ impl Room {
             x.push(version);
         }
         add_statuses(&mut own, &self.statuses_on_entering(entry.created));
+        if entry.assigned {
+            add_statuses(&mut own, &[Status::NICK_ASSIGNED]);
+        }
         self.welcome(&session, own, entry.history, cx);
     }
 
@@ -210,6 +237,7 @@ impl Entry {
             id: stanza.get("id").map(str::to_owned),
             created,
             since: Since::of(stanza),
+            assigned: false,
         }
     }
 }

@@ -88,7 +88,7 @@ use std::sync::Arc;
 use xmpp::{Element, Jid};
 
 pub(crate) use admin::REASON_BYTES_MAX;
-pub(crate) use admit::JoinError;
+pub(crate) use admit::{JoinError, NICK_BYTES_MAX, SESSIONS_PER_SEAT_MAX};
 pub(crate) use affiliations::{Affiliated, Affiliations};
 pub(crate) use config::{Config, PrivateMessages, Whois};
 pub(crate) use create::name as fresh_name;
@@ -106,7 +106,7 @@ pub(crate) use presence::{absent, outsider};
 pub(crate) use private::as_private;
 pub(crate) use privileges::{Standing, judge_role};
 pub(crate) use subject::is_subject;
-pub(crate) use tell::{Event, HistoryWanted, Part, Shown, add_statuses, without_jids};
+pub(crate) use tell::{Event, HistoryWanted, Part, Shown, add_statuses, has_status, statuses_of, without_jids};
 pub(crate) use versions::is_of_versions;
 
 /// A room with all who are in it.

@@ -114,6 +114,7 @@ impl Room {
         if self.config.members_only && !before.members_only {
             self.remove_non_members(cx);
         }
+        self.supply_members(cx);
         self.give_up_if_empty(cx.now);
     }
 

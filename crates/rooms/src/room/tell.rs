@@ -285,6 +285,17 @@ pub(crate) fn add_statuses(stanza: &mut Element, statuses: &[Status]) {
     }
 }
 
+/// Whether a stanza says this code.
+pub(crate) fn has_status(stanza: &Element, status: Status) -> bool {
+    statuses_of(stanza).any(|said| said == status)
+}
+
+/// The codes that a stanza says.
+pub(crate) fn statuses_of(stanza: &Element) -> impl Iterator<Item = Status> {
+    let x = stanza.get_child("x", ns::MUC_USER).into_iter().flat_map(Element::children);
+    x.filter(|c| c.name() == "status").filter_map(|c| c.get("code")?.parse::<u16>().ok()).map(Status)
+}
+
 /// The stanza with no real JID in its muc#user items; `None` when it has none.
 pub(crate) fn without_jids(stanza: &Element) -> Option<Element> {
     let x = stanza.get_child("x", ns::MUC_USER)?;

@@ -64,10 +64,12 @@ pub enum Kind {
     Away,
     /// What the roster must be by now.
     Digest,
+    /// Who of the site may enter while the link is lost.
+    Members,
 }
 
 impl Kind {
-    const ALL: [Kind; 13] = [
+    const ALL: [Kind; 14] = [
         Kind::Event,
         Kind::Enter,
         Kind::Leave,
@@ -81,6 +83,7 @@ impl Kind {
         Kind::Resend,
         Kind::Away,
         Kind::Digest,
+        Kind::Members,
     ];
 
     /// The value on the wire.
@@ -99,6 +102,7 @@ impl Kind {
             Kind::Resend => "resend",
             Kind::Away => "away",
             Kind::Digest => "digest",
+            Kind::Members => "members",
         }
     }
 

@@ -3,6 +3,7 @@
 use super::at::{At, Kind};
 use super::away::Away;
 use super::config::RoomConfig;
+use super::members::Members;
 use super::read::{Damaged, Reader, full_jid, name, number, positive, stamp};
 use super::{JIDS_MAX, ids};
 use crate::names::Nick;
@@ -57,6 +58,8 @@ pub enum Down {
     Away(Away),
     /// The digest of the roster as it is behind the event at `seq`, see [`RosterDigest`](super::RosterDigest).
     Digest([u8; 32]),
+    /// Who of the site may enter while the link is lost.
+    Members(Members),
 }
 
 /// The real address of one session of an occupant.
@@ -122,6 +125,7 @@ impl Down {
                 let digest = Reader::new(digest, ("digest", ns::NETJOIN), &["roster"])?.empty()?;
                 Down::Digest(digest.get("roster", ids::decode_key)?)
             }
+            (Kind::Members, [members]) => Down::Members(Members::parse(members)?),
             (_, [other, ..]) => return Err(reader.unknown(other)),
             (kind, []) => return Err(Damaged::MissingChild("x", kind.as_str())),
         };
@@ -144,6 +148,7 @@ impl Down {
             Down::Synced { gap } => x.child(Element::new("synced", ns::NETJOIN).attr_opt("gap", gap.then_some("true"))),
             Down::Jids(seats) => x.child(Element::new("jids", ns::NETJOIN).with(seats.iter().map(SeatJid::element))),
             Down::Away(away) => x.child(away.element()),
+            Down::Members(members) => x.child(members.element()),
             Down::Resend { outbox, from } => {
                 x.child(Element::new("resend", ns::NETJOIN).attr("outbox", outbox).attr("from", from.to_string()))
             }

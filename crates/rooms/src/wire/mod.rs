@@ -14,6 +14,7 @@ mod end;
 mod granted;
 mod heads;
 pub mod ids;
+mod members;
 mod read;
 mod replicate;
 mod up;
@@ -28,6 +29,7 @@ pub use down::{Down, SeatJid, Wanted};
 pub use end::{Destroyed, Retry, Withdraw, Withdrawn};
 pub use granted::{Granted, HistorySent, Mark, Removed, RosterSent, Seat, Verdict};
 pub use heads::{Head, Heads, Sent};
+pub use members::{Member, Members, Membership};
 pub use read::{Damaged, NAME_CHARS_MAX};
 pub use replicate::{CensusSeat, Outbox, Replicate, Resume, RosterHeld};
 pub use up::{Refused, Reported, Stale, Up, UpMark, strip};
@@ -49,6 +51,10 @@ pub const DOMAINS_MAX: usize = 16;
 pub const JIDS_MAX: usize = 200;
 /// Most occupants in one `<away/>`, so that it fits the stanza size any server takes; more take more stanzas.
 pub const AWAY_MAX: usize = 200;
+/// Most users in one `<members/>`, so that it fits the stanza size any server takes; more take more stanzas.
+pub const MEMBERS_MAX: usize = 200;
+/// Most users of one site of whom a room tells it, and of whom it keeps in mind, that they may enter on an island.
+pub const SITE_MEMBERS_MAX: usize = 10_000;
 /// Most stanzas one event may be; a nick change is two.
 pub const PARTS_MAX: u32 = 8;
 

@@ -22,6 +22,8 @@ pub struct Replicate {
     pub domains: Vec<Jid>,
     /// Where it was when it was here before.
     pub resume: Option<Resume>,
+    /// Whether it wants to know which of its users may enter while the link is lost.
+    pub members: bool,
     /// Who believes to be in the room; none on a first registration.
     pub census: Option<Census>,
 }
@@ -81,7 +83,8 @@ pub struct CensusSeat {
 impl Replicate {
     /// Reads `<replicate/>`.
     pub fn parse(element: &Element) -> Result<Replicate, Damaged> {
-        let r = Reader::new(element, ("replicate", ns::NETJOIN), &["version", "keepalive", "maxstanzas", "maxbytes"])?;
+        let known = ["version", "keepalive", "maxstanzas", "maxbytes", "members"];
+        let r = Reader::new(element, ("replicate", ns::NETJOIN), &known)?;
         let mut request = Replicate {
             version: r.get("version", small)?,
             keepalive: r.get("keepalive", small)?,
@@ -90,6 +93,7 @@ impl Replicate {
             outboxes: Vec::new(),
             domains: Vec::new(),
             resume: None,
+            members: r.read("members", |text| (text == "true").then_some(true))?.unwrap_or(false),
             census: None,
         };
         for child in element.children() {
@@ -128,6 +132,7 @@ impl Replicate {
             .attr("keepalive", self.keepalive.to_string())
             .attr("maxstanzas", self.maxstanzas.to_string())
             .attr("maxbytes", self.maxbytes.to_string())
+            .attr_opt("members", self.members.then_some("true"))
             .with(self.outboxes.iter().map(outbox))
             .with(self.domains.iter().map(serves))
             .with(self.resume.as_ref().map(Resume::element))

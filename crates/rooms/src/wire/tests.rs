@@ -40,6 +40,9 @@ fn what_is_written_down_is_what_is_read() {
     };
     let seat = SeatJid { nick: "BigCheese".parse().unwrap(), jid: session.clone() };
     let nicks: Vec<Nick> = vec!["BigCheese".parse().unwrap(), "Efchen".parse().unwrap()];
+    let standing = Membership { affiliation: Affiliation::Member, role: Role::Participant, occupant_id: "o1".into() };
+    let member = Member { jid: session.bare(), standing: Some(standing) };
+    let gone = Member { jid: jid("msa@vesa.yeggmaex.irc"), standing: None };
     for (down, at) in [
         (Down::Event { said_ms: Some(655_862_317_000), config: Some(config.clone()) }, marked),
         (Down::Event { said_ms: None, config: None }, At { seq: Some(1), own: Some(vec![]), ..at(Kind::Event) }),
@@ -59,6 +62,7 @@ fn what_is_written_down_is_what_is_read() {
             at(Kind::Away),
         ),
         (Down::Away(Away { site: None, lifted: true, nicks }), at(Kind::Away)),
+        (Down::Members(Members(vec![member, gone])), at(Kind::Members)),
         (Down::Digest([7; 32]), At { seq: Some(812), ..at(Kind::Digest) }),
     ] {
         let x = down.x().child(at.element());
@@ -98,6 +102,7 @@ fn a_registration_is_read_as_written() {
             archive: Some("a-b_c".into()),
             roster: RosterHeld::Wrong,
         }),
+        members: true,
         census: Some((
             41,
             vec![CensusSeat {

@@ -73,6 +73,27 @@ fn s4_11_the_ghosts_of_a_site_are_taken_out_at_once() {
     }
 }
 
+/// The room's server starts again as well, so that no link is left to show that nobody is there: it asks those of before.
+#[test]
+fn s4_11_the_ghosts_of_a_site_when_both_start_again() {
+    for disk in ["its own", "an empty one"] {
+        let (mut world, _) = talked();
+        world.cut(ERIS);
+        if disk == "its own" {
+            world.restart(ERIS)
+        } else {
+            world.restart_with(ERIS, Disk::default())
+        }
+        world.restart(SERVICE);
+        world.heal(ERIS);
+        world.pass_ms(20_000);
+        assert!(!world.states(ERIS).contains(&"live"), "nobody is there");
+        world.user(&join("merlin@vesa.yeggmaex.irc/x", "WiZ"));
+        let got = world.take("merlin@vesa.yeggmaex.irc/x");
+        assert!(got.iter().any(|s| s.to_xml().contains("code='110'")), "{disk}: the nick is free: {got:?}");
+    }
+}
+
 /// Who comes at once to a site with an empty disk is in, and those who were there before are not.
 #[test]
 fn s4_11_who_enters_at_a_site_with_an_empty_disk() {

@@ -391,6 +391,21 @@ fn presence_of(got: &[Element], nick: &str) -> Vec<String> {
     of_him.map(|s| s.get("type").unwrap_or("available").to_owned()).collect()
 }
 
+/// An operator lets the two reach each other again: whichever side he is at does not wait for its next attempt, though that be
+/// long.
+#[test]
+fn s4_11_1_healing_by_hand_ends_the_waiting() {
+    for side in [ERIS, SERVICE] {
+        let mut world = cut();
+        world.pass_ms(1_800_000);
+        world.heal(ERIS);
+        assert_ne!(world.states(ERIS), ["live"]);
+        world.reachable(side, if side == ERIS { SERVICE } else { ERIS });
+        world.pass_ms(2_000);
+        assert_eq!(world.states(ERIS), ["live"], "at {side}");
+    }
+}
+
 /// However long nothing came through: a sign of the service is worth an attempt at once.
 #[test]
 fn s4_11_1_a_sign_of_the_service_ends_the_waiting() {

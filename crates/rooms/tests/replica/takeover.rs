@@ -55,6 +55,39 @@ fn an_unasked_roster_is_not_taken() {
     }
 }
 
+/// Seats without end: a mirror that has as many as may be takes no more, and nobody sees the one too many; so it is with whom a
+/// snapshot shows away.
+#[test]
+fn invented_seats_have_a_bound() {
+    let mut site = Site::new("eris.dclxvii.irc");
+    let asked = site.send(&join(WIZ, "WiZ"));
+    let left = site.announce(&asked);
+    site.grant(&left, 0, false);
+    let nicks: Vec<String> = (1..SEATS_MAX).map(|n| format!("n{n}")).collect();
+    let roster: Vec<_> = nicks.iter().map(|nick| (nick.as_str(), "none", "participant")).collect();
+    site.snapshot(&roster, &[], 800);
+    site.event(&presence("WiZ", "none", "participant"), 801);
+    site.enter(&own_presence("WiZ", "none", "participant"), WIZ);
+    let last = site.event(&presence("n1", "none", "participant").replace("<x ", "<show>dnd</show><x "), 802);
+    assert_eq!((to(&last, WIZ).len(), state(&site)), (1, "live"), "those there are may do what they like");
+    let over = site.event(&presence("over", "none", "participant"), 803);
+    assert_eq!((to(&over, WIZ).len(), state(&site)), (0, "suspect"));
+
+    let mut site = Site::new("eris.dclxvii.irc");
+    let asked = site.send(&join(WIZ, "WiZ"));
+    let left = site.announce(&asked);
+    site.grant(&left, 0, false);
+    for chunk in 0..=SEATS_MAX / 200 {
+        let nicks = (0..200).map(|n| format!("n{}", chunk * 200 + n).parse().unwrap()).collect();
+        let away = rooms::wire::Away { site: None, lifted: false, nicks };
+        site.down(&format!("<message from='{ROOM}'/>"), Down::Away(away), Kind::Away, None);
+    }
+    assert_eq!(state(&site), "suspect");
+}
+
+/// Most seats in a mirrored room.
+const SEATS_MAX: usize = 100_000;
+
 /// A room that nobody here is in: whatever comes of it, it is told that nobody is, and nobody hears of it.
 #[test]
 fn a_room_nobody_asked_for_is_told_so() {

@@ -81,6 +81,8 @@ pub struct World {
     /// How many of the next answers to registrations get lost.
     pub lost_grants: usize,
     replicas: bool,
+    /// Whether islands let members in.
+    enter_members: bool,
     /// What operators were told.
     pub logs: Vec<String>,
     /// Who wanted streams made anew, and to whom.
@@ -90,6 +92,10 @@ pub struct World {
 impl World {
     /// The service and the three sites; without replicas every user is served by the service itself.
     pub fn new(replicas: bool) -> World {
+        World::with_islands(replicas, false)
+    }
+
+    fn with_islands(replicas: bool, enter_members: bool) -> World {
         let mut world = World {
             servers: BTreeMap::new(),
             links: BTreeMap::new(),
@@ -100,6 +106,7 @@ impl World {
             faults: VecDeque::new(),
             lost_grants: 0,
             replicas,
+            enter_members,
             logs: Vec::new(),
             renewed: Vec::new(),
         };
@@ -111,7 +118,30 @@ impl World {
 
     /// The whole cast in the room, which Wumpus has made and opened.
     pub fn with_cast(replicas: bool) -> World {
-        let mut world = World::new(replicas);
+        World::new(replicas).filled()
+    }
+
+    /// The same at sites whose islands let members in, with whom Wumpus has made so by then.
+    pub fn with_members(members: &[(&str, &str)]) -> World {
+        let mut world = World::with_islands(true, true).filled();
+        for (bare, affiliation) in members {
+            world.affiliate(bare, affiliation);
+        }
+        world
+    }
+
+    /// Wumpus makes somebody what he is to the room.
+    pub fn affiliate(&mut self, bare: &str, affiliation: &str) {
+        self.user(&format!(
+            "<iq from='{}' id='a' type='set' to='{}'><query xmlns='{}'><item jid='{bare}' affiliation='{affiliation}'/></query></iq>",
+            of("Wumpus"),
+            crate::site::ROOM,
+            ns::MUC_ADMIN
+        ));
+    }
+
+    fn filled(mut self) -> World {
+        let world = &mut self;
         let [(first, jid), others @ ..] = CAST;
         world.user(&join(jid, first));
         world.user(&format!(
@@ -122,7 +152,7 @@ impl World {
         for (nick, jid) in others {
             world.user(&join(jid, nick));
         }
-        world
+        self
     }
 
     fn start(&mut self, domain: &str, records: BTreeMap<(String, String, String), String>, rows: Vec<Row>, starts: u8) {
@@ -139,7 +169,9 @@ impl World {
         let engine = if domain == SERVICE {
             Engine::Service(Box::new(Primary::new(service_config(), seed, loaded, rows.clone())))
         } else if self.replicas {
-            Engine::Site(Box::new(Replica::new(config(domain), seed, loaded, rows.clone())))
+            let mut config = config(domain);
+            config.split.enter_members = self.enter_members;
+            Engine::Site(Box::new(Replica::new(config, seed, loaded, rows.clone())))
         } else {
             Engine::Plain
         };
@@ -281,6 +313,12 @@ impl World {
 
     pub fn heal(&mut self, site: &str) {
         self.cut.retain(|(from, to)| from != site && to != site);
+    }
+
+    /// An operator at one server says that another can be reached again.
+    pub fn reachable(&mut self, at: &str, domain: &str) {
+        self.feed(at, Input::Reachable(domain.to_owned()));
+        self.run();
     }
 
     /// What a user was sent since this was asked last.
@@ -530,6 +568,7 @@ fn service_config() -> PrimaryConfig {
         suspect_seconds: 10,
         retention_seconds: 3_600,
         mark_away: true,
+        supply_members: true,
     }
 }
 

@@ -222,6 +222,9 @@ section! {
         retention_seconds: u64 = "86400" in 1..=2_592_000,
         /// People behind a split link are shown as away; not in rooms that hide real addresses.
         mark_away: bool = "true",
+        /// Sites that ask for it are told which of their own users are members, admins and owners of a room, so that these can
+        /// enter it there while the link is lost. Never of a room with a password. What a site has once been told it knows.
+        supply_members: bool = "false",
     }
 }
 
@@ -265,7 +268,8 @@ section! {
         private_messages: bool = "true",
         /// Those of them who are moderators may kick others of them.
         kick: bool = "true",
-        /// Who may enter. Only "none" is possible in this version.
+        /// Who may enter: "none", or "members": those of them whom a room has named as its members, admins or owners while
+        /// the link was there, as services do that have `supply_members` in [rooms]. The room judges it when it is reached.
         enter: SplitEnter = "\"none\"",
         /// Occupants at other sites are shown as away.
         mark_away: bool = "true",

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use super::reader::Reader;
-use super::{CertificateFiles, Config, Create, Encryption, SplitEnter, Trust};
+use super::{CertificateFiles, Config, Create, Encryption, Trust};
 use crate::certificate::{self, PairError};
 
 /// Days before its end from which a certificate is warned about.
@@ -97,10 +97,6 @@ fn attached(config: &Config, replica: &super::Replica, reader: &mut Reader<'_, '
 }
 
 fn replica(config: &Config, reader: &mut Reader<'_, '_>) {
-    if config.split.enter != SplitEnter::None {
-        let message = "is \"members\", and no primary names members beforehand yet; write \"none\"";
-        reader.error("replica.split.enter", message.into());
-    }
     let Some(replica) = &config.replica else { return };
     if config.attached().is_some() {
         return attached(config, replica, reader);

@@ -119,7 +119,7 @@ pub struct Link {
     pub queued: u64,
     /// Rooms that this link distributes, in either direction.
     pub rooms: u64,
-    /// Milliseconds since the service there was heard of; `None` where no room of its is mirrored here.
+    /// Milliseconds since its replica or its rooms were heard of; `None` where no room is distributed.
     pub lag_ms: Option<u64>,
     /// Stanzas relayed from here that their primary has not confirmed, and events of rooms led here that are held for
     /// it; `None` where no room is distributed.

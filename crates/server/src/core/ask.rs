@@ -254,11 +254,16 @@ impl Core {
         Ok(Answer::Done)
     }
 
+    /// Lets streams with a domain be made again; what links cross it are seen to at once.
     fn heal(&mut self, domain: &str) -> Response {
-        let mut held_apart = self.edge.held_apart.write().unwrap_or_else(PoisonError::into_inner);
-        match Jid::new(domain).is_ok_and(|jid| held_apart.remove(jid.domain())) {
-            true => Ok(Answer::Done),
-            false => Err(Refusal::not_found(format!("{domain} is not held apart"))),
+        let not_apart = || Refusal::not_found(format!("{domain} is not held apart"));
+        let domain = Jid::new(domain).map_err(|_| not_apart())?.domain().to_owned();
+        if !self.edge.held_apart.write().unwrap_or_else(PoisonError::into_inner).remove(&domain) {
+            return Err(not_apart());
         }
+        for who in [Who::Primary, Who::Replica] {
+            self.feed(who, Input::Reachable(domain.clone()));
+        }
+        Ok(Answer::Done)
     }
 }

@@ -129,6 +129,7 @@ fn primary_config(config: &Config, rooms: &config::Rooms) -> PrimaryConfig {
         suspect_seconds: rooms.suspect_seconds,
         retention_seconds: rooms.retention_seconds,
         mark_away: rooms.mark_away,
+        supply_members: rooms.supply_members,
     }
 }
 
@@ -148,6 +149,7 @@ fn replica_config(config: &Config, replica: &config::Replica) -> ReplicaConfig {
             local_chat: config.split.local_chat,
             private_messages: config.split.private_messages,
             kick: config.split.kick,
+            enter_members: config.split.enter == config::SplitEnter::Members,
             mark_away: config.split.mark_away,
         },
     }

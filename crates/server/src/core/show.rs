@@ -2,6 +2,7 @@
 
 use super::Core;
 use crate::control::{Answer, HeldAs, Link, LinkState, Occupant, Refusal, Replica, Response, Room, RoomDetail};
+use std::collections::BTreeMap;
 use xmpp::Jid;
 
 impl Core {
@@ -15,7 +16,17 @@ impl Core {
             link.lag_ms = link.lag_ms.max(Some(mirror.lag_ms));
             worsen(link, mirror.state, Some(mirror.since_ms));
         }
-        for replica in self.replicas() {
+        let replicas = self.replicas();
+        // A site is heard of in any of its rooms.
+        let mut lags: BTreeMap<&str, u64> = BTreeMap::new();
+        for (domain, lag_ms) in replicas.iter().filter_map(|replica| Some((&*replica.domain, replica.lag_ms?))) {
+            lags.entry(domain).and_modify(|least| *least = lag_ms.min(*least)).or_insert(lag_ms);
+        }
+        for (domain, lag_ms) in lags {
+            let link = of_domain(&mut links, domain);
+            link.lag_ms = link.lag_ms.max(Some(lag_ms));
+        }
+        for replica in &replicas {
             let link = of_domain(&mut links, &replica.domain);
             link.rooms += 1;
             link.outbox = Some(link.outbox.unwrap_or(0) + replica.held as u64);

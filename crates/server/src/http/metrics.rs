@@ -102,7 +102,7 @@ pub struct LinkFigures {
     pub queued: u64,
     /// Stanzas of rooms whose outcome is not known, or that are held.
     pub outbox: u64,
-    /// Milliseconds since the service there was heard of; `None` where none of its rooms is mirrored here.
+    /// Milliseconds since its replica or its rooms were heard of; `None` where no room is distributed.
     pub lag_ms: Option<u64>,
     /// Registrations that followed a loss.
     pub resumes: u64,
@@ -196,7 +196,7 @@ impl Figures {
             let metric = |link: &LinkFigures| ConstCounter::<u64>::new(of(link));
             self.per_link(e.encode_descriptor(name, help, None, MetricType::Counter)?, metric)?;
         }
-        let help = "Seconds since the service of rooms at the domain was heard of";
+        let help = "Seconds since the replica or the rooms at the domain were heard of";
         self.where_known(e, "link_lag_seconds", help, |link| link.lag_ms.map(|ms| ms as f64 / 1_000.0))?;
         let help = "Unix time since when the link is in its state";
         self.where_known(e, "link_state_timestamp_seconds", help, |link| link.since.map(|since| since as f64))?;

@@ -73,7 +73,7 @@ fn metrics_are_prometheus_text() {
         "netjoin_link_state{domain=\"channel.avalon.irc\",state=\"live\"} 0",
         "netjoin_link_rooms{domain=\"channel.avalon.irc\"} 3",
         "netjoin_link_outbox{domain=\"channel.avalon.irc\"} 5",
-        "# HELP netjoin_link_lag_seconds Seconds since the service of rooms at the domain was heard of",
+        "# HELP netjoin_link_lag_seconds Seconds since the replica or the rooms at the domain were heard of",
         "netjoin_link_lag_seconds{domain=\"channel.avalon.irc\"} 0.077",
         "# TYPE netjoin_link_state_timestamp_seconds gauge",
         "netjoin_link_state_timestamp_seconds{domain=\"channel.avalon.irc\"} 1700000000.0",

@@ -174,6 +174,7 @@ impl Server {
         });
         self.primary = config.rooms.as_ref().map(|domain| {
             let primary = PrimaryConfig {
+                supply_members: false,
                 domain: jid(domain),
                 create: Create::Anyone,
                 local_domains: config.accounts.iter().cloned().collect(),

@@ -3,6 +3,7 @@
 
 use super::super::link::{LINKS_MAX, Link};
 use super::super::replicate::PENDING_MAX;
+use super::super::syncs::SYNCS_MAX;
 use super::kit::*;
 use crate::room::tests::kit::{Got, errors};
 use crate::wire::{CensusSeat, Outbox, Replicate, SEATS_MAX};
@@ -90,4 +91,26 @@ fn a_census_that_is_too_long_is_refused_whole() {
     assert_eq!(errors(&got), [(VESA.into(), "bad-request".into())]);
     // The registration that stands is none the worse.
     assert_eq!(kinds(&net.says(WIZ, "still there?"), VESA), ["event"]);
+}
+
+/// Each grant costs the room a snapshot: a site that asks without end is told when to come again, no other site pays for it, and what
+/// it has stays.
+#[test]
+fn snapshots_have_a_measure() {
+    let mut net = Net::whole();
+    let asks = |net: &mut Net, replica: &str, seat: (&str, &str)| {
+        let request = net.request_again(replica, net.seq(), &[seat]);
+        net.ask(replica, &request)
+    };
+    let granted = |got: &[Got]| got.iter().any(|got| got.stanza.has_child("granted", ns::NETJOIN));
+    // It has had one of them before.
+    for n in 1..SYNCS_MAX {
+        assert!(granted(&asks(&mut net, VESA, (EFCHEN, "Efchen"))), "{n}");
+    }
+    let got = asks(&mut net, VESA, (EFCHEN, "Efchen"));
+    assert_eq!(errors(&got), [(VESA.into(), "resource-constraint".into())]);
+    assert_eq!(of(&got, VESA).len(), 1, "and no snapshot");
+    assert!(granted(&asks(&mut net, ERIS, (WIZ, "WiZ"))));
+    net.pass_ms(1_000);
+    assert!(granted(&asks(&mut net, VESA, (EFCHEN, "Efchen"))));
 }

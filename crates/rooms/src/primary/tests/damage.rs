@@ -113,6 +113,22 @@ fn damages() -> Vec<(&'static str, String, &'static str)> {
             "'lifted' of <away/> has a value that is not allowed",
         ),
         (
+            "member without a standing",
+            down(&format!(
+                "<members xmlns='urn:netjoin:dmuc:0'><member jid='a@b' affiliation='member' role='participant'/></members>{}",
+                at(&format!("{good} kind='members'"))
+            )),
+            "<member/> lacks 'occupant-id'",
+        ),
+        (
+            "member who is banned",
+            down(&format!(
+                "<members xmlns='urn:netjoin:dmuc:0'><member jid='a@b' affiliation='outcast'/></members>{}",
+                at(&format!("{good} kind='members'"))
+            )),
+            "'affiliation' of <member/> has a value that is not allowed",
+        ),
+        (
             "report of no registration",
             up("outbox='v1' n='3'").replace("<up ", "<reported ").replace("outbox='v1' n='3'", ""),
             "<reported/> lacks 'epoch'",

@@ -51,6 +51,7 @@ impl Net {
             suspect_seconds: 10,
             retention_seconds: 3_600,
             mark_away: true,
+            supply_members: true,
         };
         let mut kit = Kit::with(config);
         kit.now.unix_ms = THEN_MS;
@@ -156,6 +157,7 @@ impl Net {
             outboxes: vec![Outbox { name: site.outbox.clone(), from: site.n + 1 }],
             domains: Vec::new(),
             resume: None,
+            members: false,
             census: None,
         }
     }

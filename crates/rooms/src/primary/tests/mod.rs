@@ -7,6 +7,7 @@ pub(crate) mod kit;
 mod links;
 mod listings;
 mod marks;
+mod members;
 mod netjoin;
 mod netsplit;
 mod speaking;

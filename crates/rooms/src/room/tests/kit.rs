@@ -231,6 +231,7 @@ pub(crate) fn config() -> PrimaryConfig {
         suspect_seconds: 10,
         retention_seconds: 3_600,
         mark_away: true,
+        supply_members: false,
     }
 }
 
