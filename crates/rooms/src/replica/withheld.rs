@@ -71,13 +71,16 @@ impl Mirror {
     }
 
     /// Somebody has been let in: he hears what the others have. His own presence he has been sent.
-    pub(super) fn tell_withheld(&self, to: &Jid, cx: &mut Cx<'_>) {
+    pub(super) fn tell_withheld(&mut self, to: &Jid, cx: &mut Cx<'_>) {
         let Some(session) = self.sessions.get(to) else { return };
         let own = session.nick.in_room(&self.room);
         let is_own = |stanza: &Shared| {
             stanza.element().name() == "presence" && stanza.element().get("from") == Some(own.as_str())
         };
-        for told in self.withheld.told.iter().filter(|told| session.entry < told.before && !told.except.contains(to)) {
+        let news = |told: &&mut Told| session.entry < told.before && !told.except.contains(to);
+        for told in self.withheld.told.iter_mut().filter(news) {
+            // Should he have to be let in once more, he has heard it.
+            told.except.push(to.clone());
             let stanza = if session.class == Class::Jids { &told.jids } else { &told.plain };
             let stanza = stanza.clone().filter(|stanza| !is_own(stanza));
             cx.out.extend(stanza.map(|stanza| Output::Send { to: to.clone(), stanza }));

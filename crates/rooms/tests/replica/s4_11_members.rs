@@ -259,6 +259,24 @@ fn s4_11_1_2_a_member_leaves_again() {
     }
 }
 
+/// She leaves and comes back, twice, while somebody else waits to be let in as well: what was said elsewhere she hears once.
+#[test]
+fn s4_11_1_2_who_is_let_in_again_and_again_hears_it_once() {
+    let mut world = cut_with(&[(EVE_BARE, "member"), ("adam@eris.dclxvii.irc", "member")]);
+    world.says("Wumpus", "elsewhere");
+    for _ in 0..2 {
+        world.user(&join(EVE, "Eve"));
+        world.user(&format!("<presence from='{EVE}' type='unavailable' to='{ROOM}/Eve'/>"));
+    }
+    world.user(&join(EVE, "Eve"));
+    world.user(&join("adam@eris.dclxvii.irc/x", "Adam"));
+    world.inbox.clear();
+    heal(&mut world);
+    for who in [EVE, "adam@eris.dclxvii.irc/x", of("Troy")] {
+        assert_eq!(said(&world.take(who)), [pair("Wumpus", "elsewhere")], "{who}");
+    }
+}
+
 /// A second split before the join is over: she is in all the same, and hears and has said everything once.
 #[test]
 fn s4_11_1_2_split_again_in_the_middle_of_a_join() {
