@@ -122,6 +122,7 @@ impl Mirror {
             };
             self.jids_stored |= seat.jid.is_some();
             self.seats.insert(nick.clone(), Seat { place, ..seat });
+            self.follow_told();
         }
     }
 

@@ -95,6 +95,17 @@ impl Mirror {
         self.show_difference(&before, &after, &BTreeSet::new(), cx);
     }
 
+    /// What the primary tells of an occupant holds for what is laid over him too, should it be all that is shown of him for a while: of
+    /// here is what he says of himself alone.
+    pub(super) fn follow_told(&mut self) {
+        for echo in &mut self.echoes {
+            if let Some(told) = self.seats.get(&echo.nick).filter(|told| told.is_of(&echo.seat)) {
+                let payload = std::mem::take(&mut echo.seat.payload);
+                echo.seat = Seat { payload, ..told.clone() };
+            }
+        }
+    }
+
     /// An occupant has another nick now: what was shown of him goes with it.
     pub(super) fn rename_echoes(&mut self, from: &Nick, to: &Nick) {
         for echo in self.echoes.iter_mut().filter(|echo| echo.nick == *from) {

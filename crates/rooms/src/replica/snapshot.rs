@@ -123,6 +123,7 @@ impl Mirror {
         before.extend(otherwise.into_iter().filter_map(|(nick, seat)| Some((nick, seat?))));
         let acked = self.outbox.acked();
         self.echoes.retain(|echo| echo.n > acked);
+        self.follow_told();
         self.link.roster = Stored::AsOfPlace;
         self.lower_classes(cx);
         let gone: Vec<&Nick> = self.gone.values().map(|session| &session.nick).collect();

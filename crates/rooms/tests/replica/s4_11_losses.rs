@@ -470,6 +470,30 @@ fn s4_11_1_the_end_of_the_seat_before_is_not_told_to_who_came_back() {
     assert!(heard.len() == 1 && heard[0].contains("is reached again"), "nor that of the new one: {heard:?}");
 }
 
+/// Nor is he shown for the moment between as he was when the link was lost: what was taken from him since stays taken.
+#[test]
+fn s4_11_1_who_came_back_has_what_the_room_gives_him_from_the_first() {
+    let mut site = eris();
+    site.feed(Input::StreamEnded(SERVICE.into()));
+    site.pass_ms(15_000);
+    site.send(&format!("<presence from='{WIZ}' type='unavailable' to='{ROOM}/WiZ'/>"));
+    site.send(&join(WIZ, "WiZ"));
+    let left = until_it_registers(&mut site);
+    site.grant(&left, 2, true);
+    let roles = |got: Vec<Element>| -> Vec<String> {
+        let to_troy =
+            got.iter().filter(|s| s.get("to") == Some(TROY) && s.get("from") == Some(&*format!("{ROOM}/WiZ")));
+        let item = |s: &Element| {
+            s.get_child("x", ns::MUC_USER)?.get_child("item", ns::MUC_USER)?.get("role").map(str::to_owned)
+        };
+        to_troy.filter_map(item).collect()
+    };
+    let roster = [("WiZ", "none", "visitor"), ("Troy", "none", "participant")];
+    assert_eq!(roles(site.snapshot(&roster, &[], 810)), ["visitor"]);
+    assert_eq!(roles(site.event(&unavailable("WiZ", ""), 811)), [""; 0]);
+    assert_eq!(roles(site.event(&presence("WiZ", "none", "visitor"), 812)), [""; 0]);
+}
+
 fn unavailable_to<'a>(got: &'a [Element], to: &str) -> Vec<&'a Element> {
     got.iter().filter(|s| s.get("to") == Some(to) && s.get("type") == Some("unavailable")).collect()
 }
