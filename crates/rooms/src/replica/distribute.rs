@@ -172,6 +172,8 @@ impl Mirror {
         if let Some(seat) = self.seats.remove(from) {
             self.seats.insert(to.clone(), seat);
         }
+        // Whoever does that is there; and who has the nick after him may be too.
+        self.away.remove(from);
         if self.hidden.remove(from) {
             self.hidden.insert(to.clone());
         }

@@ -365,6 +365,14 @@ fn s4_11_1_others_are_shown_away() {
     assert!(got[0].to_xml().contains("vesa.yeggmaex.irc"));
     assert_eq!(shows(&site.event(&presence("BigCheese", "none", "visitor"), 810)), ["away"]);
     assert_eq!(shows(&site.down(&message, away(true), Kind::Away, None)), [""]);
+
+    // Whoever takes another nick is there; who has the old one later is not the one it was about.
+    site.down(&message, away(false), Kind::Away, None);
+    let renamed =
+        unavailable("BigCheese", "<status code='303'/>").replace("role='none'", "role='visitor' nick='Cheese'");
+    site.event(&renamed, 811);
+    assert_eq!(shows(&site.event(&presence("Cheese", "none", "visitor"), 812)), [""]);
+    assert_eq!(shows(&site.event(&presence("BigCheese", "none", "visitor"), 813)), [""]);
 }
 
 /// `gone` with the incarnation that was mirrored: users are told what a destroyed room tells them, and what was not heard goes
