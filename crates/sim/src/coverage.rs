@@ -1,5 +1,7 @@
-//! How often what there is to be seen was seen: each fault, and each effect that users or links show. What is never seen in many
-//! seeds is not tested by them.
+//! How often what there is to be seen was seen: each fault, each effect that users or links show, and each consequence of a netsplit and
+//! of the rules of a netjoin ([`rules`]). What is never seen in many seeds is not tested by them.
+
+mod rules;
 
 use crate::scenario::Outcome;
 use crate::scenario::faults::Fault;
@@ -57,7 +59,8 @@ impl Default for Coverage {
     fn default() -> Coverage {
         let faults = Fault::ALL.into_iter().map(fault);
         let effects = ON_LINKS.iter().chain(&TO_USERS).map(|(name, _)| (*name).to_owned());
-        Coverage(faults.chain(effects).map(|name| (name, 0)).collect())
+        let rules = rules::RULES.into_iter().map(str::to_owned);
+        Coverage(faults.chain(effects).chain(rules).map(|name| (name, 0)).collect())
     }
 }
 
@@ -65,7 +68,10 @@ impl Coverage {
     /// Adds what a run has shown.
     pub fn add(&mut self, outcome: &Outcome) {
         let faults = outcome.befell.keys().copied().map(fault);
-        let seen: Vec<String> = faults.chain(effects(&outcome.tape)).collect();
+        let seen: Vec<String> = faults
+            .chain(effects(&outcome.tape))
+            .chain(rules::seen(&outcome.tape, &outcome.room).into_iter().map(str::to_owned))
+            .collect();
         for name in seen {
             *self.0.entry(name).or_default() += 1;
         }

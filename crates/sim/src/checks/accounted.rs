@@ -2,8 +2,10 @@
 //! may be lost with a stream: nobody keeps it.
 
 use super::Evidence;
+use super::fates::Fates;
 
 pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
+    let fates = Fates::of(evidence);
     for stay in evidence.stays {
         for (id, body) in &stay.said {
             let reflected = stay.reflected.iter().filter(|other| *other == id).count();
@@ -14,22 +16,13 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
             if reflected + refused > 1 {
                 return Err(format!("{body:?} of {} came back and was refused: {:?}", stay.who, stay.refused));
             }
-            let answered =
-                reflected + refused > 0 || was_refused(evidence, &stay.who, id) || was_taken_back(evidence, body);
+            let answered = reflected + refused > 0 || fates.is_refused(body) || was_taken_back(evidence, body);
             if stay.to_ms.is_none() && !answered && !evidence.is_excused(stay) {
                 return Err(format!("{body:?} of {} was never answered for", stay.who));
             }
         }
     }
     Ok(())
-}
-
-/// Whether the room has refused it, whatever became of the answer.
-fn was_refused(evidence: &Evidence<'_>, who: &str, id: &str) -> bool {
-    let from_room = evidence.tape.crossings.iter().filter(|crossing| crossing.from == evidence.room.domain());
-    from_room.map(|crossing| &crossing.stanza).any(|stanza| {
-        stanza.get("type") == Some("error") && stanza.get("to") == Some(who) && stanza.get("id") == Some(id)
-    })
 }
 
 /// Whether others have heard it and a moderator has had it taken back: whoever missed it is not sent it any more (XEP-0425).

@@ -1,13 +1,119 @@
-//! XEP-0045 9.1: who is banned is not in the room, as nobody sees better than he.
+//! Protocol property P8, XEP-0045 9.1: once a ban is granted nobody is told that the banned user is in the room, until somebody asks
+//! for something else; and what he says meanwhile, on an island too, does not come into the archive.
 
-use super::Evidence;
+use super::people::{Occupant, People, bare, is_destroyed, kind};
+use super::watch::Watch;
+use crate::users::stays::body_of;
+use crate::users::view::statuses;
+use crate::world::{Crossing, Scene, Telling};
+use std::collections::{BTreeMap, BTreeSet};
+use xmpp::{Element, Jid, ns};
 
-pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
-    for (who, view) in evidence.views {
-        let bare = who.split('/').next().unwrap_or_default();
-        if view.me.is_some() && evidence.banned.iter().any(|banned| banned == bare) {
-            return Err(format!("{who} is banned and in the room as {:?}", view.me));
+pub(super) struct Banned {
+    room: Jid,
+    people: People,
+    /// Bans that were asked for: (who, id of the iq), the bare address.
+    asked: BTreeMap<(String, String), String>,
+    /// Who is banned: bare addresses.
+    banned: BTreeSet<String>,
+    /// Who, a client or a server, was told that an occupant was banned.
+    gone: BTreeSet<(String, Occupant)>,
+    /// What the banned have said: the body, and who.
+    void: Vec<(String, String)>,
+}
+
+impl Banned {
+    pub fn of(room: &Jid) -> Banned {
+        Banned {
+            room: room.clone(),
+            people: People::default(),
+            asked: BTreeMap::new(),
+            banned: BTreeSet::new(),
+            gone: BTreeSet::new(),
+            void: Vec::new(),
         }
     }
-    Ok(())
+
+    fn sent(&mut self, who: &str, stanza: &Element) {
+        let query = stanza.get_child("query", ns::MUC_ADMIN).filter(|_| stanza.get("type") == Some("set"));
+        for item in query.into_iter().flat_map(Element::children) {
+            let (Some(user), Some(affiliation)) = (item.get("jid"), item.get("affiliation")) else { continue };
+            if affiliation == "outcast" {
+                let id = stanza.get("id").unwrap_or_default().to_owned();
+                self.asked.insert((who.to_owned(), id), user.to_owned());
+            } else {
+                // From now on the room may have heard of it.
+                self.banned.remove(user);
+                self.asked.retain(|_, asked| asked != user);
+                self.void.retain(|(_, author)| author != user);
+            }
+        }
+        if stanza.get("type") == Some("groupchat") && self.banned.contains(bare(who)) {
+            self.void.extend(body_of(stanza).map(|body| (body, bare(who).to_owned())));
+        }
+    }
+
+    /// Whether this shows somebody banned as present.
+    fn shows(&self, stanza: &Element) -> Option<Occupant> {
+        let occupant = Occupant::of(stanza).filter(|_| stanza.name() == "presence" && stanza.get("type").is_none())?;
+        let user = self.people.user(&occupant.id)?;
+        self.banned.contains(user).then_some(occupant)
+    }
+
+    /// Notes to whom it was said that somebody is banned.
+    fn note_gone(&mut self, to: &str, stanza: &Element) {
+        if stanza.name() == "presence" && statuses(stanza).iter().any(|code| code == "301") {
+            self.gone.extend(Occupant::of(stanza).map(|occupant| (to.to_owned(), occupant)));
+        }
+    }
+
+    /// Somebody is told of a presence again who has been told that the occupant is gone.
+    fn comes_back(&mut self, to: &str, stanza: &Element) -> Result<(), String> {
+        self.note_gone(to, stanza);
+        match self.shows(stanza) {
+            Some(occupant) if self.gone.contains(&(to.to_owned(), occupant.clone())) => {
+                Err(format!("{to} is told that {}, who is banned, is there again", occupant.nick))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Watch for Banned {
+    fn told(&mut self, telling: &Telling, _: usize) -> Result<(), String> {
+        match &telling.what {
+            Scene::Connected | Scene::Ended => self.gone.retain(|(to, _)| *to != telling.who),
+            Scene::Sent(stanza) => self.sent(&telling.who, stanza),
+            Scene::Received(stanza) => return self.comes_back(&telling.who, stanza),
+        }
+        Ok(())
+    }
+
+    fn crossed(&mut self, crossing: &Crossing, _: usize) -> Result<(), String> {
+        if crossing.from != self.room.domain() {
+            return Ok(());
+        }
+        let stanza = &crossing.stanza;
+        self.people.crossed(crossing);
+        if is_destroyed(stanza) {
+            // Its bans end with it; what was said in it is in no archive.
+            (self.banned, self.asked, self.void) = (BTreeSet::new(), BTreeMap::new(), Vec::new());
+        }
+        if stanza.name() == "iq" && stanza.get("type") == Some("result") {
+            let address = |name| stanza.get(name).unwrap_or_default().to_owned();
+            if let Some(user) = self.asked.remove(&(address("to"), address("id"))) {
+                let ids = self.people.id(&user).map(str::to_owned);
+                self.gone.retain(|(_, occupant)| Some(&occupant.id) != ids.as_ref());
+                self.banned.insert(user);
+            }
+        }
+        if let (Some("roster"), Some(occupant)) = (kind(stanza), self.shows(stanza)) {
+            return Err(format!("{} is told that {}, who is banned, is in", crossing.to, occupant.nick));
+        }
+        self.comes_back(&crossing.to, stanza)
+    }
+
+    fn void(&self) -> Vec<(String, String)> {
+        self.void.iter().map(|(body, who)| (body.clone(), format!("{who} was banned and is heard"))).collect()
+    }
 }

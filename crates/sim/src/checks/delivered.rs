@@ -5,6 +5,7 @@
 //! have missed what had been said there before; who left one hears of nothing that was said elsewhere meanwhile.
 
 use super::Evidence;
+use super::people::domain;
 use crate::users::archive::Archived;
 use crate::users::stays::{Stay, body_of};
 use crate::world::Scene;
@@ -21,10 +22,12 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
             .iter()
             .filter_map(|(id, body)| Some((*places.get(id.as_str())?, id.as_str(), body.as_str())))
             .collect();
-        let was_before = |place: usize| {
-            let said = messages.get(place).and_then(|id| said.get(id));
-            said.is_some_and(|(site, at_ms)| *site == site_of(&stay.who) && *at_ms <= stay.from_ms)
-        };
+        // Of what was said at its site the history shows the last.
+        let said_here = |id: &str| said.get(id).filter(|(site, _)| *site == domain(&stay.who)).map(|(_, at_ms)| *at_ms);
+        let from_ms =
+            heard.iter().filter_map(|(_, id, _)| said_here(id)).min().unwrap_or(u64::MAX).min(stay.from_ms + 1);
+        let was_before =
+            |place: usize| messages.get(place).and_then(|id| said_here(id)).is_some_and(|at_ms| at_ms < from_ms);
         let is_ahead = |heard: &&Heard<'_>| stay.ahead.iter().any(|id| id == heard.1);
         let (ahead, rest): (Vec<Heard<'_>>, Vec<Heard<'_>>) = heard.iter().partition(is_ahead);
         in_order(stay, &ahead)?;
@@ -84,14 +87,9 @@ fn said<'a>(evidence: &Evidence<'a>) -> BTreeMap<&'a str, (&'a str, u64)> {
             && let Some(body) = body_of(stanza)
         {
             // Each is said but once.
-            by_body.insert(body, (site_of(&telling.who), telling.at_ms));
+            by_body.insert(body, (domain(&telling.who), telling.at_ms));
         }
     }
     let of_row = |row: &'a Archived| Some((row.id.as_str(), *by_body.get(row.body.as_ref()?)?));
     evidence.archive.iter().filter_map(of_row).collect()
-}
-
-/// The site of a client.
-pub(super) fn site_of(who: &str) -> &str {
-    who.split('/').next().and_then(|bare| bare.split('@').nth(1)).unwrap_or_default()
 }

@@ -1,7 +1,7 @@
 //! XEP-0282 4.11.1: whoever is in the room at a site that is cut off hears what is said there, when its author does.
 
 use super::Evidence;
-use super::delivered::site_of;
+use super::people::domain;
 use crate::users::stays::{Stay, stanza_id};
 use crate::world::Scene;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,12 +12,12 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
     for author in evidence.stays {
         for (id, _) in author.heard.iter().filter(|(id, body)| author.ahead.contains(id) && said(author, body)) {
             let first = received.get(&(&*author.who, &**id)).and_then(|times| times.first());
-            authored.extend(first.map(|at_ms| (site_of(&author.who), &**id, *at_ms)));
+            authored.extend(first.map(|at_ms| (domain(&author.who), &**id, *at_ms)));
         }
     }
     for (site, id, at_ms) in authored {
         let there = |stay: &&Stay| stay.from_ms < at_ms && stay.to_ms.is_none_or(|to_ms| to_ms > at_ms);
-        let there = evidence.stays.iter().filter(|stay| site_of(&stay.who) == site).filter(there);
+        let there = evidence.stays.iter().filter(|stay| domain(&stay.who) == site).filter(there);
         for stay in there.filter(|stay| !evidence.was_direct(stay)) {
             let times = received.get(&(&*stay.who, id)).into_iter().flatten();
             if !times.clone().any(|at| (stay.from_ms..=at_ms).contains(at)) {

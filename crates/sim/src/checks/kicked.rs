@@ -1,106 +1,212 @@
-//! XEP-0045 8.2: whom people have been told was kicked is not in again without having asked, whatever crashes and whatever a
-//! census says of him. A nickname, with the occupant-id behind it (XEP-0421), is somebody.
+//! Protocol property P8, XEP-0045 8.2: whom people have been told was kicked is not in again without having asked, whatever crashes and whatever a
+//! census says of him; and what he says before he asks, on an island too, does not come into the archive.
 
-use super::Evidence;
-use crate::users::view::statuses;
-use crate::world::Scene;
-use std::collections::{BTreeMap, BTreeSet};
-use xmpp::{Element, ns};
-
-pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
-    let mut watch = Watch { users: users(evidence), ..Watch::default() };
-    for (at, telling) in evidence.tape.tellings.iter().enumerate() {
-        match &telling.what {
-            Scene::Sent(stanza) => watch.sent(at, &telling.who, stanza),
-            Scene::Received(stanza) => watch.received(at, &telling.who, stanza)?,
-            Scene::Connected | Scene::Ended => {}
-        }
-    }
-    Ok(())
-}
+use super::people::{Occupant, People, bare, domain, is_destroyed, item, kind};
+use super::watch::Watch;
+use crate::users::answers_join;
+use crate::users::stays::body_of;
+use crate::users::view::{View, statuses};
+use crate::world::{Crossing, Scene, Telling};
+use std::collections::BTreeMap;
+use xmpp::{Element, Jid, ns};
 
 /// What has been seen so far; times are places on the tape.
-#[derive(Default)]
-struct Watch {
-    /// Whose occupant-id it is: bare addresses.
-    users: BTreeMap<String, String>,
+pub(super) struct Kicked {
+    room: Jid,
+    people: People,
+    views: BTreeMap<String, View>,
     /// When each user last asked to enter, by whichever client.
     asked: BTreeMap<String, usize>,
-    /// Clients that have asked to enter and were not answered.
-    asking: BTreeSet<String>,
-    /// When anybody was first told that somebody was kicked, and whether a request of his was under way then: he may have
-    /// been let in again before others are told.
-    told: BTreeMap<(String, String), (usize, bool)>,
-    /// Since when somebody is gone to an onlooker, and whether another of his requests was under way: (onlooker, nick, occupant-id).
-    kicked: BTreeMap<(String, String, String), (usize, bool)>,
+    /// How often clients have asked to enter and were not answered.
+    asking: BTreeMap<String, usize>,
+    /// When the room first told of each kick, by the number of the event.
+    kicks: BTreeMap<(Occupant, String), Kick>,
+    /// The kicks that it has told to each domain, and when.
+    told: BTreeMap<(String, Occupant), Vec<(usize, Kick)>>,
+    /// When an island was told of a kick of its own, of which the room has not told yet: that is when he was kicked.
+    on_islands: BTreeMap<Occupant, usize>,
+    /// The last of them that each client may know of.
+    known: BTreeMap<(String, Occupant), usize>,
+    /// When each client has connected.
+    connected: BTreeMap<String, usize>,
+    /// Who is gone to an onlooker, by which kick.
+    gone: BTreeMap<(String, Occupant), Kick>,
+    /// Who is out as the room has told it, by which kick.
+    out: BTreeMap<Occupant, Kick>,
+    /// What somebody said whom the room had kicked: the body, and who.
+    void: Vec<(String, String)>,
 }
 
-impl Watch {
+/// When somebody was kicked, and whether a request of his was under way then: he may have been let in again before all are told.
+#[derive(Debug, Clone, Copy)]
+struct Kick {
+    at: usize,
+    under_way: bool,
+}
+
+impl Kicked {
+    pub fn of(room: &Jid) -> Kicked {
+        Kicked {
+            room: room.clone(),
+            people: People::default(),
+            views: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            asking: BTreeMap::new(),
+            kicks: BTreeMap::new(),
+            told: BTreeMap::new(),
+            on_islands: BTreeMap::new(),
+            known: BTreeMap::new(),
+            connected: BTreeMap::new(),
+            gone: BTreeMap::new(),
+            out: BTreeMap::new(),
+            void: Vec::new(),
+        }
+    }
+
     fn sent(&mut self, at: usize, who: &str, stanza: &Element) {
         if stanza.name() == "presence" && stanza.has_child("x", ns::MUC) {
             self.asked.insert(bare(who).to_owned(), at);
-            self.asking.insert(who.to_owned());
+            *self.asking.entry(who.to_owned()).or_default() += 1;
         }
+        let me = self.views.get(who).and_then(|view| view.me.clone());
+        if stanza.get("type") == Some("groupchat")
+            && let (Some(nick), Some(id)) = (me, self.people.id(bare(who)))
+            && let Some(since) = self.out.get(&Occupant { nick, id: id.to_owned() })
+            && self.is_unasked(bare(who), *since)
+        {
+            self.void.extend(body_of(stanza).map(|body| (body, who.to_owned())));
+        }
+    }
+
+    /// Whether a user has not asked to enter since he was kicked, nor was his asking under way.
+    fn is_unasked(&self, user: &str, kick: Kick) -> bool {
+        !kick.under_way && self.asked.get(user).is_none_or(|asked| *asked < kick.at)
+    }
+
+    fn is_asking(&self, id: &str) -> bool {
+        self.people.user(id).is_some_and(|user| self.asking.iter().any(|(who, times)| *times > 0 && bare(who) == user))
     }
 
     fn received(&mut self, at: usize, who: &str, stanza: &Element) -> Result<(), String> {
         let codes = statuses(stanza);
         let told = |code: &str| codes.iter().any(|known| known == code);
-        // That somebody is out answers no request of his.
-        let answers = match stanza.get("type") {
-            None => told("110"),
-            kind => kind == Some("error"),
-        };
-        if stanza.name() == "presence" && answers {
-            self.asking.remove(who);
+        if let Some(asking) = self.asking.get_mut(who).filter(|_| answers_join(stanza)) {
+            *asking = asking.saturating_sub(1);
         }
-        let Some((nick, id)) = occupant(stanza) else { return Ok(()) };
-        let seen = |nick: &str| (who.to_owned(), nick.to_owned(), id.clone());
+        let Some(occupant) = Occupant::of(stanza).filter(|_| stanza.name() == "presence") else { return Ok(()) };
         match stanza.get("type") {
             Some("unavailable") if told("307") => {
-                let under_way = self.users.get(&id).is_some_and(|user| self.asking.iter().any(|j| bare(j) == user));
-                let (since, then) = *self.told.entry((nick.clone(), id.clone())).or_insert((at, under_way));
-                self.kicked.insert(seen(&nick), (since, under_way || then));
+                let (told_at, kick) = self.kick_seen(at, who, &occupant);
+                self.known.insert((who.to_owned(), occupant.clone()), told_at);
+                self.gone.insert((who.to_owned(), occupant), kick);
             }
             // Somebody who has another seat of his gives it this nick.
-            Some("unavailable") if told("303") => drop(self.kicked.remove(&seen(&new_nick(stanza)))),
+            Some("unavailable") if told("303") => drop(self.gone.remove(&(who.to_owned(), renamed(occupant, stanza)))),
             None => {
-                let kicked = self.kicked.remove(&seen(&nick)).filter(|(_, under_way)| !under_way);
-                let asked = self.users.get(&id).and_then(|user| self.asked.get(user));
-                if kicked.is_some_and(|(since, _)| asked.is_none_or(|asked| *asked < since)) {
-                    return Err(format!("{nick} was kicked, has not asked, and is in again as {who} sees it"));
+                let gone = self.gone.remove(&(who.to_owned(), occupant.clone()));
+                return self.judge(occupant, gone, who);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Of which kick a client is told, and when its server was: the first that it does not know, or else one on an island.
+    fn kick_seen(&mut self, at: usize, who: &str, occupant: &Occupant) -> (usize, Kick) {
+        let known = self.known.get(&(who.to_owned(), occupant.clone())).or(self.connected.get(who));
+        let told = self.told.get(&(domain(who).to_owned(), occupant.clone())).into_iter().flatten();
+        let next = told.copied().find(|(told_at, _)| known.is_none_or(|known| told_at > known));
+        next.unwrap_or_else(|| {
+            let since = *self.on_islands.entry(occupant.clone()).or_insert(at);
+            (at, Kick { at: since, under_way: self.is_asking(&occupant.id) })
+        })
+    }
+
+    /// Somebody is there who was gone since then.
+    fn judge(&self, occupant: Occupant, gone: Option<Kick>, to: &str) -> Result<(), String> {
+        let user = self.people.user(&occupant.id).unwrap_or_default();
+        match gone.filter(|gone| self.is_unasked(user, *gone)) {
+            Some(_) => Err(format!("{} was kicked, has not asked, and is in again as {to} sees it", occupant.nick)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Watch for Kicked {
+    fn told(&mut self, telling: &Telling, at: usize) -> Result<(), String> {
+        let view = self.views.entry(telling.who.clone()).or_insert_with(|| View::of(&self.room));
+        match &telling.what {
+            Scene::Connected | Scene::Ended => {
+                *view = View::of(&self.room);
+                self.connected.insert(telling.who.clone(), at);
+                self.known.retain(|(who, _), _| *who != telling.who);
+                self.gone.retain(|(who, _), _| *who != telling.who);
+            }
+            Scene::Sent(stanza) => self.sent(at, &telling.who, stanza),
+            Scene::Received(stanza) => {
+                view.hear(stanza);
+                return self.received(at, &telling.who, stanza);
+            }
+        }
+        Ok(())
+    }
+
+    fn crossed(&mut self, crossing: &Crossing, at: usize) -> Result<(), String> {
+        if crossing.from != self.room.domain() {
+            return Ok(());
+        }
+        self.people.crossed(crossing);
+        if is_destroyed(&crossing.stanza) {
+            (self.out, self.void) = (BTreeMap::new(), Vec::new());
+        }
+        let stanza = &crossing.stanza;
+        let Some(occupant) = Occupant::of(stanza).filter(|_| stanza.name() == "presence") else { return Ok(()) };
+        let told = |code: &str| statuses(stanza).iter().any(|known| known == code);
+        match stanza.get("type") {
+            Some("unavailable") if told("307") && kind(stanza) == Some("event") => {
+                let seq = super::people::at(stanza).and_then(|at| at.get("seq")).unwrap_or_default().to_owned();
+                let under_way = self.is_asking(&occupant.id);
+                let is_new = !self.kicks.contains_key(&(occupant.clone(), seq.clone()));
+                let mut since = || self.on_islands.remove(&occupant).unwrap_or(at);
+                let kicked = self.kicks.entry((occupant.clone(), seq));
+                let kick = *kicked.or_insert_with(|| Kick { at: since(), under_way });
+                self.told.entry((crossing.to.clone(), occupant.clone())).or_default().push((at, kick));
+                if is_new {
+                    self.out.insert(occupant, kick);
+                }
+            }
+            // To somebody who is served directly.
+            Some("unavailable") if told("307") && kind(stanza).is_none() => {
+                let now = Kick { at, under_way: self.is_asking(&occupant.id) };
+                let kick = self.out.get(&occupant).copied().unwrap_or(now);
+                self.told.entry((crossing.to.clone(), occupant)).or_default().push((at, kick));
+            }
+            Some("unavailable") if told("303") => drop(self.out.remove(&renamed(occupant, stanza))),
+            None => {
+                let out = self.out.get(&occupant).copied();
+                if kind(stanza) == Some("roster") {
+                    self.judge(occupant, out, &crossing.to)?;
+                } else if out
+                    .is_some_and(|kick| !self.is_unasked(self.people.user(&occupant.id).unwrap_or_default(), kick))
+                {
+                    self.out.remove(&occupant);
                 }
             }
             _ => {}
         }
         Ok(())
     }
+
+    fn void(&self) -> Vec<(String, String)> {
+        self.void
+            .iter()
+            .map(|(body, who)| (body.clone(), format!("{who} was kicked, has not asked, and is heard")))
+            .collect()
+    }
 }
 
-/// Whose occupant-ids are whose, by what each client has been sent of himself.
-fn users(evidence: &Evidence<'_>) -> BTreeMap<String, String> {
-    let own = evidence.tape.tellings.iter().filter_map(|telling| match &telling.what {
-        Scene::Received(stanza) if statuses(stanza).iter().any(|code| code == "110") => {
-            Some((occupant(stanza)?.1, bare(&telling.who).to_owned()))
-        }
-        _ => None,
-    });
-    own.collect()
-}
-
-/// Nickname and occupant-id of whom a presence is about.
-fn occupant(stanza: &Element) -> Option<(String, String)> {
-    let nick = stanza.get("from").filter(|_| stanza.name() == "presence")?.split_once('/')?.1;
-    let id = stanza.get_child("occupant-id", ns::OCCUPANT_ID)?.get("id")?;
-    Some((nick.to_owned(), id.to_owned()))
-}
-
-/// The nickname that somebody will have, XEP-0045 7.6.
-fn new_nick(stanza: &Element) -> String {
-    let item = stanza.get_child("x", ns::MUC_USER).and_then(|x| x.get_child("item", ns::MUC_USER));
-    item.and_then(|item| item.get("nick")).unwrap_or_default().to_owned()
-}
-
-fn bare(full: &str) -> &str {
-    full.split('/').next().unwrap_or_default()
+/// Under the nickname that somebody will have, XEP-0045 7.6.
+fn renamed(occupant: Occupant, stanza: &Element) -> Occupant {
+    let nick = item(stanza).and_then(|item| item.get("nick")).unwrap_or_default().to_owned();
+    Occupant { nick, ..occupant }
 }

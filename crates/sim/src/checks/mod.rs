@@ -2,21 +2,37 @@
 
 mod accounted;
 mod acknowledged;
+mod addresses;
+mod answered;
 mod banned;
+mod bounds;
 mod copies;
 mod delivered;
+mod fates;
+mod gone;
 mod islands;
 mod jids;
 mod kicked;
+mod outside;
+mod paged;
+mod people;
+mod powers;
 mod rosters;
 mod sealed;
+mod seats;
 #[cfg(test)]
 mod tests;
+mod voided;
+mod watch;
+
+pub use watch::Safety;
 
 use crate::users::archive::Archived;
+use crate::users::record::Record;
 use crate::users::stays::{Stay, body_of};
 use crate::users::view::View;
-use crate::world::{Scene, Tape};
+use crate::world::{Scene, Tape, Telling};
+use people::domain;
 use std::collections::{BTreeMap, BTreeSet};
 use xmpp::{Element, Jid, ns};
 
@@ -32,8 +48,12 @@ pub struct Evidence<'a> {
     pub stays: &'a [Stay],
     /// What the clients that are connected believe in the end, by full address.
     pub views: &'a BTreeMap<String, View>,
+    /// What messages clients have, by full address.
+    pub records: &'a BTreeMap<String, Record>,
     /// Whether real addresses are for moderators alone.
     pub semi_anonymous: bool,
+    /// Bodies of messages that nobody should have heard, and why: what [`Safety::void`] has found.
+    pub void: &'a [(String, String)],
     /// Bare addresses that are banned in the end.
     pub banned: &'a [String],
     /// When a stream that serves a client directly, past any replica, was disturbed: (domain, from, to).
@@ -56,18 +76,18 @@ pub struct SetBack {
 /// A property, by name.
 type Check = (&'static str, fn(&Evidence<'_>) -> Result<(), String>);
 
-/// All properties.
+/// What must hold in the end.
 pub const CHECKS: [Check; 10] = [
     ("what was acknowledged is in the archive once", acknowledged::check),
     ("what was said is answered for", accounted::check),
     ("who stayed was sent everything once, in one order", delivered::check),
     ("who is on an island hears what is said there", islands::check),
+    ("who pages has every message he was not sent", paged::check),
     ("everybody sees the same people", rosters::check),
     ("real addresses are seen by those who may", jids::check),
-    ("what stays between servers stays there", sealed::check),
-    ("one copy of an event for each replica", copies::check),
-    ("who is banned is gone", banned::check),
-    ("who is kicked stays out until he asks", kicked::check),
+    ("who is removed is not heard", voided::check),
+    ("who believes to be in is", answered::check),
+    ("who is banned is gone", gone::check),
 ];
 
 impl Evidence<'_> {
@@ -78,16 +98,23 @@ impl Evidence<'_> {
         complaints.chain(failed).collect()
     }
 
-    /// The texts that were said before the room was last destroyed: they are in no archive any more.
+    /// The texts that were said before the room was last destroyed, or at a site that was cut off and had not heard of it: they are in
+    /// no archive any more.
     fn of_former_rooms(&self) -> BTreeSet<String> {
-        let destroys = |stanza: &Element| {
-            let x = stanza.get_child("x", ns::MUC_USER).filter(|_| stanza.name() == "presence");
-            x.is_some_and(|x| x.has_child("destroy", ns::MUC_USER))
-        };
         let from_room = self.tape.crossings.iter().filter(|crossing| crossing.from == self.room.domain());
-        let Some(last) = from_room.rev().find(|c| destroys(&c.stanza)) else { return BTreeSet::new() };
-        let before = self.tape.tellings.iter().take_while(|telling| telling.at_ms <= last.at_ms);
-        let said = before.filter_map(|telling| match &telling.what {
+        let mut over_ms = 0;
+        let mut heard_ms: BTreeMap<&str, u64> = BTreeMap::new();
+        for crossing in from_room.filter(|crossing| people::is_destroyed(&crossing.stanza)) {
+            match crossing.stanza.name() {
+                "iq" => drop(heard_ms.insert(&crossing.to, crossing.at_ms)),
+                _ => over_ms = crossing.at_ms,
+            }
+        }
+        let is_former = |telling: &&Telling| {
+            let heard_ms = heard_ms.get(domain(&telling.who)).copied().unwrap_or_default();
+            telling.at_ms <= over_ms.max(heard_ms)
+        };
+        let said = self.tape.tellings.iter().filter(is_former).filter_map(|telling| match &telling.what {
             Scene::Sent(stanza) => body_of(stanza),
             _ => None,
         });
@@ -96,11 +123,23 @@ impl Evidence<'_> {
 
     /// Whether a stay was served past the replica over a stream that was disturbed: there plain XEP-0045 promises nothing.
     fn is_excused(&self, stay: &Stay) -> bool {
-        let domain = stay.who.split('/').next().and_then(|bare| bare.split('@').nth(1)).unwrap_or_default();
-        let lasted_to = stay.to_ms.unwrap_or(u64::MAX);
-        let disturbed =
-            self.disturbed.iter().any(|(d, from, to)| d == domain && *from <= lasted_to && *to >= stay.from_ms);
-        disturbed && self.was_direct(stay)
+        let site = domain(&stay.who);
+        let mut disturbed = self
+            .disturbed
+            .iter()
+            .filter(|(d, from, to)| d == site && *to >= stay.from_ms && stay.to_ms.is_none_or(|to_ms| *from <= to_ms));
+        let first = disturbed.by_ref().map(|(_, from, _)| *from).min();
+        first.is_some_and(|first| self.was_direct(stay) && self.handed_over_ms(stay).is_none_or(|at_ms| first <= at_ms))
+    }
+
+    /// When the room last spoke to a client itself that came in directly: from then on its site's replica did.
+    fn handed_over_ms(&self, stay: &Stay) -> Option<u64> {
+        let kept = |seat: &Element| seat.get("jid") == Some(&stay.who) && seat.get("verdict") == Some("kept");
+        let mut granted = self.tape.crossings.iter().filter(|crossing| crossing.at_ms >= stay.from_ms);
+        let handed = granted.find(|crossing| {
+            crossing.stanza.get_child("granted", ns::NETJOIN).is_some_and(|granted| granted.children().any(kept))
+        });
+        handed.map(|crossing| crossing.at_ms)
     }
 
     /// Whether the room spoke to the client itself when it came in.

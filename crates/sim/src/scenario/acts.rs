@@ -248,7 +248,7 @@ impl Scene {
     fn read_on(&mut self, index: usize) {
         let after = self.users[index].last_heard(&self.world, 1).pop();
         let id = self.next_id();
-        let stanza = archive::page(&self.room, &id, &id, after.as_deref());
+        let stanza = archive::page(&self.room, &id, &id, after.as_deref(), archive::PAGE_ROWS);
         self.does(index, &format!("reads on behind {after:?} ({id})"), stanza);
     }
 

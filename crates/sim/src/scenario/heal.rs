@@ -4,7 +4,7 @@
 use super::{Counts, Outcome, Scene};
 use crate::checks::Evidence;
 use crate::users::stays::stays;
-use crate::users::{act, archive};
+use crate::users::{User, act, archive};
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +19,8 @@ impl Scene {
         self.come_back();
         self.settle_bans();
         self.last_words();
+        self.page_to_the_end();
+        self.ask_whether_in();
         let archive = archive::read(&self.users[0], &mut self.world);
         self.hear();
         archive
@@ -134,11 +136,42 @@ impl Scene {
         self.hear();
     }
 
-    fn outcome(self) -> Outcome {
+    /// Who believes to be in asks whether he is.
+    fn ask_whether_in(&mut self) {
+        for index in 0..self.users.len() {
+            if let Some(me) = self.users[index].view.me.clone() {
+                let id = self.next_id();
+                let ping = act::ping(&self.room, &me, &id);
+                self.users[index].send(&mut self.world, ping);
+            }
+        }
+        self.world.pass_ms(ROUND_MS);
+        self.hear();
+    }
+
+    /// Who is in asks for all he may lack, until he is told that he has it.
+    fn page_to_the_end(&mut self) {
+        for index in 0..self.users.len() {
+            self.users[index].page(&mut self.world, true);
+        }
+        for _ in 0..PAGES_MAX {
+            self.world.quiet();
+            self.hear();
+            let lacks = |user: &&mut User| user.is_in() && !user.record.is_whole();
+            let mut lacking: Vec<&mut User> = self.users.iter_mut().filter(lacks).collect();
+            if lacking.is_empty() {
+                return;
+            }
+            lacking.iter_mut().for_each(|user| user.page(&mut self.world, false));
+        }
+    }
+
+    pub(super) fn outcome(self) -> Outcome {
         Outcome {
             seed: self.seed,
+            room: self.room,
             story: self.story,
-            violations: Vec::new(),
+            violations: self.violations,
             steps: self.plan.steps,
             befell: self.befell,
             counts: Counts { crossings: self.world.tape.crossings.len(), faults: self.faults, ..Counts::default() },
@@ -147,7 +180,7 @@ impl Scene {
     }
 
     /// Looks at what must hold.
-    pub(super) fn look(self, archive: Result<Vec<archive::Archived>, String>) -> Outcome {
+    pub(super) fn look(mut self, archive: Result<Vec<archive::Archived>, String>) -> Outcome {
         let archive = match archive {
             Ok(archive) => archive,
             Err(error) => {
@@ -157,8 +190,12 @@ impl Scene {
                 return outcome;
             }
         };
+        if self.is_unsafe() {
+            return self.outcome();
+        }
         let stays = stays(&self.world.tape, &self.room);
         let views: BTreeMap<_, _> = self.users.iter().map(|u| (u.jid.to_string(), u.view.clone())).collect();
+        let records: BTreeMap<_, _> = self.users.iter().map(|u| (u.jid.to_string(), u.record.clone())).collect();
         let banned: Vec<String> = self.banned.iter().cloned().collect();
         let evidence = Evidence {
             room: &self.room,
@@ -166,14 +203,18 @@ impl Scene {
             archive: &archive,
             stays: &stays,
             views: &views,
+            records: &records,
             semi_anonymous: self.plan.semi_anonymous,
+            void: &self.safety.void(),
             banned: &banned,
             disturbed: &self.disturbed,
             set_back: &self.set_back,
         };
         let violations = evidence.violations();
+        let counts = (archive.len(), stays.len());
         let mut outcome = self.outcome();
-        (outcome.counts.messages, outcome.counts.stays, outcome.violations) = (archive.len(), stays.len(), violations);
+        (outcome.counts.messages, outcome.counts.stays) = counts;
+        outcome.violations.extend(violations);
         outcome
     }
 }
@@ -184,5 +225,7 @@ const HEALING_MS: u64 = 600_000;
 const OPEN: [(&str, &str); 2] = [("muc#roomconfig_membersonly", "0"), ("muc#roomconfig_moderatedroom", "0")];
 /// How often those who are out try to come back.
 const ROUNDS: usize = 8;
+/// More pages than any run fills.
+const PAGES_MAX: usize = 400;
 /// How long each time.
 const ROUND_MS: u64 = 60_000;

@@ -15,7 +15,7 @@ pub mod plan;
 pub mod replay;
 pub mod shorten;
 
-use crate::checks::SetBack;
+use crate::checks::{Safety, SetBack};
 use crate::rng::Rng;
 use crate::users::view::News;
 use crate::users::{User, act};
@@ -31,6 +31,8 @@ use xmpp::Jid;
 pub struct Outcome {
     /// What it was made of.
     pub seed: u64,
+    /// The room.
+    pub room: Jid,
     /// What happened, and when.
     pub story: Vec<(u64, String)>,
     /// What should not have been.
@@ -85,11 +87,15 @@ pub fn run_without(seed: u64, left_out: &BTreeSet<u64>) -> Outcome {
             // Each step has chance of its own, so that the others stay what they are without it.
             scene.rng = Rng::part(seed, step);
             scene.step(left_out.contains(&step));
+            if scene.is_unsafe() {
+                return None;
+            }
         }
-        scene.heal()
+        Some(scene.heal())
     }));
     match archive {
-        Ok(archive) => scene.look(archive),
+        Ok(Some(archive)) => scene.look(archive),
+        Ok(None) => scene.outcome(),
         Err(panic) => scene.broken_off(panic.as_ref()),
     }
 }
@@ -117,6 +123,10 @@ struct Scene {
     backed_up: BTreeMap<String, u64>,
     /// Which servers have lost their disks.
     set_back: Vec<SetBack>,
+    /// What must hold at any moment.
+    safety: Safety,
+    /// What should not have been, as it was seen on the way.
+    violations: Vec<String>,
 }
 
 impl Scene {
@@ -151,6 +161,7 @@ impl Scene {
         let (said, faults, rebuilding) = (0, 0, None);
         let (story, banned, disturbed, befell) = (Vec::new(), BTreeSet::new(), Vec::new(), BTreeMap::new());
         let (backed_up, set_back) = (BTreeMap::new(), Vec::new());
+        let (safety, violations) = (Safety::of(&room, plan.semi_anonymous), Vec::new());
         Scene {
             seed,
             rng,
@@ -167,6 +178,8 @@ impl Scene {
             disturbed,
             backed_up,
             set_back,
+            safety,
+            violations,
         }
     }
 
@@ -212,6 +225,12 @@ impl Scene {
         self.react();
     }
 
+    /// Whether something has happened that never may; what comes after it tells nothing more.
+    fn is_unsafe(&mut self) -> bool {
+        self.violations.extend(self.safety.look(&self.world.tape));
+        !self.violations.is_empty()
+    }
+
     /// All users take in what has come.
     fn hear(&mut self) {
         for Sprung { at_ms, trap } in self.world.take_sprung() {
@@ -237,7 +256,7 @@ impl Scene {
         }
     }
 
-    /// What any client does by itself: who means to be in and is not comes back.
+    /// What any client does by itself: who means to be in and is not comes back, and asks for what he may have missed.
     fn react(&mut self) {
         self.users[0].wants_in |= self.rebuilding.is_some();
         for index in 0..self.users.len() {
@@ -249,6 +268,10 @@ impl Scene {
             let may = index == 0 || self.rebuilding.is_none();
             if may && user.wants_in && !user.is_in() && (user.asked_ms.is_none() || late) && self.rng.percent(30) {
                 self.enter(index);
+            }
+            let anyway = self.rng.percent(1);
+            if anyway || self.users[index].record.waits_since_ms().is_some() || self.rng.percent(10) {
+                self.users[index].page(&mut self.world, anyway);
             }
         }
     }

@@ -21,7 +21,7 @@ pub fn read(user: &User, world: &mut World) -> Result<Vec<Archived>, String> {
     for number in 0..PAGES_MAX {
         let asked = world.tape.tellings.len();
         let (id, query_id) = (format!("mam-{number}"), format!("q{number}"));
-        user.send(world, page(&user.room, &id, &query_id, after.as_deref()));
+        user.send(world, page(&user.room, &id, &query_id, after.as_deref(), PAGE_ROWS));
         world.quiet();
         let mut complete = None;
         for telling in world.tape.tellings.iter().skip(asked).filter(|t| t.who == user.jid.as_str()) {
@@ -44,9 +44,9 @@ pub fn read(user: &User, world: &mut World) -> Result<Vec<Archived>, String> {
     Err("the archive has no end".to_owned())
 }
 
-/// Asks for a page, the first of all or the one behind a message.
-pub fn page(room: &Jid, id: &str, query_id: &str, after: Option<&str>) -> Element {
-    let mut set = Element::new("set", ns::RSM).child(Element::new("max", ns::RSM).text(PAGE_ROWS.to_string()));
+/// Asks for a page of so many rows, the first of all or the one behind a message.
+pub fn page(room: &Jid, id: &str, query_id: &str, after: Option<&str>, rows: usize) -> Element {
+    let mut set = Element::new("set", ns::RSM).child(Element::new("max", ns::RSM).text(rows.to_string()));
     if let Some(after) = after {
         set.push(Element::new("after", ns::RSM).text(after));
     }
@@ -61,6 +61,6 @@ fn archived(result: &Element) -> Result<Archived, String> {
 }
 
 /// Rows asked for at a time.
-const PAGE_ROWS: usize = 50;
+pub(crate) const PAGE_ROWS: usize = 50;
 /// More than any scenario fills.
 const PAGES_MAX: usize = 1_000;

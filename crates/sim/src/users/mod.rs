@@ -2,15 +2,18 @@
 //!
 //! - [`view`][]: what a client makes of what it receives
 //! - [`stays`][]: from entering to leaving, and what was said meanwhile
+//! - [`record`][]: what messages a client has, and how it pages for those it lacks
 //! - [`archive`][]: reading the room's archive as a client does
 //! - [`act`][]: the stanzas
 
 pub mod act;
 pub mod archive;
+pub mod record;
 pub mod stays;
 pub mod view;
 
 use crate::world::{Scene, World};
+use record::Record;
 use stays::{body_of, stanza_id};
 use view::{News, View};
 use xmpp::{Element, Jid};
@@ -26,6 +29,8 @@ pub struct User {
     pub nick: String,
     /// What it believes.
     pub view: View,
+    /// What messages it has.
+    pub record: Record,
     /// Whether its user means to be in the room.
     pub wants_in: bool,
     /// When it asked to enter and has not been answered.
@@ -41,8 +46,8 @@ impl User {
     pub fn new(jid: &str, room: &Jid, nick: &str) -> User {
         let jid = Jid::new(jid).expect("the scenario's addresses are valid");
         let (room, nick) = (room.clone(), nick.to_owned());
-        let view = View::of(&room);
-        User { jid, room, nick, view, wants_in: false, asked_ms: None, joins: 0, heard: 0 }
+        let (view, record) = (View::of(&room), Record::of(&room));
+        User { jid, room, nick, view, record, wants_in: false, asked_ms: None, joins: 0, heard: 0 }
     }
 
     /// Hears what has happened since; what of it is news.
@@ -50,6 +55,7 @@ impl User {
         let mut news = Vec::new();
         let tellings = &world.tape.tellings;
         for telling in tellings.iter().skip(self.heard).filter(|telling| telling.who == self.jid.as_str()) {
+            self.record.note(telling.at_ms, &telling.what);
             match &telling.what {
                 Scene::Received(stanza) => news.extend(self.view.hear(stanza)),
                 Scene::Ended => {
@@ -106,6 +112,19 @@ impl User {
         (self.view, self.asked_ms, self.wants_in) = (View::of(&self.room), None, true);
     }
 
+    /// Pages for messages it lacks: goes on where it has begun, and begins where it has reason to, or `anyway`.
+    pub fn page(&mut self, world: &mut World, anyway: bool) {
+        let now_ms = world.now().mono_ms;
+        if self.record.waits_since_ms().is_some_and(|since| since + PATIENCE_MS <= now_ms) {
+            self.record.give_up();
+        }
+        let begins = self.record.is_behind() || anyway && self.record.is_whole();
+        let query = if begins { Some(self.record.page(now_ms)) } else { self.record.page_on(now_ms) };
+        if let Some(query) = query {
+            self.send(world, query);
+        }
+    }
+
     /// Leaves the room.
     pub fn leave(&mut self, world: &mut World) {
         self.wants_in = false;
@@ -113,6 +132,14 @@ impl User {
             self.send(world, act::leave(&self.room, &me));
         }
     }
+}
+
+/// How long a client waits for a page of the archive.
+const PATIENCE_MS: u64 = 90_000;
+/// Whether this answers a client's join: its own presence, or an error.
+pub(crate) fn answers_join(stanza: &Element) -> bool {
+    let is_join = stanza.get("id").is_some_and(|id| id.starts_with(JOIN));
+    stanza.name() == "presence" && (stanza.get("type") == Some("error") || stanza.get("type").is_none() && is_join)
 }
 
 /// How the ids of joins begin; a room reflects them in the entrant's own presence.

@@ -157,7 +157,7 @@ fn retracted(stay: &mut Stay, id: &str) {
 }
 
 /// XEP-0424.
-const RETRACT: &str = "urn:xmpp:message-retract:1";
+pub(crate) const RETRACT: &str = "urn:xmpp:message-retract:1";
 
 /// The id the room gave a message, XEP-0359.
 pub fn stanza_id<'a>(stanza: &'a Element, room: &Jid) -> Option<&'a str> {

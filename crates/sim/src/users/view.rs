@@ -106,6 +106,12 @@ pub fn statuses(stanza: &Element) -> Vec<String> {
     x.filter(|c| c.name() == "status").filter_map(|c| c.get("code")).map(str::to_owned).collect()
 }
 
+/// Whether the room is no more, XEP-0045 10.9.
+pub fn is_destroyed(stanza: &Element) -> bool {
+    let x = stanza.get_child("x", ns::MUC_USER).filter(|_| stanza.name() == "presence");
+    x.is_some_and(|x| x.has_child("destroy", ns::MUC_USER))
+}
+
 /// The condition of an error.
 pub fn condition(stanza: &Element) -> String {
     let error = stanza.get_child("error", ns::CLIENT).and_then(|error| error.children().next());

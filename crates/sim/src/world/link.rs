@@ -53,6 +53,7 @@ impl World {
         let lost = matches!(weather, Weather::Refused | Weather::Silent) || !receiver_up;
         self.tape.cross(Crossing {
             at_ms: self.now.mono_ms,
+            told: self.tape.tellings.len(),
             from: pair.0.clone(),
             to: pair.1.clone(),
             lost,

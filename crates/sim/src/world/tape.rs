@@ -45,6 +45,8 @@ pub enum Scene {
 pub struct Crossing {
     /// When, monotonic milliseconds.
     pub at_ms: u64,
+    /// How much clients had seen and done by then: its place among [`Tape::tellings`].
+    pub told: usize,
     /// The sender's domain.
     pub from: String,
     /// The recipient's domain.

@@ -1,10 +1,9 @@
 //! XEP-0045 8.2: a kick that anybody was told of holds, though the rooms' server loses its power the moment after and the victim's site
 //! has not heard of it.
 
-use sim::checks::{CHECKS, Evidence};
+use sim::checks::Safety;
 use sim::users::{User, act};
 use sim::world::{Scene, ServerConfig, Weather, World};
-use std::collections::BTreeMap;
 use xmpp::Jid;
 
 const ROOMS: &str = "channel.avalon.irc";
@@ -54,19 +53,7 @@ fn kicked_and_no_power(after_ms: u64) -> (bool, bool) {
         _ => false,
     });
     assert_eq!(heard_the_reason, !is_in, "who is out has been told so");
-    let evidence = Evidence {
-        room: &room,
-        tape: &world.tape,
-        archive: &[],
-        stays: &[],
-        views: &BTreeMap::new(),
-        semi_anonymous: true,
-        banned: &[],
-        disturbed: &[],
-        set_back: &[],
-    };
-    let (name, check) = CHECKS.iter().find(|(name, _)| name.contains("kicked")).expect("the check");
-    assert_eq!(check(&evidence), Ok(()), "{name}, power lost after {after_ms} ms");
+    assert_eq!(Safety::of(&room, true).look(&world.tape), [""; 0], "power lost after {after_ms} ms");
     schema::collect(world.tape.on_links());
     (told, is_in)
 }

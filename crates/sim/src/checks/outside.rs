@@ -1,0 +1,74 @@
+//! Protocol property P10: nobody is outside without having been told. Who is told that he is out learns why, and from then on hears
+//! nothing of the room until he asks.
+
+use super::people::is_destroyed;
+use super::watch::Watch;
+use crate::users::answers_join;
+use crate::users::view::{News, View};
+use crate::world::{Scene, Telling};
+use std::collections::BTreeMap;
+use xmpp::{Element, Jid, ns};
+
+pub(super) struct Outside {
+    room: Jid,
+    clients: BTreeMap<String, Client>,
+}
+
+struct Client {
+    view: View,
+    /// Whether it has asked to leave, or its stream before has ended, which says the same.
+    leaving: bool,
+    /// How often it has asked to enter and was not answered: each time permits one entry.
+    asking: usize,
+    /// Whether it has been told that it is out, and has not asked to be in since.
+    out: bool,
+}
+
+impl Outside {
+    pub fn of(room: &Jid) -> Outside {
+        Outside { room: room.clone(), clients: BTreeMap::new() }
+    }
+}
+
+impl Watch for Outside {
+    fn told(&mut self, telling: &Telling, _: usize) -> Result<(), String> {
+        let of = |leaving| Client { view: View::of(&self.room), leaving, asking: 0, out: false };
+        let client = self.clients.entry(telling.who.clone()).or_insert_with(|| of(false));
+        match &telling.what {
+            Scene::Connected => {}
+            Scene::Ended => *client = of(true),
+            Scene::Sent(stanza) if stanza.name() == "presence" => match stanza.get("type") {
+                None if stanza.has_child("x", ns::MUC) => (client.asking, client.out) = (client.asking + 1, false),
+                Some("unavailable") => client.leaving = true,
+                _ => {}
+            },
+            Scene::Sent(_) => {}
+            Scene::Received(stanza) => {
+                let was_in = client.view.me.is_some();
+                let (who, news) = (&telling.who, client.view.hear(stanza));
+                if client.out && is_of_all(stanza, &self.room) {
+                    return Err(format!("{who} was told that it is out, and is sent {stanza}"));
+                }
+                client.asking -= usize::from(client.asking > 0 && answers_join(stanza));
+                if let Some(News::Left(codes)) = news.filter(|_| was_in) {
+                    client.out = client.asking == 0;
+                    let why = codes.iter().any(|code| REASONS.contains(&code.as_str())) || is_destroyed(stanza);
+                    if !why && !std::mem::take(&mut client.leaving) {
+                        return Err(format!("{who} is out and was not told why: {stanza}"));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether it is what all occupants are sent.
+fn is_of_all(stanza: &Element, room: &Jid) -> bool {
+    let of_room = stanza.get("from").is_some_and(|from| from.split('/').next() == Some(room.as_str()));
+    let presence = stanza.name() == "presence" && stanza.get("type").is_none();
+    of_room && (presence || stanza.get("type") == Some("groupchat"))
+}
+
+/// Why somebody is out who has not asked to be, XEP-0045 15.6.2: banned, kicked, no member (any more), the service ends, a failure.
+const REASONS: [&str; 6] = ["301", "307", "321", "322", "332", "333"];

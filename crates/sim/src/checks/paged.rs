@@ -1,0 +1,68 @@
+//! Protocol property P9: a client that pages the archive from its last id gets every message that it was not sent. What was said
+//! before the first message it ever had is not promised.
+//!
+//! Looked at whenever a client was told that there is no more, also by its site while the room was not reached, and in the end.
+
+use super::Evidence;
+use crate::users::record::Record;
+use crate::users::stays::stanza_id;
+use crate::world::Scene;
+use std::collections::BTreeMap;
+
+pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
+    let rows: Vec<&str> = evidence.archive.iter().filter(|row| row.body.is_some()).map(|row| &*row.id).collect();
+    let places: BTreeMap<&str, usize> = evidence.archive.iter().enumerate().map(|(at, row)| (&*row.id, at)).collect();
+    let said = first_seen(evidence);
+    for (who, record) in evidence.records {
+        let excused = |id: &str| {
+            let at_ms = said.get(id).copied().unwrap_or_default();
+            let mut stays = evidence.stays.iter().filter(|stay| stay.who == *who && evidence.is_excused(stay));
+            stays
+                .any(|stay| stay.from_ms <= at_ms + super::ENTERING_MS && stay.to_ms.is_none_or(|to_ms| at_ms <= to_ms))
+        };
+        let place = |id: &str| places.get(id).copied();
+        let Some(first) = first_had(record).find_map(place) else { continue };
+        let lacks = |upto: usize, got: usize| {
+            let promised = rows.iter().filter(|id| place(id).is_some_and(|at| (first..=upto).contains(&at)));
+            let had = |id: &str| record.has.get(id).is_some_and(|number| *number < got);
+            promised.copied().filter(|id| !had(id) && !excused(id)).collect::<Vec<_>>()
+        };
+        for claim in &record.claims {
+            let Some(upto) = place(&claim.upto) else { continue };
+            if let Some(id) = lacks(upto, claim.got).first() {
+                return Err(format!(
+                    "{who} was told at {} that it has all up to {}, and has not {id}",
+                    claim.at_ms, claim.upto
+                ));
+            }
+        }
+        let is_in = evidence.views.get(who).is_some_and(|view| view.me.is_some());
+        if is_in && !record.is_whole() {
+            return Err(format!("{who} was never told that it has all"));
+        }
+        if is_in && let Some(id) = lacks(usize::MAX, usize::MAX).first() {
+            return Err(format!("{who} has paged to the end, and has not {id}"));
+        }
+    }
+    Ok(())
+}
+
+/// What a client has, in the order it got it.
+fn first_had(record: &Record) -> impl Iterator<Item = &str> {
+    let mut had: Vec<(usize, &str)> = record.has.iter().map(|(id, number)| (*number, id.as_str())).collect();
+    had.sort_unstable();
+    had.into_iter().map(|(_, id)| id)
+}
+
+/// When anybody was first sent each message.
+fn first_seen<'a>(evidence: &Evidence<'a>) -> BTreeMap<&'a str, u64> {
+    let mut seen = BTreeMap::new();
+    for telling in &evidence.tape.tellings {
+        if let Scene::Received(stanza) = &telling.what
+            && let Some(id) = stanza_id(stanza, evidence.room)
+        {
+            seen.entry(id).or_insert(telling.at_ms);
+        }
+    }
+    seen
+}

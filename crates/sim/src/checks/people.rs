@@ -1,0 +1,93 @@
+//! Who is who, by what the room and its users say: an occupant is a nickname with the occupant-id behind it (XEP-0421), and whose the
+//! id is the room tells his own server.
+
+use crate::users::view::{self, statuses};
+use crate::world::Crossing;
+use std::collections::BTreeMap;
+use xmpp::{Element, ns};
+
+/// An occupant as others can name him.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Occupant {
+    pub nick: String,
+    pub id: String,
+}
+
+impl Occupant {
+    /// Whom a presence or a message of the room is about.
+    pub fn of(stanza: &Element) -> Option<Occupant> {
+        let nick = stanza.get("from")?.split_once('/')?.1.to_owned();
+        let id = stanza.get_child("occupant-id", ns::OCCUPANT_ID)?.get("id")?.to_owned();
+        Some(Occupant { nick, id })
+    }
+}
+
+/// Whose occupant-ids are whose: bare addresses.
+#[derive(Debug, Default)]
+pub(super) struct People {
+    users: BTreeMap<String, String>,
+    /// The last id that each user had: another life of the room gives others.
+    ids: BTreeMap<String, String>,
+}
+
+impl People {
+    /// The room tells a user's server, or himself, of him.
+    pub fn crossed(&mut self, crossing: &Crossing) {
+        if let (Some(full), Some(occupant)) = (subject(&crossing.stanza), Occupant::of(&crossing.stanza)) {
+            self.ids.insert(bare(full).to_owned(), occupant.id.clone());
+            self.users.insert(occupant.id, bare(full).to_owned());
+        }
+    }
+
+    /// The user behind an occupant-id.
+    pub fn user(&self, id: &str) -> Option<&str> {
+        self.users.get(id).map(String::as_str)
+    }
+
+    /// The occupant-id of a user.
+    pub fn id(&self, user: &str) -> Option<&str> {
+        self.ids.get(user).map(String::as_str)
+    }
+}
+
+/// To which session this is what it gets of itself: by ENTER or LEAVE, or directly.
+pub(super) fn subject(stanza: &Element) -> Option<&str> {
+    if stanza.name() != "presence" || stanza.get("type") == Some("error") {
+        return None;
+    }
+    let x = stanza.get_child("x", ns::DMUC);
+    let inner = x.and_then(|x| x.get_child("enter", ns::DMUC).or_else(|| x.get_child("leave", ns::DMUC)));
+    let own = || statuses(stanza).iter().any(|code| code == "110");
+    inner.and_then(|inner| inner.get("jid")).or_else(|| stanza.get("to").filter(|_| x.is_none() && own()))
+}
+
+/// The item of muc#user, with affiliation and role.
+pub(super) fn item(stanza: &Element) -> Option<&Element> {
+    stanza.get_child("x", ns::MUC_USER)?.get_child("item", ns::MUC_USER)
+}
+
+/// What a stanza down the link is, `docs/wire.md`.
+pub(super) fn kind(stanza: &Element) -> Option<&str> {
+    at(stanza)?.get("kind")
+}
+
+/// The marks of a stanza down the link.
+pub(super) fn at(stanza: &Element) -> Option<&Element> {
+    stanza.get_child("x", ns::DMUC)?.get_child("at", ns::NETJOIN)
+}
+
+/// Whether the room, or a former life of it, ends by this: for those who were in, or for a site that asks for it.
+pub(super) fn is_destroyed(stanza: &Element) -> bool {
+    let error = stanza.get_child("error", ns::CLIENT).filter(|_| stanza.name() == "iq");
+    view::is_destroyed(stanza) || error.is_some_and(|error| error.has_child("destroyed", ns::NETJOIN))
+}
+
+/// An address without its resource.
+pub(super) fn bare(full: &str) -> &str {
+    full.split('/').next().unwrap_or_default()
+}
+
+/// The domain of an address.
+pub(super) fn domain(full: &str) -> &str {
+    bare(full).split_once('@').map_or_else(|| bare(full), |(_, domain)| domain)
+}
