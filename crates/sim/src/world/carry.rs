@@ -208,7 +208,7 @@ impl World {
     /// otherwise.
     pub(super) fn is_read_again(&mut self) -> bool {
         self.written += 1;
-        self.written % READ_AGAIN_EVERY == 0
+        self.written.is_multiple_of(READ_AGAIN_EVERY)
     }
 }
 
