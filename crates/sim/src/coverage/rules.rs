@@ -257,7 +257,7 @@ impl<'a> Watcher<'a> {
     }
 
     fn received(&mut self, who: &str, client: &mut Client, stanza: &Element, at_ms: u64) {
-        if !stanza.get("from").is_some_and(|from| from.split('/').next() == Some(self.room.as_str())) {
+        if stanza.get("from").is_none_or(|from| from.split('/').next() != Some(self.room.as_str())) {
             return;
         }
         match (stanza.name(), stanza.get("type")) {

@@ -147,7 +147,7 @@ impl Record {
         if was_in != is_in || answers_join(stanza) && is_in {
             self.be_out();
         }
-        if !stanza.get("from").is_some_and(|from| from.split('/').next() == Some(self.room.as_str())) {
+        if stanza.get("from").is_none_or(|from| from.split('/').next() != Some(self.room.as_str())) {
             return;
         }
         if stanza.name() == "iq" {
