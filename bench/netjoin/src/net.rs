@@ -364,6 +364,7 @@ fn service_config() -> PrimaryConfig {
         suspect_seconds: 10,
         retention_seconds: 86_400,
         mark_away: true,
+        supply_members: false,
         contacts: Default::default(),
     }
 }

@@ -155,7 +155,7 @@ fn advice(component: &config::Component, why: &str) -> String {
 /// Gives back what waits when the stream has been away for too long.
 async fn give_up(shard: Rc<Shard>, link: Rc<Link>) {
     loop {
-        let due = link.down_since.get().map_or_else(Instant::now, |since| since) + wait(&shard);
+        let due = link.down_since.get().unwrap_or_else(Instant::now) + wait(&shard);
         tokio::time::sleep_until(due).await;
         if link.is_down_for_long(&shard) {
             bounce(shard.clone(), link.queue.take_waiting(), lost()).await;
