@@ -1,4 +1,4 @@
-//! Beside what nobody here wrote, on a full disk, and by the transcripts. Each test starts the built program; `.ci/run interop` installs what
+//! Beside what nobody here wrote, on a full disk, and by the transcripts, which a stock Prosody is put to as well. Each test starts the built program; `.ci/run interop` installs what
 //! they need and runs them all.
 
 mod attached;
@@ -7,3 +7,4 @@ mod federation;
 mod libraries;
 mod stock;
 mod transcripts;
+mod transcripts_prosody;
