@@ -17,6 +17,8 @@ pub(crate) struct Account {
     pub password_changed_ms: Option<u64>,
     /// Contacts, and requests not answered yet, by bare address as a rule.
     pub roster: BTreeMap<Jid, Item>,
+    /// Addresses, XEP-0191.
+    pub blocked: BTreeSet<String>,
     /// Bound resources. Most users have one, and a map has room for eleven: boxes keep that room small.
     pub sessions: BTreeMap<String, Box<Session>>,
 }
@@ -32,6 +34,10 @@ pub(crate) struct Session {
     pub interested: bool,
     /// Whom it has shown itself to by directed presence (RFC 6121 4.6).
     pub directed: BTreeSet<Jid>,
+    /// Bare addresses among these that it has entered as rooms (XEP-0045 7.2.2).
+    pub rooms: BTreeSet<String>,
+    /// Whether it has asked for the blocked addresses and so gets their changes (XEP-0191 3.3).
+    pub knows_blocked: bool,
 }
 
 /// The presence of an available resource.
@@ -46,7 +52,14 @@ pub(crate) struct Available {
 impl Session {
     /// A resource just bound: connected, not available.
     pub fn new(jid: Jid) -> Session {
-        Session { jid, presence: None, interested: false, directed: BTreeSet::new() }
+        Session {
+            jid,
+            presence: None,
+            interested: false,
+            directed: BTreeSet::new(),
+            rooms: BTreeSet::new(),
+            knows_blocked: false,
+        }
     }
 }
 

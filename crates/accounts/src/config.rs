@@ -37,6 +37,8 @@ pub const GROUPS_PER_ITEM_MAX: usize = 32;
 pub const NAME_BYTES_MAX: usize = 1_023;
 /// Addresses outside its contacts that a session shows itself to at a time: rooms, mostly.
 pub const DIRECTED_PER_SESSION_MAX: usize = 1_000;
+/// Addresses that one account blocks; each stanza for it is looked up among them.
+pub const BLOCKED_MAX: usize = 1_000;
 /// Bytes of a password.
 pub const PASSWORD_BYTES_MAX: usize = 1_023;
 /// An account's least time between two changes of its password, each of which costs all others milliseconds.

@@ -2,7 +2,7 @@
 
 use crate::service::{Accounts, Addressed};
 use machine::{Now, Output};
-use xmpp::stanza::{Condition, iq_result};
+use xmpp::stanza::{Condition, StanzaError, iq_result};
 use xmpp::{Element, Jid, Shared, ns};
 
 /// Of whom a request asks.
@@ -67,7 +67,7 @@ impl Accounts {
         asked: Asked,
         now: Now,
         out: &mut Vec<Output>,
-    ) -> Result<Option<Element>, Condition> {
+    ) -> Result<Option<Element>, StanzaError> {
         let is_get = iq.stanza.get("type") == Some("get");
         match (payload.name(), payload.ns(), asked) {
             ("query", ns::ROSTER, Asked::Own) => {
@@ -75,22 +75,29 @@ impl Accounts {
                 Ok(None)
             }
             // RFC 6121 2.3.3: the same for an account that does not exist.
-            ("query", ns::ROSTER, Asked::Contact | Asked::Stranger) => Err(Condition::Forbidden),
+            ("query", ns::ROSTER, Asked::Contact | Asked::Stranger) => Err(Condition::Forbidden.into()),
             ("query", ns::REGISTER, Asked::Own | Asked::Domain) if iq.is_own => {
                 self.register(iq, payload, now, out);
                 Ok(None)
             }
+            (_, ns::BLOCKING, Asked::Own) => self.blocking(iq, payload, out).map(|()| None),
             // XEP-0077 3.1: users of other servers have no account to change here.
-            ("query", ns::REGISTER, Asked::Domain) => Err(Condition::NotAllowed),
-            (_, _, Asked::Stranger) => Err(Condition::ServiceUnavailable),
-            ("query", ns::DISCO_INFO, _) if is_get => no_node(payload).map(|()| Some(self.disco_info(asked))),
-            ("query", ns::DISCO_ITEMS, _) if is_get => no_node(payload).map(|()| Some(self.disco_items(asked))),
+            ("query", ns::REGISTER, Asked::Domain) => Err(Condition::NotAllowed.into()),
+            (_, _, Asked::Stranger) => Err(Condition::ServiceUnavailable.into()),
+            ("query", ns::DISCO_INFO, _) if is_get => {
+                no_node(payload)?;
+                Ok(Some(self.disco_info(asked)))
+            }
+            ("query", ns::DISCO_ITEMS, _) if is_get => {
+                no_node(payload)?;
+                Ok(Some(self.disco_items(asked)))
+            }
             ("ping", ns::PING, _) if is_get => {
                 out.push(reply(iq, None));
                 Ok(None)
             }
             ("query", ns::VERSION, Asked::Domain) if is_get => Ok(Some(version())),
-            _ => Err(Condition::ServiceUnavailable),
+            _ => Err(Condition::ServiceUnavailable.into()),
         }
     }
 
@@ -138,5 +145,6 @@ pub(crate) fn reply(iq: &Addressed, child: Option<Element>) -> Output {
 }
 
 const PRODUCT: &str = "netjoin";
-const FEATURES_OF_DOMAIN: &[&str] = &[ns::DISCO_INFO, ns::DISCO_ITEMS, ns::PING, ns::REGISTER, ns::SUB, ns::VERSION];
+const FEATURES_OF_DOMAIN: &[&str] =
+    &[ns::BLOCKING, ns::DISCO_INFO, ns::DISCO_ITEMS, ns::PING, ns::REGISTER, ns::SUB, ns::VERSION];
 const FEATURES_OF_ACCOUNT: &[&str] = &[ns::DISCO_INFO, ns::DISCO_ITEMS, ns::PING];

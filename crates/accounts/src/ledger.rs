@@ -4,7 +4,7 @@
 //! store refuses it, that comes back, unless a later change of the same record has taken its place, which then
 //! keeps it instead. What must be sent only once the change is durable goes through [`machine::Gate`].
 
-use crate::records::{SPACE_ACCOUNT, SPACE_ROSTER};
+use crate::records::{SPACE_ACCOUNT, SPACE_BLOCKED, SPACE_ROSTER};
 use crate::roster::Item;
 use crate::service::Accounts;
 use machine::{Change, Gate, Output, Token};
@@ -31,6 +31,15 @@ pub(crate) enum Before {
         contact: Jid,
         /// What was there.
         item: Option<Item>,
+    },
+    /// An address that an account blocks or not.
+    Blocked {
+        /// The account's localpart.
+        local: String,
+        /// The address.
+        jid: Jid,
+        /// What was true.
+        blocked: bool,
     },
     /// No account of this name.
     Nobody {
@@ -61,6 +70,7 @@ impl Before {
     fn record(&self) -> (&'static str, &str, Option<&Jid>) {
         match self {
             Before::Contact { local, contact, .. } => (SPACE_ROSTER, local, Some(contact)),
+            Before::Blocked { local, jid, .. } => (SPACE_BLOCKED, local, Some(jid)),
             Before::Nobody { local } | Before::Credentials { local, .. } => (SPACE_ACCOUNT, local, None),
             Before::Staying { local } => ("", local, None),
         }
@@ -76,6 +86,13 @@ pub(crate) enum Afterwards {
         local: String,
         /// The new subscriber.
         to: Jid,
+    },
+    /// Contacts are not blocked any more and are sent the user's presence (XEP-0191 3.4).
+    ShowAgain {
+        /// The user's localpart.
+        local: String,
+        /// Whom the list had.
+        to: Vec<Jid>,
     },
     /// An account has another password.
     EndSessions {
@@ -159,6 +176,7 @@ impl Accounts {
         for afterwards in self.ledger.persisted(token, out) {
             match afterwards {
                 Afterwards::Announce { local, to } => self.announce(&local, &to, out),
+                Afterwards::ShowAgain { local, to } => self.show_again(&local, &to, out),
                 Afterwards::EndSessions { local } => self.end_sessions(&local, out),
                 Afterwards::Forget { local } => self.forget(&local, out),
             }
@@ -170,6 +188,11 @@ impl Accounts {
             match before {
                 Before::Contact { local, contact, item } => {
                     self.set_item(&local, contact, item);
+                }
+                Before::Blocked { local, jid, blocked } => {
+                    self.set_blocked(&local, &jid, blocked);
+                    // What it did not see while it was blocked.
+                    self.show_again(&local, &[jid], out);
                 }
                 Before::Nobody { local } => {
                     self.end_sessions(&local, out);

@@ -1,12 +1,13 @@
 //! Presence: broadcast, probes, directed presence (RFC 6121 4). Nothing here waits for the disk.
 
 use crate::account::Available;
+use crate::blocking::Heard;
 use crate::config::DIRECTED_PER_SESSION_MAX;
 use crate::service::{Accounts, Addressed, error_to};
 use crate::subscription::Kind;
 use machine::Output;
 use xmpp::stanza::{Condition, StanzaError};
-use xmpp::{Element, Jid, Shared};
+use xmpp::{Element, Jid, Shared, ns};
 
 impl Accounts {
     pub(crate) fn presence(&mut self, presence: Addressed, out: &mut Vec<Output>) {
@@ -49,7 +50,7 @@ impl Accounts {
             out.extend(other.presence.iter().map(|p| Output::Send { to: from.clone(), stanza: p.stanza.clone() }));
         }
         let probe = Shared::new(Element::stanza("presence").attr("from", from.as_str()).attr("type", "probe"));
-        for (contact, item) in &account.roster {
+        for (contact, item) in account.roster.iter().filter(|(contact, _)| !self.is_blocked(from, contact)) {
             if item.state.sees() {
                 match self.is_here(contact) {
                     true => here.push(contact.clone()),
@@ -69,6 +70,7 @@ impl Accounts {
         let Some(session) = self.session_mut(from) else { return };
         let was_available = session.presence.is_some();
         let directed = std::mem::take(&mut session.directed);
+        session.rooms.clear();
         if stanza.is_none() {
             session.presence = None; // its stream has gone: it is not among its own audience
         }
@@ -89,7 +91,7 @@ impl Accounts {
     /// To every contact that is subscribed, and to the user's own available resources (4.2.2, 4.4.2, 4.5.2).
     fn tell_all(&self, from: &Jid, stanza: &Shared, out: &mut Vec<Output>) {
         let Some(account) = self.account(from) else { return };
-        for contact in account.audience() {
+        for contact in account.audience().filter(|contact| !self.is_blocked(from, contact)) {
             self.show(contact, stanza, out);
         }
         self.show(&from.bare(), stanza, out);
@@ -102,6 +104,11 @@ impl Accounts {
         }
         // 8.5.1, 8.5.3.2.2: presence for nobody is dropped.
         let Some(account) = self.account(to) else { return };
+        let from =
+            stanza.element().get("from").filter(|_| !account.blocked.is_empty()).and_then(|from| Jid::new(from).ok());
+        if from.is_some_and(|from| self.heard(stanza.element(), &from, to) != Heard::Yes) {
+            return;
+        }
         let sessions = account.sessions.values();
         let meant = sessions.filter(|s| if to.is_bare() { s.presence.is_some() } else { s.jid == *to });
         out.extend(meant.map(|s| Output::Send { to: s.jid.clone(), stanza: stanza.clone() }));
@@ -109,7 +116,7 @@ impl Accounts {
 
     /// Presence with an address: from a session to anybody, remembered (4.6.2), or from elsewhere to a user here.
     fn directed(&mut self, presence: Addressed, to: &Jid, out: &mut Vec<Output>) {
-        if presence.is_own && !self.note_outgoing(&presence.stanza, out) {
+        if presence.is_own && !self.note_outgoing(&presence.stanza, &presence.from, to, out) {
             return;
         }
         self.show_in_turn(to, &presence.from, &Shared::new(presence.stanza), out);
@@ -128,27 +135,33 @@ impl Accounts {
     }
 
     /// Remembers to whom a session shows itself, so that they learn of its end (4.6.3): the host calls it with every
-    /// stanza of a local client that it routes to a room or another domain. `false` when the stanza has been refused
-    /// and must not be routed: the session shows itself to [`DIRECTED_PER_SESSION_MAX`] addresses already.
+    /// stanza of a local client that it routes past this machine. `false` when the stanza has been refused and must not
+    /// be routed: its recipient is blocked, or the session shows itself to [`DIRECTED_PER_SESSION_MAX`] addresses already.
     #[must_use]
-    pub fn note_outgoing(&mut self, stanza: &Element, out: &mut Vec<Output>) -> bool {
+    pub fn note_outgoing(&mut self, stanza: &Element, from: &Jid, to: &Jid, out: &mut Vec<Output>) -> bool {
+        if self.refuses_blocked(stanza, from, to, out) {
+            return false;
+        }
         if stanza.name() != "presence" {
             return true;
         }
-        let (Some(Ok(from)), Some(Ok(to))) = (stanza.get("from").map(Jid::new), stanza.get("to").map(Jid::new)) else {
-            return true;
-        };
-        let Some(session) = self.session_mut(&from) else { return true };
+        let Some(session) = self.session_mut(from) else { return true };
         match stanza.get("type") {
-            None if session.directed.len() >= DIRECTED_PER_SESSION_MAX && !session.directed.contains(&to) => {
+            None if session.directed.len() >= DIRECTED_PER_SESSION_MAX && !session.directed.contains(to) => {
                 out.extend(error_to(stanza, StanzaError::new(Condition::ResourceConstraint, TOO_MANY_DIRECTED)));
                 return false;
             }
             None => {
-                session.directed.insert(to);
+                session.directed.insert(to.clone());
+                if stanza.has_child("x", ns::MUC) {
+                    session.rooms.insert(to.bare_str().to_owned());
+                }
             }
             Some("unavailable") => {
-                session.directed.remove(&to);
+                session.directed.remove(to);
+                if !session.directed.iter().any(|other| other.bare_str() == to.bare_str()) {
+                    session.rooms.remove(to.bare_str());
+                }
             }
             Some(_) => {}
         }
@@ -158,6 +171,10 @@ impl Accounts {
     /// Answers a probe, 4.3.2: to a subscriber all there is, to anybody else that there is no subscription, whether
     /// the account exists or not.
     fn probed(&mut self, from: &Jid, to: &Jid, out: &mut Vec<Output>) {
+        // XEP-0191 3.3: who is blocked learns nothing.
+        if self.is_blocked(to, from) {
+            return;
+        }
         let Some(account) = self.account(to).filter(|account| account.is_shown_to(to.bare_str(), from)) else {
             if to.local().is_some() {
                 out.push(Output::Send { to: from.bare(), stanza: bare_presence(to, "unsubscribed") });
@@ -210,7 +227,7 @@ fn priority(stanza: &Element) -> Option<i8> {
     }
 }
 
-fn unavailable(from: &Jid) -> Element {
+pub(crate) fn unavailable(from: &Jid) -> Element {
     Element::stanza("presence").attr("from", from.as_str()).attr("type", "unavailable")
 }
 

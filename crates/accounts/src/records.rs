@@ -12,6 +12,8 @@ pub const SPACE_ACCOUNT: &str = "account";
 pub const KEY_CREDENTIALS: &str = "credentials";
 /// Records of contacts: owner is the localpart, key the contact's address.
 pub const SPACE_ROSTER: &str = "roster";
+/// Records of blocked addresses: owner is the localpart, key the address.
+pub const SPACE_BLOCKED: &str = "blocked";
 
 /// [`Keys`] as JSON, bytes in base64.
 #[derive(Serialize, Deserialize)]
@@ -42,7 +44,9 @@ pub fn put_credentials(local: &str, credentials: &Credentials) -> Change {
 
 /// Everything kept of an account, to be removed; also what a new account of that name must not inherit.
 pub fn delete_account(local: &str) -> Vec<Change> {
-    [SPACE_ACCOUNT, SPACE_ROSTER].map(|space| Change::DeleteAll { space, owner: local.to_owned() }).into()
+    [SPACE_ACCOUNT, SPACE_ROSTER, SPACE_BLOCKED]
+        .map(|space| Change::DeleteAll { space, owner: local.to_owned() })
+        .into()
 }
 
 /// Credentials from a record's value; `None` when it is not one.

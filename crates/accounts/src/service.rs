@@ -11,9 +11,10 @@
 //! sent them. `SessionEnded` must be handed in before any stanza that came after that end.
 
 use crate::account::{Account, Session};
+use crate::blocking::Heard;
 use crate::config::AccountsConfig;
 use crate::ledger::Ledger;
-use crate::records::{KEY_CREDENTIALS, SPACE_ACCOUNT, SPACE_ROSTER, parse_credentials};
+use crate::records::{KEY_CREDENTIALS, SPACE_ACCOUNT, SPACE_BLOCKED, SPACE_ROSTER, parse_credentials};
 use crate::roster::Item;
 use crate::sessions::Closed;
 use crate::subscription::Kind;
@@ -64,6 +65,11 @@ impl Accounts {
                 account.roster.insert(contact, item);
             }
         }
+        for record in records.iter().filter(|r| r.space == SPACE_BLOCKED) {
+            if let Some(account) = accounts.get_mut(&record.owner) {
+                account.blocked.insert(record.key.clone());
+            }
+        }
         Accounts {
             config,
             accounts,
@@ -81,6 +87,11 @@ impl Accounts {
             Err(_) => return self.refuse(&stanza, Condition::JidMalformed, out),
         };
         let is_own = self.session(&from).is_some();
+        if let Some(to) = &to
+            && (is_own && self.refuses_blocked(&stanza, &from, to, out) || !self.note_incoming(&stanza, &from, to, out))
+        {
+            return;
+        }
         let addressed = Addressed { stanza, from, to, is_own };
         match addressed.stanza.name() {
             "presence" => self.presence(addressed, out),
@@ -88,6 +99,17 @@ impl Accounts {
             "iq" => self.iq(addressed, now, out),
             _ => {}
         }
+    }
+
+    /// Whether a stanza may reach a user of this domain; the host asks before it delivers one to a session past this
+    /// machine. `false` when its sender is blocked (XEP-0191 3.3) and has been told what it is to be told.
+    #[must_use]
+    pub fn note_incoming(&self, stanza: &Element, from: &Jid, to: &Jid, out: &mut Vec<Output>) -> bool {
+        let heard = self.heard(stanza, from, to);
+        if heard == Heard::Refused {
+            self.refuse(stanza, Condition::ServiceUnavailable, out);
+        }
+        heard == Heard::Yes
     }
 
     /// The domain's own name.

@@ -90,6 +90,10 @@ pub const OCCUPANT_ID: &str = "urn:xmpp:occupant-id:0";
 pub const MODERATE: &str = "urn:xmpp:message-moderate:1";
 /// Stream management, XEP-0198.
 pub const SM: &str = "urn:xmpp:sm:3";
+/// Blocking, XEP-0191.
+pub const BLOCKING: &str = "urn:xmpp:blocking";
+/// Why a stanza to somebody who is blocked is refused, XEP-0191 3.3.
+pub const BLOCKING_ERRORS: &str = "urn:xmpp:blocking:errors";
 /// Client state indication, XEP-0352.
 pub const CSI: &str = "urn:xmpp:csi:0";
 /// Streams that come by WebSocket, RFC 7395.

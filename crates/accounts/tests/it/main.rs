@@ -1,5 +1,6 @@
 //! The accounts of two domains, joined as two servers are, played through RFC 6121's own scenes.
 
+mod blocking;
 mod hostile;
 mod iq;
 mod manage;

@@ -113,8 +113,10 @@ impl World {
         }
         let to = to.expect("what has no address is for accounts");
         let mut out = Vec::new();
-        if to.domain() != from.domain() && !self.site_of(full).note_outgoing(&stanza, &mut out) {
-            return self.carry_out(from.domain(), out);
+        let goes_on = self.site_of(full).note_outgoing(&stanza, &from, &to, &mut out);
+        self.carry_out(from.domain(), out);
+        if !goes_on {
+            return;
         }
         self.arrive(&to, stanza);
     }
@@ -132,8 +134,12 @@ impl World {
         }
         let from = jid(stanza.get("from").expect("the host has stamped it"));
         if is_for_accounts(&stanza, &from, Some(to), to.domain()) || !self.streams.contains(to) {
-            self.input(to.as_str(), Input::Stanza(stanza));
-        } else {
+            return self.input(to.as_str(), Input::Stanza(stanza));
+        }
+        let mut out = Vec::new();
+        let goes_on = self.site_of(to.as_str()).note_incoming(&stanza, &from, to, &mut out);
+        self.carry_out(to.domain(), out);
+        if goes_on {
             self.received.entry(to.to_string()).or_default().push(stanza.to_xml());
         }
     }

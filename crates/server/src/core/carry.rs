@@ -59,19 +59,28 @@ impl Core {
         };
         let Ok(to) = to else { return };
         let destination = self.route(Origin::Client, &stanza, &from, &to);
-        if self.note_outgoing(destination, &stanza) {
-            self.dispatch(destination, &from, to, Shared::new(stanza)).await;
+        if self.note_outgoing(destination, &stanza, &from, &to) {
+            self.dispatch(Origin::Client, destination, &from, to, Shared::new(stanza)).await;
         }
     }
 
-    /// RFC 6121 4.6: whom a client shows itself to. `false` when the accounts have refused the stanza.
-    fn note_outgoing(&mut self, destination: Destination, stanza: &Element) -> bool {
-        if matches!(destination, Destination::Session | Destination::Accounts) {
+    /// RFC 6121 4.6 and XEP-0191: what goes past the accounts. `false` when they have refused the stanza.
+    fn note_outgoing(&mut self, destination: Destination, stanza: &Element, from: &Jid, to: &Jid) -> bool {
+        if destination == Destination::Accounts {
             return true;
         }
         let Some((_, accounts)) = &mut self.machines.accounts else { return true };
         let mut out = Vec::new();
-        let goes_on = accounts.note_outgoing(stanza, &mut out);
+        let goes_on = accounts.note_outgoing(stanza, from, to, &mut out);
+        self.want(Who::Accounts, out);
+        goes_on
+    }
+
+    /// XEP-0191: what comes to a session past the accounts. `false` when they do not want it.
+    fn note_incoming(&mut self, stanza: &Element, from: &Jid, to: &Jid) -> bool {
+        let Some((_, accounts)) = &mut self.machines.accounts else { return true };
+        let mut out = Vec::new();
+        let goes_on = accounts.note_incoming(stanza, from, to, &mut out);
         self.want(Who::Accounts, out);
         goes_on
     }
@@ -114,11 +123,12 @@ impl Core {
             Some(Err(_)) => return tracing::error!(?origin, %to, "a stanza from nowhere was dropped"),
         };
         let destination = self.route(origin, stanza.element(), &from, &to);
-        self.dispatch(destination, &from, to, stanza).await;
+        self.dispatch(origin, destination, &from, to, stanza).await;
     }
 
-    async fn dispatch(&mut self, destination: Destination, from: &Jid, to: Jid, stanza: Shared) {
+    async fn dispatch(&mut self, origin: Origin, destination: Destination, from: &Jid, to: Jid, stanza: Shared) {
         match destination {
+            Destination::Session if origin != Origin::Accounts && !self.note_incoming(stanza.element(), from, &to) => {}
             Destination::Session => self.deliver(&to, sealed(stanza)).await,
             Destination::Accounts => self.feed(Who::Accounts, Input::Stanza(stanza.addressed(to.as_str()))),
             Destination::Primary => self.feed(Who::Primary, Input::Stanza(stanza.addressed(to.as_str()))),

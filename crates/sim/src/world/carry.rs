@@ -94,11 +94,11 @@ impl World {
         };
         let Ok(to) = to else { return };
         let destination = self.servers[server].route(Origin::Client, &stanza, from, &to);
-        if !matches!(destination, Destination::Session | Destination::Accounts)
+        if destination != Destination::Accounts
             && let Some(accounts) = &mut self.servers[server].accounts
         {
             let mut out = Vec::new();
-            let goes_on = accounts.note_outgoing(&stanza, &mut out);
+            let goes_on = accounts.note_outgoing(&stanza, from, &to, &mut out);
             self.carry_out_all(server, Which::Accounts, out);
             if !goes_on {
                 return;
