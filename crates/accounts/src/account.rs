@@ -38,6 +38,8 @@ pub(crate) struct Session {
     pub rooms: BTreeSet<String>,
     /// Whether it has asked for the blocked addresses and so gets their changes (XEP-0191 3.3).
     pub knows_blocked: bool,
+    /// Whether it wants copies of what its user's other sessions say and hear (XEP-0280 4).
+    pub carbons: bool,
 }
 
 /// The presence of an available resource.
@@ -59,6 +61,7 @@ impl Session {
             directed: BTreeSet::new(),
             rooms: BTreeSet::new(),
             knows_blocked: false,
+            carbons: false,
         }
     }
 }

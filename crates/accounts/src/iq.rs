@@ -81,6 +81,12 @@ impl Accounts {
                 Ok(None)
             }
             (_, ns::BLOCKING, Asked::Own) => self.blocking(iq, payload, out).map(|()| None),
+            ("enable" | "disable", ns::CARBONS, Asked::Own) if !is_get => {
+                self.carbons(iq, payload.name() == "enable", out);
+                Ok(None)
+            }
+            // XEP-0280 4.1 and 5.1: only for a session of one's own.
+            ("enable" | "disable", ns::CARBONS, _) if !is_get => Err(Condition::NotAllowed.into()),
             // XEP-0077 3.1: users of other servers have no account to change here.
             ("query", ns::REGISTER, Asked::Domain) => Err(Condition::NotAllowed.into()),
             (_, _, Asked::Stranger) => Err(Condition::ServiceUnavailable.into()),
@@ -146,5 +152,5 @@ pub(crate) fn reply(iq: &Addressed, child: Option<Element>) -> Output {
 
 const PRODUCT: &str = "netjoin";
 const FEATURES_OF_DOMAIN: &[&str] =
-    &[ns::BLOCKING, ns::DISCO_INFO, ns::DISCO_ITEMS, ns::PING, ns::REGISTER, ns::SUB, ns::VERSION];
+    &[ns::BLOCKING, ns::CARBONS, ns::DISCO_INFO, ns::DISCO_ITEMS, ns::PING, ns::REGISTER, ns::SUB, ns::VERSION];
 const FEATURES_OF_ACCOUNT: &[&str] = &[ns::DISCO_INFO, ns::DISCO_ITEMS, ns::PING];

@@ -13,12 +13,14 @@
 //! - [`subscription`][]: the tables of RFC 6121 appendix A; `subscribe` acts on them (section 3)
 //! - `presence`: broadcast, probes, directed presence (RFC 6121 4)
 //! - `blocking`: whom a user does not want to hear from (XEP-0191)
+//! - `carbons`: copies for a user's other sessions (XEP-0280)
 //! - `message`: messages and what they are answered with (RFC 6121 5 and 8)
 //! - `iq`: what the domain and its accounts answer themselves
 //! - `ledger`: what is not durable yet, and what becomes of it
 
 mod account;
 mod blocking;
+mod carbons;
 pub mod config;
 mod iq;
 mod ledger;

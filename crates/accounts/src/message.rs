@@ -41,15 +41,16 @@ impl Accounts {
         let kind = Kind::parse(message.stanza.get("type"));
         // RFC 6120 10.3.1: without `to` it is for the sender's own bare address.
         let to = message.to.clone().unwrap_or_else(|| message.from.bare());
-        let recipients = self.recipients(&to, kind);
-        if recipients.is_empty() {
-            if kind.is_bounced() {
-                self.refuse(&message.stanza, Condition::ServiceUnavailable, out);
-            }
-            return;
+        if message.is_own {
+            self.copy_sent(&message.stanza, &message.from, &to, out);
         }
-        let stanza = Shared::new(message.stanza);
-        out.extend(recipients.into_iter().map(|to| Output::Send { to, stanza: stanza.clone() }));
+        let recipients = self.recipients(&to, kind);
+        let stanza = Shared::new(message.stanza.clone());
+        out.extend(recipients.iter().map(|to| Output::Send { to: to.clone(), stanza: stanza.clone() }));
+        let copied = self.copy_received(&message.stanza, &message.from, &to, &recipients, out);
+        if recipients.is_empty() && !copied && kind.is_bounced() {
+            self.refuse(&message.stanza, Condition::ServiceUnavailable, out);
+        }
     }
 
     /// Whose sessions a message reaches.

@@ -143,6 +143,7 @@ impl Accounts {
             return false;
         }
         if stanza.name() != "presence" {
+            self.copy_sent(stanza, from, to, out);
             return true;
         }
         let Some(session) = self.session_mut(from) else { return true };

@@ -88,7 +88,7 @@ impl Accounts {
         };
         let is_own = self.session(&from).is_some();
         if let Some(to) = &to
-            && (is_own && self.refuses_blocked(&stanza, &from, to, out) || !self.note_incoming(&stanza, &from, to, out))
+            && (is_own && self.refuses_blocked(&stanza, &from, to, out) || !self.admits(&stanza, &from, to, out))
         {
             return;
         }
@@ -102,9 +102,18 @@ impl Accounts {
     }
 
     /// Whether a stanza may reach a user of this domain; the host asks before it delivers one to a session past this
-    /// machine. `false` when its sender is blocked (XEP-0191 3.3) and has been told what it is to be told.
+    /// machine. `false` when its sender is blocked (XEP-0191 3.3). The user's other sessions get their copies (XEP-0280 7).
     #[must_use]
     pub fn note_incoming(&self, stanza: &Element, from: &Jid, to: &Jid, out: &mut Vec<Output>) -> bool {
+        let goes_on = self.admits(stanza, from, to, out);
+        if goes_on {
+            self.copy_received(stanza, from, to, std::slice::from_ref(to), out);
+        }
+        goes_on
+    }
+
+    /// Whether a user hears of a stanza at all; if not, its sender has been told what it is to be told.
+    fn admits(&self, stanza: &Element, from: &Jid, to: &Jid, out: &mut Vec<Output>) -> bool {
         let heard = self.heard(stanza, from, to);
         if heard == Heard::Refused {
             self.refuse(stanza, Condition::ServiceUnavailable, out);
