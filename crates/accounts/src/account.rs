@@ -32,6 +32,8 @@ pub(crate) struct Session {
     pub presence: Option<Available>,
     /// Whether it has asked for the roster and so gets its changes (RFC 6121 2.2).
     pub interested: bool,
+    /// Whether it keeps the roster and so gets versions of it (XEP-0237 2.3).
+    pub versions: bool,
     /// Whom it has shown itself to by directed presence (RFC 6121 4.6).
     pub directed: BTreeSet<Jid>,
     /// Bare addresses among these that it has entered as rooms (XEP-0045 7.2.2).
@@ -58,6 +60,7 @@ impl Session {
             jid,
             presence: None,
             interested: false,
+            versions: false,
             directed: BTreeSet::new(),
             rooms: BTreeSet::new(),
             knows_blocked: false,

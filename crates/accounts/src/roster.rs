@@ -1,6 +1,6 @@
 //! The roster: items, how they are kept, and the protocol of RFC 6121 2.
 
-use crate::account::Account;
+use crate::account::{Account, Session};
 use crate::config::{GROUPS_PER_ITEM_MAX, NAME_BYTES_MAX, REQUESTS_PENDING_MAX, ROSTER_ITEMS_MAX};
 use crate::ledger::{Before, Step};
 use crate::records::SPACE_ROSTER;
@@ -9,6 +9,7 @@ use crate::subscription::{Half, Kind, State};
 use machine::{Change, Output};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use xmpp::stanza::{Condition, StanzaError, iq_result};
 use xmpp::{Element, Jid, Shared, ns};
 
@@ -159,7 +160,7 @@ impl Accounts {
     /// A request about the sender's own roster; the caller has seen that it is a session's own.
     pub(crate) fn roster(&mut self, iq: &Element, from: &Jid, query: &Element, out: &mut Vec<Output>) {
         if iq.get("type") == Some("get") {
-            return self.roster_get(iq, from, out);
+            return self.roster_get(iq, from, query.get("ver"), out);
         }
         let refused = match Wanted::parse(query) {
             Ok(_) if self.ledger.is_full() => RosterError::Busy,
@@ -180,16 +181,23 @@ impl Accounts {
         self.refuse(iq, refused, out);
     }
 
-    /// 2.2: the whole roster; from now on the session gets its changes.
-    fn roster_get(&mut self, iq: &Element, from: &Jid, out: &mut Vec<Output>) {
+    /// 2.2: the whole roster; from now on the session gets its changes. A client that has this roster already (XEP-0237
+    /// 2.4) is told so by an empty result.
+    fn roster_get(&mut self, iq: &Element, from: &Jid, ver: Option<&str>, out: &mut Vec<Output>) {
         if self.ledger.is_full() {
             return self.refuse(iq, RosterError::Busy, out);
         }
         let Some(session) = self.session_mut(from) else { return };
         session.interested = true;
-        let items = self.account(from).map(|account| &account.roster).into_iter().flatten();
-        let query = Element::new("query", ns::ROSTER).with(items.filter_map(|(jid, item)| item.element(jid)));
-        let result = Shared::new(iq_result(iq).child(query));
+        session.versions = ver.is_some();
+        let Some(account) = self.account(from) else { return };
+        let now = account.roster_digest();
+        let has_it = ver.and_then(|ver| ver.split('.').next()).is_some_and(|digest| digest == now);
+        let query = (!has_it).then(|| {
+            let items = account.roster.iter().filter_map(|(jid, item)| item.element(jid));
+            Element::new("query", ns::ROSTER).attr_opt("ver", ver.map(|_| &now)).with(items)
+        });
+        let result = Shared::new(iq_result(iq).with(query));
         // Behind the changes it shows, which may not be durable yet.
         self.ledger.gate.pass(Output::Send { to: from.clone(), stanza: result }, out);
     }
@@ -277,21 +285,39 @@ impl Accounts {
         }
     }
 
-    /// 2.1.6: a roster push to every interested session.
+    /// 2.1.6: a roster push to every interested session, with the new version to those that keep the roster.
     fn push(&mut self, local: &str, item: Element) -> Vec<Output> {
         self.pushes += 1;
-        let push = Element::stanza("iq")
-            .attr("from", self.bare(local))
-            .attr("id", format!("push{}", self.pushes))
-            .attr("type", "set")
-            .child(Element::new("query", ns::ROSTER).child(item));
-        let push = Shared::new(push);
-        let sessions = self.accounts.get(local).into_iter().flat_map(Account::interested);
-        sessions.map(|s| Output::Send { to: s.jid.clone(), stanza: push.clone() }).collect()
+        let Some(account) = self.accounts.get(local).filter(|account| account.interested().next().is_some()) else {
+            return Vec::new();
+        };
+        // XEP-0237 2.4: no two pushes have the same version; what is compared is the digest alone.
+        let version = format!("{}.{}", account.roster_digest(), self.pushes);
+        let push = |version: Option<&String>| {
+            let query = Element::new("query", ns::ROSTER).attr_opt("ver", version).child(item.clone());
+            let push = Element::stanza("iq")
+                .attr("from", self.bare(local))
+                .attr("id", format!("push{}", self.pushes))
+                .attr("type", "set");
+            Shared::new(push.child(query))
+        };
+        let (plain, versioned) = (push(None), push(Some(&version)));
+        let stanza = |s: &Session| if s.versions { versioned.clone() } else { plain.clone() };
+        account.interested().map(|s| Output::Send { to: s.jid.clone(), stanza: stanza(s) }).collect()
     }
 }
 
 impl Account {
+    /// Tells one roster from another, as clients see it (XEP-0237 4.2): it needs no record, and a roster from a backup is not
+    /// taken for the one that was lost.
+    fn roster_digest(&self) -> String {
+        let mut hasher = DefaultHasher::new();
+        for item in self.roster.iter().filter_map(|(jid, item)| item.element(jid)) {
+            item.to_xml().hash(&mut hasher);
+        }
+        format!("{:016x}", hasher.finish())
+    }
+
     /// Whether the roster has room for a further contact.
     pub(crate) fn room_for_contact(&self) -> Result<(), RosterError> {
         match self.roster.len() < ROSTER_ITEMS_MAX {

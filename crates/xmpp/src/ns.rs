@@ -90,6 +90,8 @@ pub const OCCUPANT_ID: &str = "urn:xmpp:occupant-id:0";
 pub const MODERATE: &str = "urn:xmpp:message-moderate:1";
 /// Stream management, XEP-0198.
 pub const SM: &str = "urn:xmpp:sm:3";
+/// The stream feature that announces roster versions, XEP-0237 2.1.
+pub const ROSTER_VERSIONS: &str = "urn:xmpp:features:rosterver";
 /// Copies for a user's other sessions, XEP-0280.
 pub const CARBONS: &str = "urn:xmpp:carbons:2";
 /// Blocking, XEP-0191.

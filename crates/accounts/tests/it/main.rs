@@ -9,6 +9,7 @@ mod message;
 mod presence;
 mod register;
 mod roster;
+mod roster_versions;
 mod session;
 mod subscription;
 mod world;

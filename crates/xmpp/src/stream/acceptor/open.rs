@@ -92,6 +92,7 @@ impl Acceptor {
             .child(session)
             .child(Element::new("sm", ns::SM))
             .child(Element::new("csi", ns::CSI))
+            .child(Element::new("ver", ns::ROSTER_VERSIONS))
             .with(self.config.features.iter().cloned())
             .child(self.limits_feature(self.config.limits.stanza_bytes))
     }

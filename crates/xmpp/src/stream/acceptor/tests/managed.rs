@@ -14,6 +14,7 @@ impl Server {
         server.says(&plain("juliet", "r0m30"));
         let features = server.opens();
         assert!(features.contains("<sm xmlns='urn:xmpp:sm:3'/><csi xmlns='urn:xmpp:csi:0'/>"), "{features}");
+        assert!(features.contains("<ver xmlns='urn:xmpp:features:rosterver'/>"), "XEP-0237 2.1: {features}");
         server
     }
 
