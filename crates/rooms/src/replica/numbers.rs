@@ -1,7 +1,7 @@
 //! One outbox: what it holds, under which numbers, and what of it is on disk.
 //!
-//! Numbers are contiguous. What local sessions have seen on an island keeps its own, since the id they know follows from
-//! it; where one is missing before such, something stands for it that changes nothing.
+//! Numbers are contiguous, and an entry keeps its own: the primary knows by it what it has had, and on an island local
+//! sessions know the id that follows from it. Where one is missing, something stands for it that changes nothing.
 
 use super::keep;
 use crate::names::Nick;
@@ -243,32 +243,39 @@ impl Outbox {
         }
     }
 
-    /// The primary has had everything up to `n`, and nothing behind it: what is left is numbered on from there. Gives
-    /// what brings the records in line; those of what it has had stay until the events that tell of it are written.
-    pub fn reconcile(&mut self, n: u64, room: &Jid) -> Vec<Change> {
+    /// The primary has had everything up to `n`, and nothing behind it: what is left is sent from there on. The records of
+    /// what it has had stay until the events that tell of it are written.
+    pub fn reconcile(&mut self, n: u64) {
         let had = n.max(self.acked());
         self.acknowledge(had);
-        self.number_on(had + 1, room)
+        self.fill_from(had + 1);
     }
 
-    /// Numbers the entries from `first` on; gives the records that change by it. Up to the last whose number is final none
-    /// changes, and where one is missing there something stands for it that changes nothing.
-    pub fn number_on(&mut self, first: u64, room: &Jid) -> Vec<Change> {
-        let fixed = self.entries.iter().rposition(|entry| entry.provisionally.is_some()).map_or(0, |at| at + 1);
-        let (mut changes, mut next) = (Vec::new(), first);
-        for (at, mut entry) in std::mem::take(&mut self.entries).into_iter().enumerate() {
-            while at < fixed && next < entry.n {
-                self.entries.extend(nothing(&entry.stanza).map(|stanza| Entry::new(next, stanza, None, None)));
+    /// Takes out what could not be written and was never sent. Those behind it keep their numbers.
+    pub fn withdraw(&mut self, n: u64) {
+        let first = self.acked() + 1;
+        if let Some(entry) = self.entries.iter().position(|entry| entry.n == n).and_then(|at| self.entries.remove(at)) {
+            self.bytes -= entry.bytes;
+        }
+        self.fill_from(first);
+    }
+
+    /// Where a number from `first` on is missing, something stands for it that changes nothing. None is given to another
+    /// entry: one that was sent under a number that is not on disk would after a crash be sent under the one that is, and
+    /// said twice.
+    fn fill_from(&mut self, first: u64) {
+        let mut next = first;
+        for entry in std::mem::take(&mut self.entries) {
+            while next < entry.n {
+                let nothing = nothing(&entry.stanza).map(|stanza| Entry::new(next, stanza, None, None));
+                self.bytes += nothing.as_ref().map_or(0, |nothing| nothing.bytes);
+                self.entries.extend(nothing);
                 next += 1;
             }
-            if std::mem::replace(&mut entry.n, next) != next {
-                changes.extend(keep::outbox_put(room, &entry));
-            }
+            next = entry.n + 1;
             self.entries.push_back(entry);
-            next += 1;
         }
         self.next = next;
-        changes
     }
 
     /// The records that are no longer needed, to be removed now.

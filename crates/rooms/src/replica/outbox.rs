@@ -101,21 +101,11 @@ impl Mirror {
         self.never_shown(token);
         // What was to be removed with it is there still.
         self.outbox.done.extend(self.outbox.sweeping.remove(&token).into_iter().flatten());
-        let Some(at) = self.outbox.entries.iter().position(|entry| entry.waits == Some(token)) else { return };
         // Presence is so whether or not it would outlive a restart.
         let fails = |entry: &&Entry| entry.attempt == 0 && entry.stanza.name() == "message";
-        let Some(entry) = self.outbox.entries.get(at).filter(fails).cloned() else { return };
-        if self.outbox.entries.iter().skip(at + 1).any(|behind| behind.provisionally.is_some()) {
-            // Numbers behind it are final: it has none on disk, and changes nothing.
-            self.outbox.void(entry.n, &self.room);
-        } else {
-            self.outbox.entries.remove(at);
-            self.outbox.bytes -= entry.bytes;
-            // None behind it has been sent, since numbers are sent in order.
-            let first = self.outbox.entries.front().map_or(entry.n, |front| front.n.min(entry.n));
-            let changes = self.outbox.number_on(first, &self.room);
-            cx.keep(changes);
-        }
+        let waiting = self.outbox.entries.iter().find(|entry| entry.waits == Some(token));
+        let Some(entry) = waiting.filter(fails).cloned() else { return };
+        self.outbox.withdraw(entry.n);
         // An earlier write of the same may be there, and its author is told that it failed.
         self.outbox.done.extend(entry.key.clone());
         if let Some(from) = author(&entry.stanza) {
@@ -210,17 +200,15 @@ impl Mirror {
     }
 
     /// The marks of a registration: what the primary has had.
-    pub(super) fn reconcile(&mut self, name: &str, n: u64, cx: &mut Cx<'_>) {
+    pub(super) fn reconcile(&mut self, name: &str, n: u64) {
         if self.outbox.name == name {
             // What followed a fresh request has been sent under its numbers already.
             if self.link.fresh {
                 return self.outbox.acknowledge(n.min(self.outbox.last()));
             }
-            let changes = self.outbox.reconcile(n, &self.room);
-            cx.keep(changes);
+            self.outbox.reconcile(n);
         } else if let Some(outbox) = self.older.iter_mut().find(|outbox| outbox.name == name) {
-            let changes = outbox.reconcile(n, &self.room);
-            cx.keep(changes);
+            outbox.reconcile(n);
         }
     }
 

@@ -161,7 +161,7 @@ impl Mirror {
         self.link.epoch = Some(granted.epoch.clone());
         for mark in &granted.marks {
             self.learn_key(&mark.outbox, mark.key, mark.n);
-            self.reconcile(&mark.outbox, mark.n, cx);
+            self.reconcile(&mark.outbox, mark.n);
         }
         let here = self.sessions.len();
         self.dismiss_direct(&granted, cx);
@@ -211,7 +211,7 @@ impl Mirror {
         self.island = None;
         for mark in &granted.marks {
             self.learn_key(&mark.outbox, mark.key, mark.n);
-            self.reconcile(&mark.outbox, mark.n, cx);
+            self.reconcile(&mark.outbox, mark.n);
         }
         self.provisional.forget_had();
         self.give_up_provisional(Condition::RemoteServerTimeout, cx);

@@ -143,6 +143,25 @@ fn s4_11_an_older_disk_says_nothing_twice() {
     assert_eq!(nicks, ["Troy", "WiZ"], "and nobody is at the site");
 }
 
+/// What waits on disk has had presence in between, which is not there. It is sent under the numbers the disk has it under: a
+/// site that loses its power before anything else is on its disk sends the same once more, and it is known to have been said.
+#[test]
+fn s4_11_power_lost_twice_says_nothing_twice() {
+    let mut world = World::with_cast(true);
+    world.cut(ERIS);
+    world.says("WiZ", "one");
+    world.user(&format!("<presence from='{}' to='{ROOM}/WiZ'><show>away</show></presence>", of("WiZ")));
+    world.says("WiZ", "two");
+    let disk = world.backup(ERIS);
+    world.heal(ERIS);
+    for time in ["once", "twice"] {
+        world.restart_with(ERIS, disk.clone());
+        world.user(&join(of("WiZ"), "WiZ"));
+        world.pass_ms(240_000);
+        assert_eq!(world.archived(SERVICE), ["one", "two"], "{time}");
+    }
+}
+
 /// A service that comes back from a backup, with few events or many since: nothing is said twice, nobody is outside without having
 /// been told, and what it has lost is marked where people were, and kept at the sites.
 #[test]
