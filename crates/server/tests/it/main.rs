@@ -1,6 +1,7 @@
 //! What the server does, seen from outside: through its sockets and its command line.
 
 mod bad_servers;
+mod blocking;
 mod commands;
 mod component;
 mod dns;
