@@ -136,7 +136,10 @@ impl Mirror {
     fn forget_seat(&mut self, nick: &Nick) {
         self.away.remove(nick);
         self.seats.remove(nick);
-        self.hidden.remove(nick);
+        // Who came back here since and has left again is told of once more, and is not shown for it.
+        if !self.is_echoed(nick) {
+            self.hidden.remove(nick);
+        }
     }
 
     /// Shows an occupant's presence to the others, and to the occupant's own sessions with codes of their own.

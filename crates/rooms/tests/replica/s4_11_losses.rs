@@ -502,6 +502,32 @@ fn s4_11_1_who_came_back_has_what_the_room_gives_him_from_the_first() {
     assert_eq!(roles(site.event(&presence("WiZ", "none", "visitor"), 812)), [""; 0]);
 }
 
+/// Who has left, come back and left again on an island is gone for those who saw it, while all of that is told over.
+#[test]
+fn s4_11_1_who_left_for_the_second_time_is_not_shown_in_between() {
+    let mut site = eris();
+    site.feed(Input::StreamEnded(SERVICE.into()));
+    site.pass_ms(15_000);
+    let leave = format!("<presence from='{WIZ}' type='unavailable' to='{ROOM}/WiZ'/>");
+    site.send(&leave);
+    site.send(&join(WIZ, "WiZ"));
+    site.send(&leave);
+    let left = until_it_registers(&mut site);
+    site.grant(&left, 2, true);
+    let of_wiz = |got: Vec<Element>| -> usize {
+        got.iter().filter(|s| s.get("to") == Some(TROY) && s.get("from") == Some(&*format!("{ROOM}/WiZ"))).count()
+    };
+    assert_eq!(of_wiz(site.snapshot(&CAST, &[], 810)), 0);
+    let replayed = [unavailable("WiZ", ""), presence("WiZ", "admin", "participant"), unavailable("WiZ", "")];
+    for (told, n) in replayed.iter().zip(3..) {
+        let mut at = site.at(Kind::Event, Some(808 + n));
+        at.ack = Some(wire::Ack { outbox: site.outbox(), n });
+        let got = site.down_at(told, Down::Event { said_ms: Some(THEN_MS), config: None }, at);
+        assert_eq!(of_wiz(got), 0, "{told}");
+    }
+    assert_eq!(of_wiz(site.event(&presence("WiZ", "none", "participant"), 814)), 1, "he who comes then is");
+}
+
 fn unavailable_to<'a>(got: &'a [Element], to: &str) -> Vec<&'a Element> {
     got.iter().filter(|s| s.get("to") == Some(to) && s.get("type") == Some("unavailable")).collect()
 }
