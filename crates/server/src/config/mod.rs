@@ -242,7 +242,8 @@ impl Config {
         let replica = if reader.has("replica") { Replica::read(reader).map(Some) } else { Some(None) };
         let split = Split::read(reader);
         let sections = reader.list(Component::SECTION.path);
-        let components: Option<Vec<Component>> = sections.iter().map(|path| Component::read_at(path, reader)).collect();
+        // Each is read, so that what is wrong with the second is said along with what is wrong with the first.
+        let components: Vec<Option<Component>> = sections.iter().map(|path| Component::read_at(path, reader)).collect();
         let disco = Disco::read(reader);
         let contacts = Contacts::read(reader);
         let limits = Limits::read(reader);
@@ -262,7 +263,7 @@ impl Config {
             rooms_tls: resolve_tls(rooms_tls?),
             replica: replica?,
             split: split?,
-            components: components?,
+            components: components.into_iter().collect::<Option<_>>()?,
             disco: disco?,
             contacts: contacts?,
             limits: limits?,

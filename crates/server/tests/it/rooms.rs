@@ -137,7 +137,7 @@ fn a_link_that_is_cut_and_healed_is_shown_so_on_both_sides() {
     let (there, here) = ("rooms.montague.lit", "capulet.lit");
     let live = |link: &server::control::Link| (link.state, link.rooms, link.outbox) == (LinkState::Live, 1, Some(0));
     assert!(site.link_becomes(there, live).lag_ms.is_some());
-    assert_eq!(primary.link_becomes(here, live).lag_ms, None, "nothing is mirrored there");
+    assert!(primary.link_becomes(here, live).lag_ms.is_some());
     let detail = shown(&primary);
     let seats: Vec<_> = detail.occupants_list.iter().map(|o| (o.nick.as_str(), o.role.as_str())).collect();
     assert_eq!(seats, [("juliet", "participant"), ("romeo", "moderator")]);

@@ -11,28 +11,47 @@ use xmpp::{Element, Jid, ns};
 pub(super) struct Seats {
     room: Jid,
     people: People,
-    /// Sessions of each site that the room serves through its replica, by its own word, each with its nickname.
-    sessions: BTreeMap<String, BTreeMap<String, String>>,
+    /// Sessions of each site that the room serves through its replica, by its own word.
+    sessions: BTreeMap<String, BTreeMap<String, Session>>,
+    /// The last event that each site has been told of.
+    heads: BTreeMap<String, u64>,
+}
+
+/// A session by its nickname, and the last event its site had been told of when it came: who is gone in an event before that, which
+/// other sites may be told of much later, is in again by now.
+struct Session {
+    nick: String,
+    since: u64,
 }
 
 impl Seats {
     pub fn of(room: &Jid) -> Seats {
-        Seats { room: room.clone(), people: People::default(), sessions: BTreeMap::new() }
+        Seats { room: room.clone(), people: People::default(), sessions: BTreeMap::new(), heads: BTreeMap::new() }
     }
 
     fn note(&mut self, site: &str, stanza: &Element) {
+        let granted = stanza.get_child("granted", ns::NETJOIN);
+        let since = match at(stanza).or(granted).and_then(seq) {
+            Some(head) => *self.heads.entry(site.to_owned()).and_modify(|known| *known = head).or_insert(head),
+            None => self.heads.get(site).copied().unwrap_or_default(),
+        };
+        let session = |nick: String| Session { nick, since };
         let sessions = self.sessions.entry(site.to_owned()).or_default();
         let x = stanza.get_child("x", ns::DMUC);
         let named = |name| x.and_then(|x| x.get_child(name, ns::DMUC)?.get("jid")).map(str::to_owned);
         let nick = stanza.get("from").and_then(|from| from.split_once('/')).map(|(_, nick)| nick.to_owned());
-        sessions.extend(named("enter").zip(nick));
+        sessions.extend(named("enter").zip(nick.map(session)));
         if let Some(left) = named("leave") {
             sessions.remove(&left);
         }
         // Whom its census has not named is there until the report is over.
-        let granted = stanza.get_child("granted", ns::NETJOIN).into_iter().flat_map(Element::children);
-        let stays = granted.filter(|seat| matches!(seat.get("verdict"), Some("kept" | "reenter")));
-        sessions.extend(stays.filter_map(|seat| Some((seat.get("jid")?.to_owned(), seat.get("nick")?.to_owned()))));
+        let stays = granted
+            .into_iter()
+            .flat_map(Element::children)
+            .filter(|seat| matches!(seat.get("verdict"), Some("kept" | "reenter")));
+        sessions.extend(
+            stays.filter_map(|seat| Some((seat.get("jid")?.to_owned(), session(seat.get("nick")?.to_owned())))),
+        );
     }
 
     /// Somebody is gone with all sessions of that nickname, wherever they were, or has them under another.
@@ -42,14 +61,16 @@ impl Seats {
         let Some(user) = self.people.user(&occupant.id) else { return };
         let renamed = statuses(stanza).iter().any(|code| code == "303");
         let new = item(stanza).and_then(|item| item.get("nick")).filter(|_| renamed).map(str::to_owned);
-        let is_his = |session: &str, nick: &str| bare(session) == user && nick == occupant.nick;
+        let told = at(stanza).and_then(seq).unwrap_or(u64::MAX);
+        let is_his =
+            |jid: &str, session: &Session| bare(jid) == user && session.nick == occupant.nick && session.since < told;
         for sessions in self.sessions.values_mut() {
             match &new {
                 Some(new) => sessions
                     .iter_mut()
-                    .filter(|(jid, nick)| is_his(jid, nick))
-                    .for_each(|(_, nick)| nick.clone_from(new)),
-                None => sessions.retain(|jid, nick| !is_his(jid, nick)),
+                    .filter(|(jid, session)| is_his(jid, session))
+                    .for_each(|(_, session)| session.nick.clone_from(new)),
+                None => sessions.retain(|jid, session| !is_his(jid, session)),
             }
         }
     }
@@ -83,4 +104,9 @@ impl Watch for Seats {
             false => Ok(()),
         }
     }
+}
+
+/// A place in the room's one order.
+fn seq(marks: &Element) -> Option<u64> {
+    marks.get("seq")?.parse().ok()
 }
