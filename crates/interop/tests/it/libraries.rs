@@ -31,12 +31,6 @@ async fn xmpp_js_talks_in_a_room_at_another_site() -> Result<()> {
 
 #[tokio::test]
 #[ignore = "installs xmpp.js: .ci/run interop"]
-async fn xmpp_js_resumes_its_session() -> Result<()> {
-    xmpp_js(Breaks::Once, Way::Tcp).await
-}
-
-#[tokio::test]
-#[ignore = "installs xmpp.js: .ci/run interop"]
 async fn xmpp_js_comes_by_websocket_and_resumes_its_session() -> Result<()> {
     xmpp_js(Breaks::Never, Way::WebSocket).await?;
     xmpp_js(Breaks::Once, Way::WebSocket).await
