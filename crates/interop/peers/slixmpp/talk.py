@@ -39,8 +39,9 @@ class Talk(slixmpp.ClientXMPP):
         roster = await self.get_roster(timeout=STEP_SECONDS)
         print("roster", roster["type"], flush=True)
         self.send_presence()
-        await self.plugin["xep_0199"].ping(self.boundjid.domain, timeout=STEP_SECONDS)
-        print("pong", flush=True)
+        if not breaks:
+            await self.plugin["xep_0199"].ping(self.boundjid.domain, timeout=STEP_SECONDS)
+            print("pong", flush=True)
         await muc.join_muc_wait(room, nick, timeout=STEP_SECONDS)
         print("entered", ",".join(sorted(muc.get_roster(room))), flush=True)
         if breaks:

@@ -59,8 +59,12 @@ async function play() {
   const roster = await xmpp.iqCaller.request(xml("iq", { type: "get" }, xml("query", "jabber:iq:roster")));
   console.log("roster", roster.attrs.type);
   await xmpp.send(xml("presence"));
-  await xmpp.iqCaller.request(xml("iq", { type: "get", to: domain }, xml("ping", "urn:xmpp:ping")));
-  console.log("pong");
+  // Version 0.14 does not count answers to its own requests as stanzas it has handled: each of them since the session was
+  // made resumable would bring one stanza twice.
+  if (!breaks) {
+    await xmpp.iqCaller.request(xml("iq", { type: "get", to: domain }, xml("ping", "urn:xmpp:ping")));
+    console.log("pong");
+  }
   await xmpp.send(xml("presence", { to: `${room}/${nick}` }, xml("x", "http://jabber.org/protocol/muc")));
   await receive("own presence", (stanza) => own(stanza) && !stanza.attrs.type);
   console.log("entered");
