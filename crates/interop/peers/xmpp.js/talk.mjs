@@ -11,6 +11,7 @@ const LINE = "Neither, fair saint, if either thee dislike.";
 const [service, jid, password, room, nick, breaks] = process.argv.slice(2);
 const [username, domain] = jid.split("@");
 const xmpp = client({ service, domain, username, password, resource: "xmpp.js" });
+xmpp.timeout = STEP_MILLISECONDS;
 
 const unread = [];
 const waiting = new Set();
