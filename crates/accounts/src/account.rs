@@ -1,5 +1,6 @@
 //! What is held of a user: the durable part (credentials, roster) and the sessions of the moment.
 
+use crate::kept::Kept;
 use crate::roster::Item;
 use std::collections::{BTreeMap, BTreeSet};
 use xmpp::sasl::Credentials;
@@ -19,6 +20,8 @@ pub(crate) struct Account {
     pub roster: BTreeMap<Jid, Item>,
     /// Addresses, XEP-0191.
     pub blocked: BTreeSet<String>,
+    /// What else is kept, as it is on disk.
+    pub kept: Kept,
     /// Bound resources. Most users have one, and a map has room for eleven: boxes keep that room small.
     pub sessions: BTreeMap<String, Box<Session>>,
 }

@@ -108,14 +108,14 @@ fn is_talk(message: &Element) -> bool {
 }
 
 /// A direct invitation (XEP-0249) or a mediated one (XEP-0045 7.8.2).
-fn is_invitation(message: &Element) -> bool {
+pub(crate) fn is_invitation(message: &Element) -> bool {
     message.has_child("x", ns::CONFERENCE)
         || message.get_child("x", ns::MUC_USER).is_some_and(|x| x.has_child("invite", ns::MUC_USER))
 }
 
 /// Hints, XEP-0334.
-const HINTS: &str = "urn:xmpp:hints";
+pub(crate) const HINTS: &str = "urn:xmpp:hints";
 /// Receipts, XEP-0184.
-const RECEIPTS: &str = "urn:xmpp:receipts";
+pub(crate) const RECEIPTS: &str = "urn:xmpp:receipts";
 /// Displayed markers, XEP-0333.
 const MARKERS: &str = "urn:xmpp:chat-markers:0";

@@ -14,12 +14,23 @@ pub struct AccountsConfig {
     pub reserved: Vec<String>,
     /// Whom to write to about the service (XEP-0157).
     pub contacts: Contacts,
+    /// Messages that one account may have waiting for it while nobody is there; 0 for none.
+    pub offline_messages: usize,
+    /// Bytes that one account may keep of private XML, vCard and its own pubsub nodes together; they are held in memory.
+    pub kept_bytes: usize,
 }
 
 impl AccountsConfig {
     /// A domain without services or reserved names.
     pub fn new(domain: Jid) -> AccountsConfig {
-        AccountsConfig { domain, disco_services: Vec::new(), reserved: Vec::new(), contacts: Contacts::default() }
+        AccountsConfig {
+            domain,
+            disco_services: Vec::new(),
+            reserved: Vec::new(),
+            contacts: Contacts::default(),
+            offline_messages: 100,
+            kept_bytes: 524_288,
+        }
     }
 }
 
@@ -39,6 +50,8 @@ pub const NAME_BYTES_MAX: usize = 1_023;
 pub const DIRECTED_PER_SESSION_MAX: usize = 1_000;
 /// Addresses that one account blocks; each stanza for it is looked up among them.
 pub const BLOCKED_MAX: usize = 1_000;
+/// Bytes of what waits for one account: strangers fill it, and it is held in memory.
+pub const OFFLINE_BYTES_MAX: usize = 262_144;
 /// Bytes of a password.
 pub const PASSWORD_BYTES_MAX: usize = 1_023;
 /// An account's least time between two changes of its password, each of which costs all others milliseconds.

@@ -80,6 +80,20 @@ impl Accounts {
                 self.register(iq, payload, now, out);
                 Ok(None)
             }
+            ("query", ns::PRIVATE, Asked::Own) => self.private(iq, payload, out),
+            // XEP-0049 2.3: nobody else's.
+            ("query", ns::PRIVATE, _) => Err(Condition::Forbidden.into()),
+            ("vCard", ns::VCARD, Asked::Own) if !is_get => self.set_vcard(iq, payload, out).map(|()| None),
+            // XEP-0054 3.2.
+            ("vCard", ns::VCARD, Asked::Contact | Asked::Stranger) if !is_get => Err(Condition::Forbidden.into()),
+            ("vCard", ns::VCARD, Asked::Own) => {
+                self.vcard(&iq.from.bare()).map(Some).ok_or(Condition::ItemNotFound.into())
+            }
+            // 3.3: as of a user whom there is not.
+            ("vCard", ns::VCARD, Asked::Contact | Asked::Stranger) => {
+                let vcard = iq.to.as_ref().and_then(|of| self.vcard(of));
+                vcard.map(Some).ok_or(Condition::ServiceUnavailable.into())
+            }
             (_, ns::BLOCKING, Asked::Own) => self.blocking(iq, payload, out).map(|()| None),
             ("enable" | "disable", ns::CARBONS, Asked::Own) if !is_get => {
                 self.carbons(iq, payload.name() == "enable", out);
@@ -151,6 +165,17 @@ pub(crate) fn reply(iq: &Addressed, child: Option<Element>) -> Output {
 }
 
 const PRODUCT: &str = "netjoin";
-const FEATURES_OF_DOMAIN: &[&str] =
-    &[ns::BLOCKING, ns::CARBONS, ns::DISCO_INFO, ns::DISCO_ITEMS, ns::PING, ns::REGISTER, ns::SUB, ns::VERSION];
-const FEATURES_OF_ACCOUNT: &[&str] = &[ns::DISCO_INFO, ns::DISCO_ITEMS, ns::PING];
+const FEATURES_OF_DOMAIN: &[&str] = &[
+    ns::BLOCKING,
+    ns::CARBONS,
+    ns::DISCO_INFO,
+    ns::DISCO_ITEMS,
+    ns::OFFLINE,
+    ns::PING,
+    ns::PRIVATE,
+    ns::REGISTER,
+    ns::SUB,
+    ns::VCARD,
+    ns::VERSION,
+];
+const FEATURES_OF_ACCOUNT: &[&str] = &[ns::DISCO_INFO, ns::DISCO_ITEMS, ns::PING, ns::VCARD];

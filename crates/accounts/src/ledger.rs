@@ -41,6 +41,17 @@ pub(crate) enum Before {
         /// What was true.
         blocked: bool,
     },
+    /// One of the records that are held as they are.
+    Kept {
+        /// The account's localpart.
+        local: String,
+        /// The kind of record.
+        space: &'static str,
+        /// Which one.
+        key: String,
+        /// What was there.
+        value: Option<String>,
+    },
     /// No account of this name.
     Nobody {
         /// The localpart.
@@ -66,13 +77,14 @@ impl Before {
         self.record() == other.record()
     }
 
-    /// The space, the owner and the contact of the record.
-    fn record(&self) -> (&'static str, &str, Option<&Jid>) {
+    /// The space, the owner and the key of the record.
+    fn record(&self) -> (&'static str, &str, &str) {
         match self {
-            Before::Contact { local, contact, .. } => (SPACE_ROSTER, local, Some(contact)),
-            Before::Blocked { local, jid, .. } => (SPACE_BLOCKED, local, Some(jid)),
-            Before::Nobody { local } | Before::Credentials { local, .. } => (SPACE_ACCOUNT, local, None),
-            Before::Staying { local } => ("", local, None),
+            Before::Contact { local, contact, .. } => (SPACE_ROSTER, local, contact.as_str()),
+            Before::Blocked { local, jid, .. } => (SPACE_BLOCKED, local, jid.as_str()),
+            Before::Kept { local, space, key, .. } => (space, local, key),
+            Before::Nobody { local } | Before::Credentials { local, .. } => (SPACE_ACCOUNT, local, ""),
+            Before::Staying { local } => ("", local, ""),
         }
     }
 }
@@ -138,7 +150,7 @@ impl Ledger {
 
     /// Whether a change of this contact is not durable yet.
     pub fn is_under_way(&self, local: &str, contact: &Jid) -> bool {
-        self.before.values().flatten().any(|before| before.record() == (SPACE_ROSTER, local, Some(contact)))
+        self.before.values().flatten().any(|before| before.record() == (SPACE_ROSTER, local, contact.as_str()))
     }
 
     /// The store has everything up to `token`; gives back what is to be done now.
@@ -193,6 +205,11 @@ impl Accounts {
                     self.set_blocked(&local, &jid, blocked);
                     // What it did not see while it was blocked.
                     self.show_again(&local, &[jid], out);
+                }
+                Before::Kept { local, space, key, value } => {
+                    if let Some(account) = self.accounts.get_mut(&local) {
+                        account.kept.set(space, &key, value);
+                    }
                 }
                 Before::Nobody { local } => {
                     self.end_sessions(&local, out);

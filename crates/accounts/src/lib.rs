@@ -15,6 +15,9 @@
 //! - `blocking`: whom a user does not want to hear from (XEP-0191)
 //! - `carbons`: copies for a user's other sessions (XEP-0280)
 //! - `message`: messages and what they are answered with (RFC 6121 5 and 8)
+//! - `offline`: messages for who is not there (XEP-0160)
+//! - `private`: private XML (XEP-0049) and vCards (XEP-0054)
+//! - `kept`: the records that these are made of
 //! - `iq`: what the domain and its accounts answer themselves
 //! - `ledger`: what is not durable yet, and what becomes of it
 
@@ -23,10 +26,13 @@ mod blocking;
 mod carbons;
 pub mod config;
 mod iq;
+mod kept;
 mod ledger;
 mod manage;
 mod message;
+mod offline;
 mod presence;
+mod private;
 pub mod records;
 mod register;
 mod roster;

@@ -1,10 +1,10 @@
 //! Messages to users of this domain (RFC 6121 5 and 8.5), who gets them and what the sender hears.
 //!
-//! Nothing is kept for who is away, so the sender is told `service-unavailable`: the same, type by type, for an
-//! account without resources and for one that does not exist.
+//! What nobody gets and is not kept either (see `offline`) is answered `service-unavailable`, type by type, as for an account that
+//! does not exist.
 
 use crate::service::{Accounts, Addressed};
-use machine::Output;
+use machine::{Now, Output};
 use xmpp::stanza::Condition;
 use xmpp::{Jid, Shared};
 
@@ -37,7 +37,7 @@ impl Kind {
 }
 
 impl Accounts {
-    pub(crate) fn message(&mut self, message: Addressed, out: &mut Vec<Output>) {
+    pub(crate) fn message(&mut self, message: Addressed, now: Now, out: &mut Vec<Output>) {
         let kind = Kind::parse(message.stanza.get("type"));
         // RFC 6120 10.3.1: without `to` it is for the sender's own bare address.
         let to = message.to.clone().unwrap_or_else(|| message.from.bare());
@@ -48,7 +48,11 @@ impl Accounts {
         let stanza = Shared::new(message.stanza.clone());
         out.extend(recipients.iter().map(|to| Output::Send { to: to.clone(), stanza: stanza.clone() }));
         let copied = self.copy_received(&message.stanza, &message.from, &to, &recipients, out);
-        if recipients.is_empty() && !copied && kind.is_bounced() {
+        if !recipients.is_empty() || copied {
+            return;
+        }
+        let waits = matches!((kind, to.is_bare()), (Kind::Chat, _) | (Kind::Normal, true));
+        if !(waits && self.keep_message(&message.stanza, &to, now, out)) && kind.is_bounced() {
             self.refuse(&message.stanza, Condition::ServiceUnavailable, out);
         }
     }

@@ -40,6 +40,10 @@ impl Accounts {
         if before.is_none() {
             self.entered(&from, out);
         }
+        // XEP-0160 3: behind what others show it, so that a client knows who it is from.
+        if priority >= 0 {
+            self.give_messages(&from, out);
+        }
     }
 
     /// What a session gets and asks for when it becomes available (4.2.2, 3.1.3).

@@ -14,6 +14,24 @@ pub const KEY_CREDENTIALS: &str = "credentials";
 pub const SPACE_ROSTER: &str = "roster";
 /// Records of blocked addresses: owner is the localpart, key the address.
 pub const SPACE_BLOCKED: &str = "blocked";
+/// Messages for who is not there: owner is the localpart, keys are numbers of 20 digits in the order of their coming, values
+/// `{"stamp_ms": Unix milliseconds, "stanza": XML}`.
+pub const SPACE_OFFLINE: &str = "offline";
+/// Private XML (XEP-0049): owner is the localpart, key the element's namespace, a space and its name; value the XML as a
+/// JSON string.
+pub const SPACE_PRIVATE: &str = "private";
+/// vCards (XEP-0054): owner is the localpart, key empty; value the XML as a JSON string.
+pub const SPACE_VCARD: &str = "vcard";
+/// Nodes of a user's own pubsub service (XEP-0163): owner is the localpart, key the node; value its configuration.
+pub const SPACE_NODE: &str = "pep-node";
+/// Their items: owner is the localpart, key the node, a line feed and the item's id; value
+/// `{"n": place in the order of publishing, "publisher": bare address, "xml": payload}`.
+pub const SPACE_ITEM: &str = "pep-item";
+
+/// Spaces whose records are held as they are, account by account.
+pub(crate) const SPACES_KEPT: [&str; 5] = [SPACE_OFFLINE, SPACE_PRIVATE, SPACE_VCARD, SPACE_NODE, SPACE_ITEM];
+/// Those of them that a user fills himself; they have a bound in common.
+pub(crate) const SPACES_OF_CHOICE: &[&str] = &[SPACE_PRIVATE, SPACE_VCARD, SPACE_NODE, SPACE_ITEM];
 
 /// [`Keys`] as JSON, bytes in base64.
 #[derive(Serialize, Deserialize)]
@@ -44,9 +62,8 @@ pub fn put_credentials(local: &str, credentials: &Credentials) -> Change {
 
 /// Everything kept of an account, to be removed; also what a new account of that name must not inherit.
 pub fn delete_account(local: &str) -> Vec<Change> {
-    [SPACE_ACCOUNT, SPACE_ROSTER, SPACE_BLOCKED]
-        .map(|space| Change::DeleteAll { space, owner: local.to_owned() })
-        .into()
+    let spaces = [SPACE_ACCOUNT, SPACE_ROSTER, SPACE_BLOCKED].into_iter().chain(SPACES_KEPT);
+    spaces.map(|space| Change::DeleteAll { space, owner: local.to_owned() }).collect()
 }
 
 /// Credentials from a record's value; `None` when it is not one.

@@ -14,7 +14,7 @@ use crate::account::{Account, Session};
 use crate::blocking::Heard;
 use crate::config::AccountsConfig;
 use crate::ledger::Ledger;
-use crate::records::{KEY_CREDENTIALS, SPACE_ACCOUNT, SPACE_BLOCKED, SPACE_ROSTER, parse_credentials};
+use crate::records::{KEY_CREDENTIALS, SPACE_ACCOUNT, SPACE_BLOCKED, SPACE_ROSTER, SPACES_KEPT, parse_credentials};
 use crate::roster::Item;
 use crate::sessions::Closed;
 use crate::subscription::Kind;
@@ -70,6 +70,13 @@ impl Accounts {
                 account.blocked.insert(record.key.clone());
             }
         }
+        for record in records {
+            if let Some(space) = SPACES_KEPT.into_iter().find(|space| *space == record.space)
+                && let Some(account) = accounts.get_mut(&record.owner)
+            {
+                account.kept.set(space, &record.key, Some(record.value));
+            }
+        }
         Accounts {
             config,
             accounts,
@@ -95,7 +102,7 @@ impl Accounts {
         let addressed = Addressed { stanza, from, to, is_own };
         match addressed.stanza.name() {
             "presence" => self.presence(addressed, out),
-            "message" => self.message(addressed, out),
+            "message" => self.message(addressed, now, out),
             "iq" => self.iq(addressed, now, out),
             _ => {}
         }

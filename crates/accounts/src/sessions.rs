@@ -104,7 +104,7 @@ impl Accounts {
             _ => false,
         };
         if is_for_account && !from_own {
-            self.stanza(stanza, now, out);
+            self.stanza(for_any_resource(stanza), now, out);
         }
     }
 
@@ -112,5 +112,16 @@ impl Accounts {
     fn made_up(&mut self, user: &Jid) -> Jid {
         let resource = format!("{:016x}", self.random.next_u64());
         user.with_resource(&resource).unwrap_or_else(|_| user.clone())
+    }
+}
+
+/// What was said to a user is for whichever of his resources comes next, of whatever type it is; a room means the very one.
+fn for_any_resource(stanza: Element) -> Element {
+    let to = stanza.get("to").and_then(|to| Jid::new(to).ok());
+    match to {
+        Some(to) if stanza.name() == "message" && !stanza.has_child("x", ns::MUC_USER) => {
+            stanza.attr("to", to.bare_str())
+        }
+        _ => stanza,
     }
 }

@@ -98,6 +98,12 @@ pub const CARBONS: &str = "urn:xmpp:carbons:2";
 pub const BLOCKING: &str = "urn:xmpp:blocking";
 /// Why a stanza to somebody who is blocked is refused, XEP-0191 3.3.
 pub const BLOCKING_ERRORS: &str = "urn:xmpp:blocking:errors";
+/// A feature of a server that keeps messages for who is not there, XEP-0160.
+pub const OFFLINE: &str = "msgoffline";
+/// Private XML storage, XEP-0049.
+pub const PRIVATE: &str = "jabber:iq:private";
+/// vCards, XEP-0054.
+pub const VCARD: &str = "vcard-temp";
 /// Client state indication, XEP-0352.
 pub const CSI: &str = "urn:xmpp:csi:0";
 /// Streams that come by WebSocket, RFC 7395.

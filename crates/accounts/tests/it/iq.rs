@@ -5,7 +5,7 @@ use crate::world::{JULIET, NURSE, ROMEO, World};
 const PING: &str = "<ping xmlns='urn:xmpp:ping'/>";
 const INFO: &str = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
 const ITEMS: &str = "<query xmlns='http://jabber.org/protocol/disco#items'/>";
-const VCARD: &str = "<vCard xmlns='vcard-temp'/>";
+const TIME: &str = "<time xmlns='urn:xmpp:time'/>";
 
 /// The answer to a `get` by this session, to this address or to none.
 fn ask(w: &mut World, who: &str, to: Option<&str>, payload: &str) -> String {
@@ -67,7 +67,7 @@ fn xep_0030_8_an_account_shows_itself_to_subscribers_only() {
     assert!(ask(&mut w, ROMEO, Some("juliet@example.com"), INFO).contains(account));
     assert!(ask(&mut w, JULIET, None, INFO).contains(account));
     assert!(ask(&mut w, ROMEO, Some("juliet@example.com"), PING).contains("type='result'"));
-    for payload in [INFO, ITEMS, PING, VCARD] {
+    for payload in [INFO, ITEMS, PING, TIME] {
         let there = ask(&mut w, NURSE, Some("juliet@example.com"), payload);
         is(&there, "service-unavailable");
         assert_eq!(
@@ -91,7 +91,7 @@ fn s8_4_a_request_nobody_knows_is_service_unavailable() {
     let mut w = World::new();
     w.online(ROMEO);
     for to in [None, Some("example.net"), Some("romeo@example.net")] {
-        is(&ask(&mut w, ROMEO, to, VCARD), "service-unavailable");
+        is(&ask(&mut w, ROMEO, to, TIME), "service-unavailable");
     }
     w.says(ROMEO, "<iq type='set' id='1' to='example.net'><ping xmlns='urn:xmpp:ping'/></iq>");
     is(&w.hears(ROMEO).concat(), "service-unavailable");
@@ -102,10 +102,10 @@ fn s8_5_3_a_request_to_a_resource_is_delivered_or_refused() {
     let mut w = World::new();
     w.online(ROMEO);
     w.online(JULIET);
-    assert_eq!(ask(&mut w, ROMEO, Some(JULIET), VCARD), "");
-    assert_eq!(w.hears(JULIET), [format!("<iq type='get' id='q1' to='{JULIET}' from='{ROMEO}'>{VCARD}</iq>")]);
-    is(&ask(&mut w, ROMEO, Some("juliet@example.com/tomb"), VCARD), "service-unavailable");
-    is(&ask(&mut w, ROMEO, Some("tybalt@example.com/tomb"), VCARD), "service-unavailable");
+    assert_eq!(ask(&mut w, ROMEO, Some(JULIET), TIME), "");
+    assert_eq!(w.hears(JULIET), [format!("<iq type='get' id='q1' to='{JULIET}' from='{ROMEO}'>{TIME}</iq>")]);
+    is(&ask(&mut w, ROMEO, Some("juliet@example.com/tomb"), TIME), "service-unavailable");
+    is(&ask(&mut w, ROMEO, Some("tybalt@example.com/tomb"), TIME), "service-unavailable");
 }
 
 #[test]

@@ -29,6 +29,8 @@ pub struct World {
     /// The host's own table of who is connected.
     streams: BTreeSet<Jid>,
     received: BTreeMap<String, Vec<String>>,
+    /// Settings that are not the default ones, for both domains.
+    pub settings: fn(&mut AccountsConfig),
     /// What went to addresses that are no user's here: rooms and other servers.
     pub abroad: Vec<String>,
 }
@@ -47,6 +49,7 @@ impl World {
             inputs: VecDeque::new(),
             received: BTreeMap::new(),
             abroad: Vec::new(),
+            settings: |_| {},
         };
         world.site("example.net", &["romeo"]);
         world.site("example.com", &["juliet", "nurse"]);
@@ -69,6 +72,7 @@ impl World {
         let mut config = AccountsConfig::new(jid(domain));
         config.disco_services = vec![jid("chat.example.com")];
         config.reserved = vec!["replica".into()];
+        (self.settings)(&mut config);
         let records = self.stores[domain].iter().map(|((space, owner, key), value)| Record {
             space: space.clone(),
             owner: owner.clone(),

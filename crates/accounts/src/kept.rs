@@ -1,0 +1,92 @@
+//! What is kept of a user beside credentials, roster and blocked addresses: records of several kinds, whose values only
+//! their own files read. They are held in memory as they are on disk, so that whoever asks is answered at once.
+
+use crate::ledger::{Before, Step};
+use crate::service::Accounts;
+use machine::Change;
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+/// The records of one account, by space and key.
+#[derive(Debug, Default)]
+pub(crate) struct Kept(BTreeMap<(&'static str, String), String>);
+
+impl Kept {
+    /// The value of a record.
+    pub fn get(&self, space: &'static str, key: &str) -> Option<&str> {
+        self.0.get(&(space, key.to_owned())).map(String::as_str)
+    }
+
+    /// The records of a space whose keys begin so, in the order of their keys.
+    pub fn under<'a>(
+        &'a self,
+        space: &'static str,
+        prefix: &'a str,
+    ) -> impl DoubleEndedIterator<Item = (&'a str, &'a str)> {
+        let from = (space, prefix.to_owned());
+        // No key has the character behind which nothing is.
+        let to = (space, format!("{prefix}{}", char::MAX));
+        self.0
+            .range((Bound::Included(from), Bound::Excluded(to)))
+            .map(|((_, key), value)| (key.as_str(), value.as_str()))
+    }
+
+    /// Bytes of the records of some spaces.
+    pub fn bytes(&self, spaces: &[&str]) -> usize {
+        let counted = self.0.iter().filter(|((space, _), _)| spaces.contains(space));
+        counted.map(|((_, key), value)| key.len() + value.len()).sum()
+    }
+
+    /// Sets a record or removes it; gives back what was there.
+    pub fn set(&mut self, space: &'static str, key: &str, value: Option<String>) -> Option<String> {
+        let at = (space, key.to_owned());
+        match value {
+            Some(value) => self.0.insert(at, value),
+            None => self.0.remove(&at),
+        }
+    }
+}
+
+/// A record to be set, or removed where there is no value.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    pub space: &'static str,
+    pub key: String,
+    pub value: Option<String>,
+}
+
+impl Setting {
+    pub fn put(space: &'static str, key: impl Into<String>, value: String) -> Setting {
+        Setting { space, key: key.into(), value: Some(value) }
+    }
+
+    pub fn delete(space: &'static str, key: impl Into<String>) -> Setting {
+        Setting { space, key: key.into(), value: None }
+    }
+}
+
+impl Accounts {
+    /// Puts records into memory and gives the step that makes them durable.
+    pub(crate) fn keep(&mut self, local: &str, settings: Vec<Setting>) -> Step {
+        let mut step = Step::default();
+        let Some(account) = self.accounts.get_mut(local) else { return step };
+        for Setting { space, key, value } in settings {
+            let owner = local.to_owned();
+            step.changes.push(match &value {
+                Some(value) => Change::Put { space, owner, key: key.clone(), value: value.clone() },
+                None => Change::Delete { space, owner, key: key.clone() },
+            });
+            let value = account.kept.set(space, &key, value);
+            step.before.push(Before::Kept { local: local.to_owned(), space, key, value });
+        }
+        step
+    }
+
+    /// Bytes that an account may still keep of what it chooses to keep itself; the records named are to be replaced.
+    pub(crate) fn room_left(&self, local: &str, replaced: &[(&'static str, &str)]) -> usize {
+        let Some(account) = self.accounts.get(local) else { return 0 };
+        let given_up = replaced.iter().filter_map(|(space, key)| Some(key.len() + account.kept.get(space, key)?.len()));
+        let held = account.kept.bytes(crate::records::SPACES_OF_CHOICE) - given_up.sum::<usize>();
+        self.config.kept_bytes.saturating_sub(held)
+    }
+}
