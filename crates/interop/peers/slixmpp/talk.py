@@ -36,12 +36,12 @@ class Talk(slixmpp.ClientXMPP):
         muc = self.plugin["xep_0045"]
         await self.wait_until("session_start", STEP_SECONDS)
         print("bound", self.boundjid.full, flush=True)
-        roster = await self.get_roster(timeout=STEP_SECONDS)
-        print("roster", roster["type"], flush=True)
-        self.send_presence()
         if not breaks:
+            roster = await self.get_roster(timeout=STEP_SECONDS)
+            print("roster", roster["type"], flush=True)
             await self.plugin["xep_0199"].ping(self.boundjid.domain, timeout=STEP_SECONDS)
             print("pong", flush=True)
+        self.send_presence()
         await muc.join_muc_wait(room, nick, timeout=STEP_SECONDS)
         print("entered", ",".join(sorted(muc.get_roster(room))), flush=True)
         if breaks:
