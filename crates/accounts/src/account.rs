@@ -4,6 +4,7 @@ use crate::kept::Kept;
 use crate::roster::Item;
 use std::collections::{BTreeMap, BTreeSet};
 use xmpp::sasl::Credentials;
+use xmpp::stanza::caps::Caps;
 use xmpp::{Jid, Shared};
 
 /// One user of the domain.
@@ -22,6 +23,8 @@ pub(crate) struct Account {
     pub blocked: BTreeSet<String>,
     /// What else is kept, as it is on disk.
     pub kept: Kept,
+    /// Clients of contacts elsewhere that have shown themselves, and what they can.
+    pub watching: BTreeMap<Jid, Caps>,
     /// Bound resources. Most users have one, and a map has room for eleven: boxes keep that room small.
     pub sessions: BTreeMap<String, Box<Session>>,
 }

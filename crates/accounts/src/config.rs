@@ -50,6 +50,8 @@ pub const NAME_BYTES_MAX: usize = 1_023;
 pub const DIRECTED_PER_SESSION_MAX: usize = 1_000;
 /// Addresses that one account blocks; each stanza for it is looked up among them.
 pub const BLOCKED_MAX: usize = 1_000;
+/// Clients of contacts elsewhere whose wishes for notifications (XEP-0163) are known to one account; further ones hear nothing.
+pub const WATCHING_MAX: usize = 1_000;
 /// Bytes of what waits for one account: strangers fill it, and it is held in memory.
 pub const OFFLINE_BYTES_MAX: usize = 262_144;
 /// Bytes of a password.

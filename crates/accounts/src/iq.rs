@@ -7,7 +7,7 @@ use xmpp::{Element, Jid, Shared, ns};
 
 /// Of whom a request asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asked {
+pub(crate) enum Asked {
     /// The sender's own account.
     Own,
     /// Another's account, which shows itself to the sender.
@@ -28,8 +28,8 @@ impl Accounts {
             };
         }
         match iq.stanza.get("type") {
-            // An answer to a roster push, or one nobody waits for.
-            Some("result" | "error") => return,
+            // What a client can, an answer to a roster push, or one nobody waits for.
+            Some("result" | "error") => return self.caps_answered(&iq, out),
             Some("get" | "set") => {}
             _ => return self.refuse(&iq.stanza, Condition::BadRequest, out),
         }
@@ -94,6 +94,12 @@ impl Accounts {
                 let vcard = iq.to.as_ref().and_then(|of| self.vcard(of));
                 vcard.map(Some).ok_or(Condition::ServiceUnavailable.into())
             }
+            ("pubsub", ns::PUBSUB, Asked::Own | Asked::Contact | Asked::Stranger) => {
+                self.pubsub(iq, payload, asked, out)
+            }
+            ("pubsub", ns::PUBSUB_OWNER, Asked::Own | Asked::Contact | Asked::Stranger) => {
+                self.pubsub_owner(iq, payload, asked, out)
+            }
             (_, ns::BLOCKING, Asked::Own) => self.blocking(iq, payload, out).map(|()| None),
             ("enable" | "disable", ns::CARBONS, Asked::Own) if !is_get => {
                 self.carbons(iq, payload.name() == "enable", out);
@@ -105,12 +111,14 @@ impl Accounts {
             ("query", ns::REGISTER, Asked::Domain) => Err(Condition::NotAllowed.into()),
             (_, _, Asked::Stranger) => Err(Condition::ServiceUnavailable.into()),
             ("query", ns::DISCO_INFO, _) if is_get => {
-                no_node(payload)?;
-                Ok(Some(self.disco_info(asked)))
+                let Some(node) = node_of(payload) else { return Ok(Some(self.disco_info(asked))) };
+                let of = iq.to.clone().unwrap_or_else(|| iq.from.bare());
+                self.node_info(&of, node, asked).map(Some).ok_or(Condition::ItemNotFound.into())
             }
             ("query", ns::DISCO_ITEMS, _) if is_get => {
-                no_node(payload)?;
-                Ok(Some(self.disco_items(asked)))
+                let of = iq.to.clone().unwrap_or_else(|| iq.from.bare());
+                let Some(node) = node_of(payload) else { return Ok(Some(self.disco_items(&of, asked))) };
+                self.item_list(&of, node, asked).map(Some).ok_or(Condition::ItemNotFound.into())
             }
             ("ping", ns::PING, _) if is_get => {
                 out.push(reply(iq, None));
@@ -121,34 +129,45 @@ impl Accounts {
         }
     }
 
-    /// XEP-0030 3.1: the domain as a server, or an account as one of its users.
+    /// XEP-0030 3.1: the domain as a server, or an account as one of its users, with a pubsub service of his own (XEP-0163 6.1).
     fn disco_info(&self, asked: Asked) -> Element {
-        let (category, kind, features) = match asked {
-            Asked::Domain => ("server", "im", FEATURES_OF_DOMAIN),
-            _ => ("account", "registered", FEATURES_OF_ACCOUNT),
+        let identity = |category: &str, kind: &str| {
+            Element::new("identity", ns::DISCO_INFO).attr("category", category).attr("type", kind)
         };
-        let identity = Element::new("identity", ns::DISCO_INFO).attr("category", category).attr("type", kind);
-        let identity = identity.attr_opt("name", (asked == Asked::Domain).then_some(PRODUCT));
+        let (identities, features) = match asked {
+            Asked::Domain => (vec![identity("server", "im").attr("name", PRODUCT)], [FEATURES_OF_DOMAIN, &[]]),
+            _ => {
+                let identities = vec![identity("account", "registered"), identity("pubsub", "pep")];
+                (identities, [FEATURES_OF_ACCOUNT, crate::pep::FEATURES])
+            }
+        };
         Element::new("query", ns::DISCO_INFO)
-            .child(identity)
-            .with(features.iter().map(|var| Element::new("feature", ns::DISCO_INFO).attr("var", var)))
+            .with(identities)
+            .with(features.concat().iter().map(|var| Element::new("feature", ns::DISCO_INFO).attr("var", var)))
             .with(self.config.contacts.form().filter(|_| asked == Asked::Domain).map(|form| form.element()))
     }
 
-    /// XEP-0030 4.1: the domain's services; an account has none.
-    fn disco_items(&self, asked: Asked) -> Element {
-        let services: &[Jid] = if asked == Asked::Domain { &self.config.disco_services } else { &[] };
-        Element::new("query", ns::DISCO_ITEMS)
-            .with(services.iter().map(|jid| Element::new("item", ns::DISCO_ITEMS).attr("jid", jid.as_str())))
+    /// XEP-0030 4.1: the domain's services, or an account's nodes.
+    fn disco_items(&self, of: &Jid, asked: Asked) -> Element {
+        let items = match asked {
+            Asked::Domain => {
+                let service = |jid: &Jid| Element::new("item", ns::DISCO_ITEMS).attr("jid", jid.as_str());
+                self.config.disco_services.iter().map(service).collect()
+            }
+            _ => self.node_list(of, asked),
+        };
+        Element::new("query", ns::DISCO_ITEMS).with(items)
     }
 }
 
-/// XEP-0030 3.2, 4.2: there are no nodes here.
-fn no_node(query: &Element) -> Result<(), Condition> {
-    if query.get("node").is_some_and(|node| !node.is_empty()) {
-        return Err(Condition::ItemNotFound);
-    }
-    Ok(())
+/// XEP-0030 3.2, 4.2: the node that is asked about.
+fn node_of(query: &Element) -> Option<&str> {
+    query.get("node").filter(|node| !node.is_empty())
+}
+
+/// A request of this machine's own.
+pub(crate) fn request(kind: &str, from: &str, id: &str, payload: Element) -> Element {
+    Element::stanza("iq").attr("from", from).attr("id", id).attr("type", kind).child(payload)
 }
 
 /// XEP-0092.

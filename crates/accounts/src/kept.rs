@@ -2,10 +2,12 @@
 //! their own files read. They are held in memory as they are on disk, so that whoever asks is answered at once.
 
 use crate::ledger::{Before, Step};
-use crate::service::Accounts;
-use machine::Change;
-use std::collections::BTreeMap;
+use crate::service::{Accounts, Addressed, error_to};
+use machine::{Change, Output};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
+use xmpp::stanza::{Condition, StanzaError, iq_result};
+use xmpp::{Element, Jid, Shared};
 
 /// The records of one account, by space and key.
 #[derive(Debug, Default)]
@@ -83,10 +85,55 @@ impl Accounts {
     }
 
     /// Bytes that an account may still keep of what it chooses to keep itself; the records named are to be replaced.
-    pub(crate) fn room_left(&self, local: &str, replaced: &[(&'static str, &str)]) -> usize {
+    pub(crate) fn room_left(&self, local: &str, replaced: &BTreeSet<(&'static str, &str)>) -> usize {
         let Some(account) = self.accounts.get(local) else { return 0 };
         let given_up = replaced.iter().filter_map(|(space, key)| Some(key.len() + account.kept.get(space, key)?.len()));
         let held = account.kept.bytes(crate::records::SPACES_OF_CHOICE) - given_up.sum::<usize>();
         self.config.kept_bytes.saturating_sub(held)
     }
+
+    /// Makes records of the sender durable; then he is answered, and others are told.
+    pub(crate) fn settle(
+        &mut self,
+        iq: &Addressed,
+        settings: Vec<Setting>,
+        answer: Option<Element>,
+        told: Vec<Output>,
+        out: &mut Vec<Output>,
+    ) -> Result<(), StanzaError> {
+        let local = self.may_keep(&iq.from, &settings)?;
+        let result = Shared::new(iq_result(&iq.stanza).with(answer));
+        let mut then = vec![Output::Send { to: iq.from.clone(), stanza: result }];
+        then.extend(told);
+        if settings.is_empty() {
+            self.ledger.gate.pass_all(then, out);
+            return Ok(());
+        }
+        let step = self.keep(&local, settings);
+        let otherwise = error_to(&iq.stanza, Condition::InternalServerError).into_iter().collect();
+        self.ledger.commit(Step { then, otherwise, ..step }, out);
+        Ok(())
+    }
+
+    /// Whose records are set: a user who stays, and has room for them.
+    pub(crate) fn may_keep(&self, from: &Jid, settings: &[Setting]) -> Result<String, StanzaError> {
+        let (Some(local), Some(account)) = (from.local(), self.account(from)) else {
+            return Err(Condition::NotAllowed.into());
+        };
+        if account.leaving {
+            return Err(Condition::NotAllowed.into());
+        }
+        if self.ledger.is_full() {
+            let busy = "too many changes are on their way to the disk; try again in a moment";
+            return Err(StanzaError::new(Condition::ResourceConstraint, busy));
+        }
+        let replaced: BTreeSet<(&'static str, &str)> = settings.iter().map(|s| (s.space, s.key.as_str())).collect();
+        let wanted = settings.iter().filter_map(|s| Some(s.key.len() + s.value.as_ref()?.len()));
+        if wanted.sum::<usize>() > self.room_left(local, &replaced) {
+            return Err(StanzaError::new(Condition::ResourceConstraint, FULL).kind("modify"));
+        }
+        Ok(local.to_owned())
+    }
 }
+
+const FULL: &str = "your account keeps as much as it may; remove something first";

@@ -17,12 +17,14 @@
 //! - `message`: messages and what they are answered with (RFC 6121 5 and 8)
 //! - `offline`: messages for who is not there (XEP-0160)
 //! - `private`: private XML (XEP-0049) and vCards (XEP-0054)
+//! - `pep`: the user's own pubsub service (XEP-0163); `caps`: who wants to hear of it (XEP-0115)
 //! - `kept`: the records that these are made of
 //! - `iq`: what the domain and its accounts answer themselves
 //! - `ledger`: what is not durable yet, and what becomes of it
 
 mod account;
 mod blocking;
+mod caps;
 mod carbons;
 pub mod config;
 mod iq;
@@ -31,6 +33,7 @@ mod ledger;
 mod manage;
 mod message;
 mod offline;
+mod pep;
 mod presence;
 mod private;
 pub mod records;

@@ -5,21 +5,22 @@ use crate::blocking::Heard;
 use crate::config::DIRECTED_PER_SESSION_MAX;
 use crate::service::{Accounts, Addressed, error_to};
 use crate::subscription::Kind;
-use machine::Output;
+use machine::{Now, Output};
+use xmpp::stanza::caps::Caps;
 use xmpp::stanza::{Condition, StanzaError};
 use xmpp::{Element, Jid, Shared, ns};
 
 impl Accounts {
-    pub(crate) fn presence(&mut self, presence: Addressed, out: &mut Vec<Output>) {
+    pub(crate) fn presence(&mut self, presence: Addressed, now: Now, out: &mut Vec<Output>) {
         let kind = presence.stanza.get("type").unwrap_or_default().to_owned();
         if let Some(kind) = Kind::parse(&kind) {
             return self.subscription(presence, kind, out);
         }
         match (kind.as_str(), presence.to.clone()) {
             ("" | "unavailable", None) if !presence.is_own => {}
-            ("", None) => self.broadcast(presence, out),
+            ("", None) => self.broadcast(presence, now, out),
             ("unavailable", None) => self.withdraw(&presence.from, Some(presence.stanza), out),
-            ("" | "unavailable", Some(to)) => self.directed(presence, &to, out),
+            ("" | "unavailable", Some(to)) => self.directed(presence, &to, now, out),
             ("probe", Some(to)) => self.probed(&presence.from, &to, out),
             ("error", Some(to)) if !presence.is_own => self.show(&to, &Shared::new(presence.stanza), out),
             ("probe" | "error", _) => {}
@@ -28,7 +29,7 @@ impl Accounts {
     }
 
     /// Available presence of a session to all who may see it (4.2.2 initial, 4.4.2 later).
-    fn broadcast(&mut self, presence: Addressed, out: &mut Vec<Output>) {
+    fn broadcast(&mut self, presence: Addressed, now: Now, out: &mut Vec<Output>) {
         let Addressed { stanza, from, .. } = presence;
         let Some(priority) = priority(&stanza) else {
             return self.refuse(&stanza, StanzaError::new(Condition::BadRequest, NO_PRIORITY), out);
@@ -37,8 +38,12 @@ impl Accounts {
         let Some(session) = self.session_mut(&from) else { return };
         let before = session.presence.replace(Available { priority, stanza: stanza.clone() });
         self.tell_all(&from, &stanza, out);
-        if before.is_none() {
+        let is_new = before.is_none();
+        if is_new {
             self.entered(&from, out);
+        }
+        if before.is_none_or(|before| Caps::of(before.stanza.element()) != Caps::of(stanza.element())) {
+            self.session_comes(&from, now, out);
         }
         // XEP-0160 3: behind what others show it, so that a client knows who it is from.
         if priority >= 0 {
@@ -119,11 +124,13 @@ impl Accounts {
     }
 
     /// Presence with an address: from a session to anybody, remembered (4.6.2), or from elsewhere to a user here.
-    fn directed(&mut self, presence: Addressed, to: &Jid, out: &mut Vec<Output>) {
+    fn directed(&mut self, presence: Addressed, to: &Jid, now: Now, out: &mut Vec<Output>) {
         if presence.is_own && !self.note_outgoing(&presence.stanza, &presence.from, to, out) {
             return;
         }
-        self.show_in_turn(to, &presence.from, &Shared::new(presence.stanza), out);
+        let stanza = Shared::new(presence.stanza);
+        self.show_in_turn(to, &presence.from, &stanza, out);
+        self.contact_comes(stanza.element(), &presence.from, to, now, out);
     }
 
     /// As [`Accounts::show`], but behind a change of subscription between the two that the disk is still at: first

@@ -1,12 +1,11 @@
 //! What a user's clients put by: private XML (XEP-0049), which nobody else sees, and the vCard (XEP-0054), which everybody may.
 
 use crate::kept::Setting;
-use crate::ledger::Step;
 use crate::records::{SPACE_PRIVATE, SPACE_VCARD};
-use crate::service::{Accounts, Addressed, error_to};
+use crate::service::{Accounts, Addressed};
 use machine::Output;
-use xmpp::stanza::{Condition, StanzaError, iq_result};
-use xmpp::{Element, Jid, Shared, ns};
+use xmpp::stanza::{Condition, StanzaError};
+use xmpp::{Element, Jid, ns};
 
 impl Accounts {
     /// XEP-0049: what is kept of each element that is named, or these elements instead; the caller has seen that it is a
@@ -38,7 +37,7 @@ impl Accounts {
             return Ok(Some(Element::new("query", ns::PRIVATE).with(found)));
         }
         let settings = names.iter().map(|(element, key)| Setting::put(SPACE_PRIVATE, key, xml_value(element)));
-        self.put_by(iq, settings.collect(), out)?;
+        self.settle(iq, settings.collect(), None, Vec::new(), out)?;
         Ok(None)
     }
 
@@ -54,42 +53,7 @@ impl Accounts {
         vcard: &Element,
         out: &mut Vec<Output>,
     ) -> Result<(), StanzaError> {
-        self.put_by(iq, vec![Setting::put(SPACE_VCARD, "", xml_value(vcard))], out)
-    }
-
-    /// Keeps records of the sender, and answers when they are durable.
-    pub(crate) fn put_by(
-        &mut self,
-        iq: &Addressed,
-        settings: Vec<Setting>,
-        out: &mut Vec<Output>,
-    ) -> Result<(), StanzaError> {
-        let local = self.may_keep(&iq.from, &settings)?;
-        let step = self.keep(&local, settings);
-        let then = vec![Output::Send { to: iq.from.clone(), stanza: Shared::new(iq_result(&iq.stanza)) }];
-        let otherwise = error_to(&iq.stanza, Condition::InternalServerError).into_iter().collect();
-        self.ledger.commit(Step { then, otherwise, ..step }, out);
-        Ok(())
-    }
-
-    /// Whose records are set: a user who stays, and has room for them.
-    pub(crate) fn may_keep(&self, from: &Jid, settings: &[Setting]) -> Result<String, StanzaError> {
-        let (Some(local), Some(account)) = (from.local(), self.account(from)) else {
-            return Err(Condition::NotAllowed.into());
-        };
-        if account.leaving {
-            return Err(Condition::NotAllowed.into());
-        }
-        if self.ledger.is_full() {
-            let busy = "too many changes are on their way to the disk; try again in a moment";
-            return Err(StanzaError::new(Condition::ResourceConstraint, busy));
-        }
-        let replaced: Vec<(&'static str, &str)> = settings.iter().map(|s| (s.space, s.key.as_str())).collect();
-        let wanted = settings.iter().filter_map(|s| Some(s.key.len() + s.value.as_ref()?.len()));
-        if wanted.sum::<usize>() > self.room_left(local, &replaced) {
-            return Err(StanzaError::new(Condition::ResourceConstraint, FULL).kind("modify"));
-        }
-        Ok(local.to_owned())
+        self.settle(iq, vec![Setting::put(SPACE_VCARD, "", xml_value(vcard))], None, Vec::new(), out)
     }
 }
 
@@ -102,5 +66,3 @@ pub(crate) fn xml_value(element: &Element) -> String {
 pub(crate) fn xml_of(value: &str) -> Option<Element> {
     Element::parse(&serde_json::from_str::<String>(value).ok()?).ok()
 }
-
-const FULL: &str = "your account keeps as much as it may; remove something first";

@@ -12,6 +12,7 @@
 
 use crate::account::{Account, Session};
 use crate::blocking::Heard;
+use crate::caps::CapsCache;
 use crate::config::AccountsConfig;
 use crate::ledger::Ledger;
 use crate::records::{KEY_CREDENTIALS, SPACE_ACCOUNT, SPACE_BLOCKED, SPACE_ROSTER, SPACES_KEPT, parse_credentials};
@@ -33,6 +34,8 @@ pub struct Accounts {
     pub(crate) accounts: BTreeMap<String, Account>,
     pub(crate) ledger: Ledger,
     pub(crate) random: ChaCha20Rng,
+    /// What clients can.
+    pub(crate) caps: CapsCache,
     /// Number of the last roster push.
     pub(crate) pushes: u64,
     /// Streams the host is to close, until it asks.
@@ -82,6 +85,7 @@ impl Accounts {
             accounts,
             ledger: Ledger::default(),
             random: ChaCha20Rng::from_seed(seed),
+            caps: CapsCache::default(),
             pushes: 0,
             closed: Vec::new(),
         }
@@ -101,7 +105,7 @@ impl Accounts {
         }
         let addressed = Addressed { stanza, from, to, is_own };
         match addressed.stanza.name() {
-            "presence" => self.presence(addressed, out),
+            "presence" => self.presence(addressed, now, out),
             "message" => self.message(addressed, now, out),
             "iq" => self.iq(addressed, now, out),
             _ => {}
@@ -111,9 +115,11 @@ impl Accounts {
     /// Whether a stanza may reach a user of this domain; the host asks before it delivers one to a session past this
     /// machine. `false` when its sender is blocked (XEP-0191 3.3). The user's other sessions get their copies (XEP-0280 7).
     #[must_use]
-    pub fn note_incoming(&self, stanza: &Element, from: &Jid, to: &Jid, out: &mut Vec<Output>) -> bool {
+    pub fn note_incoming(&mut self, stanza: &Element, from: &Jid, to: &Jid, now: Now, out: &mut Vec<Output>) -> bool {
         let goes_on = self.admits(stanza, from, to, out);
-        if goes_on {
+        if goes_on && stanza.name() == "presence" {
+            self.contact_comes(stanza, from, to, now, out);
+        } else if goes_on {
             self.copy_received(stanza, from, to, std::slice::from_ref(to), out);
         }
         goes_on

@@ -100,6 +100,16 @@ pub const BLOCKING: &str = "urn:xmpp:blocking";
 pub const BLOCKING_ERRORS: &str = "urn:xmpp:blocking:errors";
 /// A feature of a server that keeps messages for who is not there, XEP-0160.
 pub const OFFLINE: &str = "msgoffline";
+/// What clients can, in presence, XEP-0115.
+pub const CAPS: &str = "http://jabber.org/protocol/caps";
+/// Pubsub, XEP-0060; a user's own, XEP-0163.
+pub const PUBSUB: &str = "http://jabber.org/protocol/pubsub";
+/// What owners of nodes ask, XEP-0060 8.
+pub const PUBSUB_OWNER: &str = "http://jabber.org/protocol/pubsub#owner";
+/// Notifications, XEP-0060 7.
+pub const PUBSUB_EVENT: &str = "http://jabber.org/protocol/pubsub#event";
+/// What is wrong with a request, XEP-0060 16.
+pub const PUBSUB_ERRORS: &str = "http://jabber.org/protocol/pubsub#errors";
 /// Private XML storage, XEP-0049.
 pub const PRIVATE: &str = "jabber:iq:private";
 /// vCards, XEP-0054.

@@ -48,14 +48,41 @@ fn payloads() -> impl Strategy<Value = Vec<Element>> {
         xmpp::ns::DISCO_INFO,
         xmpp::ns::PING,
         xmpp::ns::VERSION,
+        xmpp::ns::PRIVATE,
+        xmpp::ns::VCARD,
+        xmpp::ns::CAPS,
+        xmpp::ns::PUBSUB,
+        xmpp::ns::PUBSUB,
+        xmpp::ns::PUBSUB_OWNER,
         xmpp::ns::CLIENT,
     ]);
-    let names = prop::sample::select(vec!["query", "item", "ping", "priority", "remove", "username", "group"]);
+    let names = prop::sample::select(vec![
+        "query",
+        "item",
+        "ping",
+        "priority",
+        "remove",
+        "username",
+        "group",
+        "pubsub",
+        "publish",
+        "items",
+        "retract",
+        "create",
+        "configure",
+        "delete",
+        "purge",
+        "vCard",
+        "c",
+        "body",
+    ]);
     let leaf =
         (names, spaces, "[ -~é🙂]{0,8}", addresses(), prop::bool::ANY).prop_map(|(name, ns, text, jid, remove)| {
             Element::new(name, ns)
                 .attr_opt("jid", jid)
                 .attr_opt("subscription", remove.then_some("remove"))
+                .attr("node", "n")
+                .attr("ver", "v")
                 .attr_opt("name", (!text.is_empty()).then_some(&text))
                 .text(text)
         });

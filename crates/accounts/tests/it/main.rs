@@ -7,6 +7,8 @@ mod iq;
 mod manage;
 mod message;
 mod offline;
+mod pep;
+mod pep_notify;
 mod presence;
 mod private;
 mod register;

@@ -80,6 +80,9 @@ fn what_is_put_by_has_a_bound() {
         "resource-constraint",
     );
     assert!(ask(&mut w, JULIET, "set", "", &card(700)).contains("type='result'"));
+    let twice = private(&"<c xmlns='d'>1</c>".repeat(2));
+    assert!(ask(&mut w, JULIET, "set", "", &twice).contains("type='result'"));
+    assert!(ask(&mut w, JULIET, "set", "", &twice).contains("type='result'"), "what is named twice is there once");
     w.says(JULIET, "<iq type='get' id='q1'><query xmlns='jabber:iq:private'><a xmlns='b'/></query></iq>");
     assert!(w.hears(JULIET).concat().contains("<a xmlns='b'/>"), "nothing of it was kept");
 }

@@ -141,11 +141,17 @@ impl World {
             return self.input(to.as_str(), Input::Stanza(stanza));
         }
         let mut out = Vec::new();
-        let goes_on = self.site_of(to.as_str()).note_incoming(&stanza, &from, to, &mut out);
+        let now = self.now();
+        let goes_on = self.site_of(to.as_str()).note_incoming(&stanza, &from, to, now, &mut out);
         self.carry_out(to.domain(), out);
         if goes_on {
             self.received.entry(to.to_string()).or_default().push(stanza.to_xml());
         }
+    }
+
+    /// The time, which goes by as `mono_ms` does.
+    pub fn now(&self) -> Now {
+        Now { mono_ms: self.mono_ms, unix_ms: 1_700_000_000_000 - 1_000 + self.mono_ms as i64 }
     }
 
     /// One input after the other, as on the core thread: what a machine causes comes behind what is waiting.
@@ -156,7 +162,7 @@ impl World {
         }
         while let Some((whose, input)) = self.inputs.front().cloned() {
             let mut out = Vec::new();
-            let now = Now { mono_ms: self.mono_ms, unix_ms: 1_700_000_000_000 };
+            let now = self.now();
             self.site_of(&whose).handle(input, now, &mut out);
             self.carry_out(jid(&whose).domain(), out);
             self.close();

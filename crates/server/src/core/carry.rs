@@ -78,9 +78,10 @@ impl Core {
 
     /// XEP-0191: what comes to a session past the accounts. `false` when they do not want it.
     fn note_incoming(&mut self, stanza: &Element, from: &Jid, to: &Jid) -> bool {
+        let now = self.now();
         let Some((_, accounts)) = &mut self.machines.accounts else { return true };
         let mut out = Vec::new();
-        let goes_on = accounts.note_incoming(stanza, from, to, &mut out);
+        let goes_on = accounts.note_incoming(stanza, from, to, now, &mut out);
         self.want(Who::Accounts, out);
         goes_on
     }

@@ -1,5 +1,6 @@
 //! What several crates say the same way.
 
+pub mod caps;
 pub mod command;
 pub mod contact;
 mod datetime;
