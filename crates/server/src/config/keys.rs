@@ -157,8 +157,12 @@ section! {
         /// of all its people in one stanza when their link is made again, with 100 to 400 bytes for each: the default is
         /// enough for 10,000. Both sides of a link need the same.
         stanza_bytes: u64 = "4194304" in 10_000..=67_108_864,
-        /// Stanzas that may wait for a stream to one domain while it is being made; what is over bounces.
-        queue_stanzas: u64 = "1000" in 1..=100_000,
+        /// Stanzas that may wait for a stream to one domain, while it is being made or takes less than is sent; what is
+        /// over bounces. A message to a room is one for each of its occupants who are there without a replica: the
+        /// default is enough for 50 messages at once to 400 of them.
+        queue_stanzas: u64 = "20000" in 1..=1_000_000,
+        /// Bytes that these stanzas may have.
+        queue_bytes: u64 = "67108864" in 10_000..=1_073_741_824,
         /// Seconds without a stanza after which a stream to another server is closed. Links of distributed rooms
         /// keep theirs open by themselves.
         idle_seconds: u64 = "600" in 10..=86_400,

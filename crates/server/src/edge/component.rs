@@ -3,7 +3,7 @@
 
 use super::conn::{Conn, End, Wake, Watch};
 use super::links::Remote;
-use super::s2s::{Item, Queue, bounce, lost, rest};
+use super::s2s::{Bounds, Item, Queue, bounce, lost, rest};
 use super::shard::Shard;
 use super::slab::Place;
 use crate::config;
@@ -23,8 +23,8 @@ use xmpp::stream::Component;
 use xmpp::stream::component::{Config, Failure, Input, Output};
 use xmpp::xml::Limits;
 
-/// Most stanzas that wait for a component's stream: something for each of the users of a large server at once.
-const QUEUE_STANZAS_MAX: usize = 100_000;
+/// Most that waits for a component's stream: something for each of the users of a large server at once.
+const WAITING_MAX: Bounds = Bounds { stanzas: 100_000, bytes: 256 << 20 };
 
 /// A stream that has stood for so long was good: the next is made at once when it ends.
 const GOOD_AFTER: Duration = Duration::from_secs(10);
@@ -82,7 +82,7 @@ pub fn send(shard: &Rc<Shard>, index: usize, item: Item) {
     let Some(link) = shard.components.borrow().get(&index).cloned() else { return };
     let refused = match link.is_down_for_long(shard) {
         true => Some((item, lost())),
-        false => link.queue.put(shard, item, QUEUE_STANZAS_MAX).err().map(|item| {
+        false => link.queue.put(shard, item, WAITING_MAX).err().map(|item| {
             (item, StanzaError::new(Condition::ResourceConstraint, "too many stanzas wait for the server"))
         }),
     };

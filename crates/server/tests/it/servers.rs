@@ -209,6 +209,22 @@ fn what_cannot_be_delivered_bounces_with_the_reason() {
 }
 
 #[test]
+fn what_waits_for_a_server_is_bounded_in_bytes_too() {
+    let settings = Settings { s2s: "queue_bytes = 10000\nconnect_seconds = 1".into(), ..Settings::clear() };
+    let montague = Site::start("montague.lit", &["romeo"], &settings);
+    let mut romeo = User::online(&montague, "romeo@montague.lit/orchard");
+    let mute = TcpListener::bind("127.0.0.1:0").unwrap();
+    montague.routes_to("mute.lit", mute.local_addr().unwrap());
+    let long = "o".repeat(11_000);
+    for body in [&long, "o", "o"] {
+        romeo.send(&format!("<message to='juliet@mute.lit' type='chat'><body>{body}</body></message>"));
+    }
+    let mut seen = [condition(&mut romeo), condition(&mut romeo), condition(&mut romeo)];
+    seen.sort();
+    assert_eq!(seen, ["remote-server-timeout", "resource-constraint", "resource-constraint"]);
+}
+
+#[test]
 fn a_link_cut_by_hand_refuses_both_ways_until_it_is_healed() {
     let montague = Site::start("montague.lit", &["romeo"], &Settings::clear());
     let capulet = Site::start("capulet.lit", &["juliet"], &Settings::clear());

@@ -18,7 +18,7 @@ pub(super) use backoff::rest;
 pub use incoming::{accept, stream_config};
 pub use outgoing::send;
 pub(super) use outgoing::{bounce, lost};
-pub(super) use queue::Queue;
+pub(super) use queue::{Bounds, Queue};
 
 use super::conn::End;
 use super::shard::Shard;
@@ -37,6 +37,13 @@ pub struct Item {
     pub stanza: Shared,
     /// Markup for the end of its last child; empty for none.
     pub tail: Vec<u8>,
+}
+
+impl Item {
+    /// Bytes on the wire but for the address; what many share counts for each.
+    fn size(&self) -> usize {
+        self.stanza.size() + self.tail.len()
+    }
 }
 
 /// The streams of a shard.

@@ -1,7 +1,7 @@
 //! Streams of ours, one for each pair of domains, and the stanzas that wait while one is being made.
 
 use super::Item;
-use super::queue::Queue;
+use super::queue::{Bounds, Queue};
 use super::stream::{Ended, Event, Stream};
 use crate::core::ToCore;
 use crate::edge::c2s::random;
@@ -48,7 +48,9 @@ pub fn send(shard: &Rc<Shard>, pair: Pair, item: Item) {
         }
     }
     let link = known.unwrap_or_else(|| begin(shard, pair));
-    if let Err(item) = link.queue.put(shard, item, shard.edge.config.s2s.queue_stanzas as usize) {
+    let config = &shard.edge.config.s2s;
+    let bounds = Bounds { stanzas: config.queue_stanzas as usize, bytes: config.queue_bytes as usize };
+    if let Err(item) = link.queue.put(shard, item, bounds) {
         let error = StanzaError::new(Condition::ResourceConstraint, "too many stanzas wait for that server");
         tokio::task::spawn_local(bounce(shard.clone(), vec![item], error));
     }

@@ -4,7 +4,7 @@ use super::Item;
 use crate::edge::conn::Conn;
 use crate::edge::links::Remote;
 use crate::edge::shard::Shard;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,11 +14,21 @@ use xmpp::xml::Splice;
 /// Bytes given to a stream until further stanzas wait as stanzas, so that they can bounce when it ends.
 const AHEAD_BYTES_MAX: usize = 256 << 10;
 
+/// How much may wait for a stream.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Stanzas.
+    pub stanzas: usize,
+    /// Bytes of theirs; one alone may have more.
+    pub bytes: usize,
+}
+
 /// Stanzas on their way to one stream, in order.
 pub struct Queue {
     /// Where they are counted.
     pub remote: Arc<Remote>,
     waiting: RefCell<VecDeque<Item>>,
+    waiting_bytes: Cell<usize>,
     /// What the connection was given and the socket has not taken yet, each with the place where it ends. Not more than
     /// the connection lets wait.
     given: RefCell<VecDeque<(u64, Item)>>,
@@ -29,7 +39,14 @@ pub struct Queue {
 impl Queue {
     /// An empty one, without a stream.
     pub fn new(remote: Arc<Remote>) -> Queue {
-        Queue { remote, waiting: RefCell::default(), given: RefCell::default(), conn: RefCell::default() }
+        let waiting_bytes = Cell::default();
+        Queue {
+            remote,
+            waiting: RefCell::default(),
+            waiting_bytes,
+            given: RefCell::default(),
+            conn: RefCell::default(),
+        }
     }
 
     /// The connection, while stanzas may be sent.
@@ -42,8 +59,8 @@ impl Queue {
         *self.conn.borrow_mut() = conn;
     }
 
-    /// Writes a stanza, or lets it wait; gives it back when as many as this wait already.
-    pub fn put(&self, shard: &Shard, item: Item, stanzas_max: usize) -> Result<(), Item> {
+    /// Writes a stanza, or lets it wait; gives it back when too much waits already.
+    pub fn put(&self, shard: &Shard, item: Item, bounds: Bounds) -> Result<(), Item> {
         let conn = self.conn();
         if let Some(conn) =
             conn.as_ref().filter(|conn| self.waiting.borrow().is_empty() && conn.waiting() < AHEAD_BYTES_MAX)
@@ -52,9 +69,11 @@ impl Queue {
             self.write(shard, conn, item);
             return Ok(());
         }
-        if self.waiting.borrow().len() >= stanzas_max {
+        let (waiting, bytes) = (self.waiting.borrow().len(), self.waiting_bytes.get() + item.size());
+        if waiting >= bounds.stanzas || waiting > 0 && bytes > bounds.bytes {
             return Err(item);
         }
+        self.waiting_bytes.set(bytes);
         self.waiting.borrow_mut().push_back(item);
         self.remote.queued.fetch_add(1, Relaxed);
         if let Some(conn) = conn {
@@ -70,6 +89,7 @@ impl Queue {
         while conn.waiting() < AHEAD_BYTES_MAX {
             let Some(item) = self.waiting.borrow_mut().pop_front() else { return };
             self.remote.queued.fetch_sub(1, Relaxed);
+            self.waiting_bytes.update(|bytes| bytes - item.size());
             self.write(shard, conn, item);
         }
         conn.tell_drained();
@@ -105,6 +125,7 @@ impl Queue {
     /// Puts what was not written before all that waits.
     pub fn put_back(&self, unwritten: Vec<Item>) {
         self.remote.queued.fetch_add(unwritten.len() as u64, Relaxed);
+        self.waiting_bytes.update(|bytes| bytes + unwritten.iter().map(Item::size).sum::<usize>());
         let mut waiting = self.waiting.borrow_mut();
         unwritten.into_iter().rev().for_each(|item| waiting.push_front(item));
     }
@@ -113,6 +134,7 @@ impl Queue {
     pub fn take_waiting(&self) -> Vec<Item> {
         let items: Vec<Item> = self.waiting.borrow_mut().drain(..).collect();
         self.remote.queued.fetch_sub(items.len() as u64, Relaxed);
+        self.waiting_bytes.set(0);
         items
     }
 }
