@@ -8,6 +8,7 @@
 //! - `account`: what is held of a user, durable and not
 //! - `manage`: accounts made, removed, given other passwords; `register` in band (XEP-0077)
 //! - [`records`][]: what is kept, for whoever opens the store without this machine
+//! - `draft`: an account that another server kept, on its way into these
 //! - `sessions`: binding and the end of streams (RFC 6120 7)
 //! - `roster`: items and the roster's own protocol (RFC 6121 2)
 //! - [`subscription`][]: the tables of RFC 6121 appendix A; `subscribe` acts on them (section 3)
@@ -27,6 +28,7 @@ mod blocking;
 mod caps;
 mod carbons;
 pub mod config;
+mod draft;
 mod iq;
 mod kept;
 mod ledger;
@@ -45,6 +47,7 @@ mod subscribe;
 pub mod subscription;
 
 pub use config::AccountsConfig;
+pub use draft::Draft;
 pub use manage::AccountError;
 pub use service::{Accounts, is_for_accounts};
 pub use sessions::{BindError, Bound, Closed};

@@ -18,11 +18,11 @@ use xmpp::{Element, Jid, Shared, ns};
 
 /// A message that waits. Its record is this as JSON.
 #[derive(Debug, Serialize, Deserialize)]
-struct Waiting {
+pub(crate) struct Waiting {
     /// When it came, Unix milliseconds.
-    stamp_ms: i64,
+    pub stamp_ms: i64,
     /// The stanza as XML, as it was addressed.
-    stanza: String,
+    pub stanza: String,
 }
 
 impl Accounts {

@@ -1,10 +1,13 @@
 //! Records as they are kept: what another process that holds the store reads and writes without this machine.
 
+use crate::offline::Waiting;
+use crate::roster::Item;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use machine::Change;
+use machine::{Change, Record};
 use serde::{Deserialize, Serialize};
 use xmpp::sasl::{Credentials, Keys};
+use xmpp::{Element, Jid};
 
 /// Records of accounts: owner is the normalised localpart. An account is there when its credentials are.
 pub const SPACE_ACCOUNT: &str = "account";
@@ -27,6 +30,10 @@ pub const SPACE_NODE: &str = "pep-node";
 /// Their items: owner is the localpart, key the node, a line feed and the item's id; value
 /// `{"n": place in the order of publishing, "publisher": bare address, "xml": payload}`.
 pub const SPACE_ITEM: &str = "pep-item";
+
+/// All of these.
+pub const SPACES: [&str; 8] =
+    [SPACE_ACCOUNT, SPACE_ROSTER, SPACE_BLOCKED, SPACE_OFFLINE, SPACE_PRIVATE, SPACE_VCARD, SPACE_NODE, SPACE_ITEM];
 
 /// Spaces whose records are held as they are, account by account.
 pub(crate) const SPACES_KEPT: [&str; 5] = [SPACE_OFFLINE, SPACE_PRIVATE, SPACE_VCARD, SPACE_NODE, SPACE_ITEM];
@@ -62,8 +69,39 @@ pub fn put_credentials(local: &str, credentials: &Credentials) -> Change {
 
 /// Everything kept of an account, to be removed; also what a new account of that name must not inherit.
 pub fn delete_account(local: &str) -> Vec<Change> {
-    let spaces = [SPACE_ACCOUNT, SPACE_ROSTER, SPACE_BLOCKED].into_iter().chain(SPACES_KEPT);
-    spaces.map(|space| Change::DeleteAll { space, owner: local.to_owned() }).collect()
+    SPACES.map(|space| Change::DeleteAll { space, owner: local.to_owned() }).into()
+}
+
+/// Whether a record of an account can be loaded; else why not.
+pub fn check(record: &Record) -> Result<(), String> {
+    let Record { space, owner, key, value } = record;
+    let is_jid = || Jid::new(key).is_ok();
+    let sound = match space.as_str() {
+        SPACE_ACCOUNT => key == KEY_CREDENTIALS && parse_credentials(value).is_some(),
+        SPACE_ROSTER => is_jid() && Item::from_record(value).is_some(),
+        SPACE_BLOCKED => is_jid(),
+        SPACE_PRIVATE | SPACE_VCARD => parse_xml(value).is_some(),
+        SPACE_OFFLINE => key.parse::<u64>().is_ok() && parse_offline(value).is_some(),
+        _ => serde_json::from_str::<serde_json::Value>(value).is_ok(),
+    };
+    if sound { Ok(()) } else { Err(format!("record {space} of {owner}, {key:?}, is none")) }
+}
+
+/// What stands for a contact in the roster that clients see, and the request of his that is not answered.
+pub fn parse_contact(jid: &str, json: &str) -> Option<(Option<Element>, Option<Element>)> {
+    let (jid, item) = (Jid::new(jid).ok()?, Item::from_record(json)?);
+    Some((item.element(&jid), item.request(&jid).map(|request| request.element().clone())))
+}
+
+/// When a message came that waits, Unix milliseconds, and the message.
+pub fn parse_offline(json: &str) -> Option<(i64, Element)> {
+    let waiting: Waiting = serde_json::from_str(json).ok()?;
+    Some((waiting.stamp_ms, Element::parse(&waiting.stanza).ok()?))
+}
+
+/// The XML of private storage, and of a vCard.
+pub fn parse_xml(json: &str) -> Option<Element> {
+    crate::private::xml_of(json)
 }
 
 /// Credentials from a record's value; `None` when it is not one.

@@ -57,7 +57,7 @@ impl Item {
     }
 
     /// `<item/>` of 2.1.2, where the roster has it.
-    fn element(&self, contact: &Jid) -> Option<Element> {
+    pub fn element(&self, contact: &Jid) -> Option<Element> {
         self.listed.then(|| {
             Element::new("item", ns::ROSTER)
                 .attr_opt("approved", self.approved.then_some("true"))

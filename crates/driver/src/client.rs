@@ -376,8 +376,8 @@ fn channel_binding(tls: &rustls::ClientConnection) -> Option<Vec<u8>> {
     tls.export_keying_material(vec![0; 32], b"EXPORTER-Channel-Binding", None).ok()
 }
 
-/// A login that takes longer has failed.
-const LOGIN_MAX: Duration = Duration::from_secs(10);
+/// A login that takes longer has failed: a server that has just come up on a machine with other things to do takes its time.
+const LOGIN_MAX: Duration = Duration::from_secs(30);
 /// An iq that is not answered by then has failed.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// How long the server has to end its side of the stream.

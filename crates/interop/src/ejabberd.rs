@@ -3,6 +3,7 @@
 
 use crate::authority::Pair;
 use crate::network::{C2S_PORT, PASSWORD, Proof, S2S_PORT, login};
+use crate::peer;
 use anyhow::{Context, Result, bail};
 use driver::Client;
 use std::net::{IpAddr, SocketAddr};
@@ -50,7 +51,7 @@ pub struct Ejabberd {
 impl Ejabberd {
     /// Whether it is installed.
     pub fn is_installed() -> bool {
-        crate::peer::is_there("ejabberdctl") && crate::peer::is_there("erl")
+        peer::is_there("ejabberdctl") && peer::is_there("erl")
     }
 
     /// Writes configuration and modules into `folder`; starts nothing yet.
@@ -108,6 +109,27 @@ impl Ejabberd {
         };
         tokio::time::timeout(START_MAX, listens).await.context("ejabberd did not listen in time")??;
         self.running = Some(child);
+        Ok(())
+    }
+
+    /// Ends it in order, as its service is stopped.
+    pub async fn stop(&mut self) -> Result<()> {
+        match self.running.take() {
+            Some(child) => peer::terminate(child, START_MAX).await,
+            None => Ok(()),
+        }
+    }
+
+    /// What `ejabberdctl dump` calls, and `ejabberdctl export_piefxis`, in a server that then ends.
+    pub async fn dump(&self, to: &Path, users: &Path) -> Result<()> {
+        std::fs::create_dir_all(users)?;
+        let (to, users) = (to.display(), users.display());
+        let dump = format!(
+            "{{ok, _}} = ejabberd_admin:dump_mnesia(\"{to}\"), ok = ejabberd_piefxis:export_server(<<\"{users}\">>), halt()."
+        );
+        let mut child = self.machine("ejabberd.yml", &dump)?;
+        let status = tokio::time::timeout(START_MAX, child.wait()).await.context("the dump takes too long")??;
+        anyhow::ensure!(status.success(), "the dump failed; see {}", self.folder.display());
         Ok(())
     }
 

@@ -9,6 +9,7 @@
 //! - [`authority`], [`dns`], [`relay`]: a certificate authority, a name server and a cable to cut
 //! - [`prosody`], [`ejabberd`]: the same of other people, with configurations of their own
 //! - [`page`]: pages of the documentation, followed to the letter
+//! - [`view`]: a room as its owner sees it, to be compared
 //! - [`peer`]: programs of other people, in other languages; how what is not there is skipped
 
 pub mod authority;
@@ -22,3 +23,4 @@ pub mod prosody;
 pub mod relay;
 pub mod room;
 pub mod splits;
+pub mod view;

@@ -76,6 +76,14 @@ pub async fn run(command: &mut Command) -> Result<Vec<String>> {
     Ok(said.lines().map(str::to_owned).collect())
 }
 
+/// Ends a program in order, by SIGTERM.
+pub async fn terminate(mut child: tokio::process::Child, at_most: Duration) -> Result<()> {
+    let pid = child.id().context("it runs")?.to_string();
+    Command::new("kill").args(["-TERM", &pid]).status().await?;
+    tokio::time::timeout(at_most, child.wait()).await.context("it did not end in time")??;
+    Ok(())
+}
+
 /// Mounts a file system of so many bytes in memory; an error where that is not allowed.
 pub async fn small_disk(at: &Path, bytes: u64) -> Result<SmallDisk> {
     std::fs::create_dir_all(at)?;

@@ -2,7 +2,7 @@
 
 use crate::authority::Pair;
 use crate::network::{C2S_PORT, COMPONENT_PORT, PASSWORD, Proof, S2S_PORT, login};
-use crate::peer::is_there;
+use crate::peer::{self, is_there};
 use anyhow::{Context, Result, bail};
 use driver::Client;
 use std::net::{IpAddr, SocketAddr};
@@ -96,6 +96,14 @@ impl Prosody {
     pub async fn kill(&mut self) -> Result<()> {
         match self.running.take() {
             Some(mut child) => Ok(child.kill().await?),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends it in order, as its service is stopped.
+    pub async fn stop(&mut self) -> Result<()> {
+        match self.running.take() {
+            Some(child) => peer::terminate(child, START_MAX).await,
             None => Ok(()),
         }
     }

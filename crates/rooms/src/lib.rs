@@ -24,6 +24,6 @@ pub mod wire;
 pub use names::{Affiliation, Nick, Role, Status};
 pub use primary::{OccupantSummary, ReplicaSummary};
 pub use replica::{LinkSummary, Replica, ReplicaConfig, SplitConfig};
-pub use room::SPACES;
+pub use room::{Draft, NotSaid, SPACES, check};
 pub use service::{Create, Primary, PrimaryConfig, RoomSummary};
 pub use tally::Tally;

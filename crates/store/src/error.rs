@@ -32,6 +32,20 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
+    /// The file was written by an earlier version, and serving it brings it up.
+    #[error("{} is of an earlier version; start the server once, which brings it up", path.display())]
+    Older {
+        /// The file.
+        path: PathBuf,
+    },
+    /// What was to be written contradicts what is kept, or itself.
+    #[error("{}: {what} contradicts what is there", path.display())]
+    Conflict {
+        /// The file.
+        path: PathBuf,
+        /// What was to be written.
+        what: String,
+    },
     /// There is no such file.
     #[error("{} does not exist", path.display())]
     Missing {

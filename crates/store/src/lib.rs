@@ -5,9 +5,11 @@
 //!
 //! - [`Store`]: the served file; one writer with group commit, a few readers
 //! - [`backup()`], [`verify()`], [`stats()`], [`look()`]: for any store file, also one that another process serves
+//! - [`bulk()`]: many changes to a file that nobody serves; [`walk()`]: all that a file holds
 //! - [`disk`]: the same semantics in memory, with a crash, for the simulator
 
 mod backup;
+mod bulk;
 mod change;
 mod clearing;
 pub mod disk;
@@ -22,9 +24,11 @@ mod schema;
 mod stats;
 mod store;
 mod verify;
+mod walk;
 mod writer;
 
 pub use backup::{Progress, backup};
+pub use bulk::{Bulk, Keep, bulk};
 pub use error::StoreError;
 pub use look::look;
 pub use page::PAGE_ROWS_MAX;
@@ -32,3 +36,4 @@ pub use queue::Metrics;
 pub use stats::{Stats, stats};
 pub use store::{Completion, Loaded, OnCompletion, Options, Store};
 pub use verify::{Report, verify};
+pub use walk::{Held, walk};

@@ -1,7 +1,6 @@
 //! The served file: batches in, completions out.
 
 use crate::backup::{Progress, backup};
-use crate::clearing::IS_NAMED;
 use crate::error::StoreError;
 use crate::file::{self, Lock};
 use crate::health::Health;
@@ -10,6 +9,7 @@ use crate::queue::{Batch, Metrics, Queue, Reading};
 use crate::reader::Reader;
 use crate::schema;
 use crate::stats::{Stats, stats};
+use crate::walk::{RECORDS, archives, record};
 use crate::writer::{Writer, limit_pages};
 use machine::{ArchivePage, ArchiveQuery, Change, QueryId, Record, Row, Token};
 use rusqlite::Connection;
@@ -186,21 +186,12 @@ impl Drop for Store {
 }
 
 fn load(connection: &Connection, recent_rows: usize) -> rusqlite::Result<Loaded> {
-    let records = connection
-        .prepare("SELECT space, owner, key, value FROM state ORDER BY space, owner, key")?
-        .query_map([], |row| {
-            Ok(Record { space: row.get(0)?, owner: row.get(1)?, key: row.get(2)?, value: row.get(3)? })
-        })?
-        .collect::<Result<_, _>>()?;
-    let archives: Vec<(i64, String)> = connection
-        .prepare(&format!("SELECT number, name FROM archives WHERE {IS_NAMED} ORDER BY name"))?
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<_, _>>()?;
+    let records = connection.prepare(RECORDS)?.query_map([], record)?.collect::<Result<_, _>>()?;
     let mut last = connection.prepare(
         r#"SELECT seq, id, stamp_ms, "with", stanza, born_base, born_site FROM archive WHERE archive = ?1 ORDER BY seq DESC LIMIT ?2"#,
     )?;
     let mut recent = Vec::new();
-    for (number, name) in archives {
+    for (number, name) in archives(connection)? {
         let limit = i64::try_from(recent_rows).unwrap_or(i64::MAX);
         let mut rows =
             last.query_map((number, limit), |row| archived(&name, row))?.collect::<rusqlite::Result<Vec<Row>>>()?;

@@ -53,7 +53,8 @@ const ALLOW_PM: &str = "muc#roomconfig_allowpm";
 const BROADCAST: &str = "muc#roomconfig_presencebroadcast";
 const MEMBER_LIST: &str = "muc#roomconfig_getmemberlist";
 const HISTORY: &str = "muc#maxhistoryfetch";
-const HISTORY_LENGTH: &str = "muc#roomconfig_historylength";
+/// What others call it.
+pub(super) const HISTORY_LENGTH: &str = "muc#roomconfig_historylength";
 const MAX_USERS: &str = "muc#roomconfig_maxusers";
 const LOGGING: &str = "muc#roomconfig_enablelogging";
 const PUBSUB: &str = "muc#roomconfig_pubsub";

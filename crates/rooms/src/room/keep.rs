@@ -280,6 +280,11 @@ impl Past {
 /// The spaces of a room's records, all of which go with it.
 pub const SPACES: [&str; 8] = ["room", "affiliation", "voice", "applicant", "invited", "left", "occupant", "mark"];
 
+/// Whether a record of a room can be loaded; else why not.
+pub fn check(record: &Record) -> Result<(), String> {
+    Kept::default().take(record)
+}
+
 /// A record set.
 pub(crate) fn put(space: &'static str, room: &Jid, key: &str, value: &impl Serialize) -> Change {
     let value = serde_json::to_string(value).expect("records are of strings and numbers");

@@ -30,6 +30,7 @@
 //! | `disco` | 6.4 and 6.5 |
 //! | `pending` | decisions that must be durable before anybody hears of them |
 //! | `keep` | the records on disk |
+//! | `draft` | a room that another server led, on its way into these |
 //! | `ids` | occupant ids (XEP-0421) and stanza ids (XEP-0359) |
 //! | `ghost` | 14.1 and 17.1.1.2: whoever cannot be reached is taken out |
 //!
@@ -47,6 +48,7 @@ mod config_form;
 mod config_lists;
 mod create;
 mod disco;
+mod draft;
 mod enter;
 mod ghost;
 mod hats;
@@ -92,10 +94,11 @@ pub(crate) use admit::{JoinError, NICK_BYTES_MAX, SESSIONS_PER_SEAT_MAX};
 pub(crate) use affiliations::{Affiliated, Affiliations};
 pub(crate) use config::{Config, PrivateMessages, Whois};
 pub(crate) use create::name as fresh_name;
+pub use draft::{Draft, NotSaid};
 pub(crate) use enter::{payload_of, presence_with};
 pub(crate) use hats::HATS;
-pub use keep::SPACES;
 pub(crate) use keep::{Kept, put};
+pub use keep::{SPACES, check};
 pub(crate) use leave::Removal;
 pub(crate) use managed::Making;
 pub(crate) use message::{HINTS, RETRACT, as_broadcast, worth_keeping};

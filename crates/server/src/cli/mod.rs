@@ -12,6 +12,7 @@ mod progress;
 mod room;
 mod serve;
 mod store;
+mod transfer;
 mod user;
 
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! `netjoin store`: a copy while it is served, a check of every record, how much there is.
+//! `netjoin store`: a copy while it is served, a check of every record, how much there is; what another server kept (`transfer`).
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::exit::Failure;
-use super::{ConfigFile, output, progress};
+use super::{ConfigFile, output, progress, transfer};
 
 /// Its arguments.
 #[derive(Debug, clap::Args)]
@@ -17,7 +17,10 @@ Examples:
   netjoin store verify --file /backup/netjoin-2026-11-21.db
   netjoin store stats --config netjoin.toml --json
 
-All of these work whether the server runs or not. To go back to a copy, stop the server and put the copy in the place
+  netjoin store import /var/lib/prosody --dry-run --config netjoin.toml
+  netjoin store export rooms.jsonl --config netjoin.toml
+
+All of these but import work whether the server runs or not. To go back to a copy, stop the server and put the copy in the place
 of netjoin.db in the data directory, with netjoin.db-wal and netjoin.db-shm removed.
 
 Exit codes: 0 done, and for verify nothing is wrong; 1 something is wrong; 4 the file is not there, or there already.")]
@@ -46,6 +49,10 @@ enum What {
         #[arg(long)]
         json: bool,
     },
+    /// Take over what another server kept: rooms, archives, accounts
+    Import(transfer::Import),
+    /// Write out rooms, archives and accounts, in a documented format or as XEP-0227
+    Export(transfer::Export),
     /// Sizes and counts
     Stats {
         #[command(flatten)]
@@ -83,6 +90,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     match &args.what {
         What::Backup { to, config, json } => backup(to, config, *json),
         What::Verify { which, json } => verify(which, *json),
+        What::Import(args) => transfer::import(args),
+        What::Export(args) => transfer::export(args),
         What::Stats { which, json } => stats(which, *json),
     }
 }
