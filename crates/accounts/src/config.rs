@@ -9,7 +9,7 @@ pub struct AccountsConfig {
     /// The domain, without local part and resource.
     pub domain: Jid,
     /// Shown in the domain's disco#items, in this order.
-    pub disco_services: Vec<Jid>,
+    pub disco_services: Vec<Service>,
     /// Localparts that no account can have, normalised; the replica's is one.
     pub reserved: Vec<String>,
     /// Whom to write to about the service (XEP-0157).
@@ -18,6 +18,15 @@ pub struct AccountsConfig {
     pub offline_messages: usize,
     /// Bytes that one account may keep of private XML, vCard and its own pubsub nodes together; they are held in memory.
     pub kept_bytes: usize,
+}
+
+/// A service that a domain has.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// Its address.
+    pub jid: Jid,
+    /// Its name for people, where it is known.
+    pub name: Option<String>,
 }
 
 impl AccountsConfig {

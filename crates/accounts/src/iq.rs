@@ -1,5 +1,6 @@
 //! What the domain and its accounts answer themselves (RFC 6121 8.5.2.1.3), and requests to a resource.
 
+use crate::config::Service;
 use crate::service::{Accounts, Addressed};
 use machine::{Now, Output};
 use xmpp::stanza::{Condition, StanzaError, iq_result};
@@ -151,7 +152,10 @@ impl Accounts {
     fn disco_items(&self, of: &Jid, asked: Asked) -> Element {
         let items = match asked {
             Asked::Domain => {
-                let service = |jid: &Jid| Element::new("item", ns::DISCO_ITEMS).attr("jid", jid.as_str());
+                let service = |service: &Service| {
+                    let item = Element::new("item", ns::DISCO_ITEMS).attr("jid", service.jid.as_str());
+                    item.attr_opt("name", service.name.as_ref())
+                };
                 self.config.disco_services.iter().map(service).collect()
             }
             _ => self.node_list(of, asked),

@@ -1,5 +1,6 @@
 //! Input, Output, Change: the contract on a page.
 
+use std::borrow::Cow;
 use xmpp::{Element, Jid, Shared};
 
 /// A machine without clock, thread, socket or file.
@@ -211,8 +212,23 @@ pub struct Row {
     pub with: String,
     /// The stanza as XML, without `to` and without real JIDs.
     pub stanza: String,
+    /// Who said it, where that is known: not of what the room says itself, nor at a replica.
+    pub author: Option<Author>,
     /// Where and on what it was said, when that was not the room as it was.
     pub born: Option<Born>,
+}
+
+/// The author of a row as he was when he said it (XEP-0313 *MUC Archives*); for those alone who may know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Author {
+    /// The real bare JID.
+    pub bare: String,
+    /// The resource of the client that said it.
+    pub resource: String,
+    /// What he was to the room for good, XEP-0045 5.2.
+    pub affiliation: Cow<'static, str>,
+    /// What he was in it, XEP-0045 5.1.
+    pub role: Cow<'static, str>,
 }
 
 /// The birth of a row on an island: those who saw it there had not seen what the room has between `base` and the row.
@@ -233,8 +249,8 @@ pub struct ArchiveQuery {
     pub start_ms: Option<i64>,
     /// Only up to this time, Unix milliseconds.
     pub end_ms: Option<i64>,
-    /// Only by this occupant's JID.
-    pub with: Option<String>,
+    /// Only by this one.
+    pub with: Option<By>,
     /// Only behind the row with this id; behind its `base` instead when it was born at `site`, unless the id ends in `~`,
     /// which means behind that very row.
     pub after_id: Option<String>,
@@ -254,6 +270,32 @@ pub struct ArchiveQuery {
     pub max: usize,
     /// Whether `count` is wanted.
     pub count: bool,
+}
+
+/// Whose rows are looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum By {
+    /// By an occupant's JID: [`Row::with`].
+    Occupant(String),
+    /// By a real JID: [`Row::author`].
+    Author {
+        /// The bare JID.
+        bare: String,
+        /// The resource, where only that of one client is meant.
+        resource: Option<String>,
+    },
+}
+
+impl By {
+    /// Whether a row is by this one.
+    pub fn lets_through(&self, row: &Row) -> bool {
+        match self {
+            By::Occupant(with) => row.with == *with,
+            By::Author { bare, resource } => row.author.as_ref().is_some_and(|author| {
+                author.bare == *bare && resource.as_ref().is_none_or(|resource| author.resource == *resource)
+            }),
+        }
+    }
 }
 
 /// Rows that others lie between: a filter, where `after_id` and `before_id` of a query are a place to read on from.

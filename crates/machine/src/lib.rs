@@ -9,6 +9,6 @@ mod io;
 
 pub use gate::Gate;
 pub use io::{
-    ArchivePage, ArchiveQuery, AudienceChange, AudienceId, Between, Born, Change, Class, Input, Machine, Now, Output,
-    QueryId, Record, Row, Token,
+    ArchivePage, ArchiveQuery, AudienceChange, AudienceId, Author, Between, Born, By, Change, Class, Input, Machine,
+    Now, Output, QueryId, Record, Row, Token,
 };

@@ -1,7 +1,7 @@
 //! XEP-0313 as a room answers it, at its primary or from a mirror: what a query asks for (4.1, 4.3 with XEP-0059), a page of
 //! rows as stanzas (4.2, 4.3), and between which messages an archive lies (5). Who may read is said elsewhere.
 
-use machine::{ArchivePage, ArchiveQuery, Row};
+use machine::{ArchivePage, ArchiveQuery, Author, By, Class, Row};
 use xmpp::stanza::form::{Field, Form};
 use xmpp::stanza::{Condition, delay, format_ms, iq_result, parse_ms, rsm};
 use xmpp::{Element, Jid, ns};
@@ -21,6 +21,8 @@ pub(crate) struct Reading {
     pub asker: Jid,
     /// The iq.
     pub iq: Element,
+    /// Whether the asker may know who is behind a nick.
+    class: Class,
     wanted: Wanted,
 }
 
@@ -44,7 +46,7 @@ pub(crate) enum Next {
     /// These are the answer.
     Answer(Vec<Element>),
     /// More is to be read.
-    Read(Reading, Box<ArchiveQuery>),
+    Read(Box<Reading>, Box<ArchiveQuery>),
 }
 
 /// Whether a page may come out otherwise when it is asked for again (XEP-0313 4.3.2).
@@ -54,16 +56,16 @@ pub(crate) enum Stability {
     Unstable,
 }
 
-/// Reads what `from` asks of `archive`.
+/// Reads what `from`, who may see what is of `class`, asks of `archive`.
 pub(crate) fn asked(
-    from: &Jid,
+    (from, class): (&Jid, Class),
     iq: &Element,
     query: &Element,
     room: &Jid,
     archive: String,
 ) -> Result<Asked, Condition> {
     if query.name() == "metadata" {
-        let reading = Reading { asker: from.clone(), iq: iq.clone(), wanted: Wanted::First };
+        let reading = Reading { asker: from.clone(), iq: iq.clone(), class, wanted: Wanted::First };
         return Ok(Asked::Page(reading, Box::new(end_of(archive, false))));
     }
     if iq.get("type") == Some("get") {
@@ -74,8 +76,8 @@ pub(crate) fn asked(
     }
     let query_id = query.get("queryid").map(str::to_owned);
     let wanted = Wanted::Page { query_id, flip: query.has_child("flip-page", ns::MAM) };
-    let query = ArchiveQuery { site: Some(from.domain().to_owned()), ..parse(query, room, archive)? };
-    Ok(Asked::Page(Reading { asker: from.clone(), iq: iq.clone(), wanted }, Box::new(query)))
+    let query = ArchiveQuery { site: Some(from.domain().to_owned()), ..parse((from, class), query, room, archive)? };
+    Ok(Asked::Page(Reading { asker: from.clone(), iq: iq.clone(), class, wanted }, Box::new(query)))
 }
 
 /// The first message of an archive, or the last.
@@ -84,6 +86,11 @@ fn end_of(archive: String, last: bool) -> ArchiveQuery {
 }
 
 impl Reading {
+    /// The same for an asker who may not see any more what he might when he asked.
+    pub fn seen_by(self, class: Class) -> Reading {
+        if class == Class::Plain { Reading { class, ..self } } else { self }
+    }
+
     /// Whether it asks for the ends of the whole archive, which a part of it does not have.
     pub fn is_of_the_whole(&self) -> bool {
         !matches!(self.wanted, Wanted::Page { .. })
@@ -101,7 +108,7 @@ impl Reading {
             }
             (Wanted::First, Some(first)) => {
                 let reading = Reading { wanted: Wanted::Last(first), ..self };
-                return Next::Read(reading, Box::new(end_of(archive, true)));
+                return Next::Read(Box::new(reading), Box::new(end_of(archive, true)));
             }
             (Wanted::First, None) => Vec::new(),
             // Should it have been emptied meanwhile, it is as if it had been so before.
@@ -129,18 +136,32 @@ impl Reading {
             .attr_opt("complete", page.complete.then_some("true"))
             .attr_opt("stable", (stability == Stability::Unstable).then_some("false"))
             .child(rsm::set(first.as_deref(), last.as_deref(), None, page.count));
-        let mut stanzas: Vec<Element> = rows.iter().filter_map(|row| result(room, query_id, row)).collect();
+        let mut stanzas: Vec<Element> = rows.iter().filter_map(|row| result(room, self.class, query_id, row)).collect();
         stanzas.push(iq_result(&self.iq).child(fin));
         stanzas
     }
 }
 
-/// One row as a message of `room`.
-fn result(room: &Jid, query_id: Option<&str>, row: &Row) -> Option<Element> {
-    let said = Element::parse(&row.stanza).ok()?;
+/// One row as a message of `room`; who may know is told who has said it (*MUC Archives*).
+fn result(room: &Jid, class: Class, query_id: Option<&str>, row: &Row) -> Option<Element> {
+    let author = row.author.as_ref().filter(|_| class == Class::Jids).map(author);
+    let said = Element::parse(&row.stanza).ok()?.with(author);
     let forwarded = Element::new("forwarded", ns::FORWARD).child(delay(None, row.stamp_ms)).child(said);
     let result = Element::new("result", ns::MAM).attr_opt("queryid", query_id).attr("id", &row.id).child(forwarded);
     Some(Element::stanza("message").attr("from", room.as_str()).child(result))
+}
+
+/// The author as presence in a non-anonymous room shows him.
+fn author(author: &Author) -> Element {
+    let jid = match author.resource.as_str() {
+        "" => author.bare.clone(),
+        resource => format!("{}/{resource}", author.bare),
+    };
+    let item = Element::new("item", ns::MUC_USER)
+        .attr("affiliation", &author.affiliation)
+        .attr("jid", jid)
+        .attr("role", &author.role);
+    Element::new("x", ns::MUC_USER).child(item)
 }
 
 /// The id behind which the next page begins: of a row that the asker's site has born, that very row (`docs/wire.md`).
@@ -150,11 +171,11 @@ fn last_id(row: &Row, asker: &Jid) -> String {
 }
 
 /// Reads a query's form and page; what is not known is refused (4.1.5), never silently left out.
-fn parse(query: &Element, room: &Jid, archive: String) -> Result<ArchiveQuery, Condition> {
+fn parse(asker: (&Jid, Class), query: &Element, room: &Jid, archive: String) -> Result<ArchiveQuery, Condition> {
     let mut wanted = ArchiveQuery { archive, max: PAGE_ROWS_DEFAULT, ..ArchiveQuery::default() };
     if query.has_child("x", ns::FORMS) {
         let form = Form::find(query).filter(|form| form.kind == "submit" && form.form_type() == Some(ns::MAM));
-        parse_filters(&form.ok_or(Condition::BadRequest)?, room, &mut wanted)?;
+        parse_filters(asker, &form.ok_or(Condition::BadRequest)?, room, &mut wanted)?;
     }
     let page = rsm::Request::find(query).map_err(|_| Condition::BadRequest)?;
     if page.index.is_some() {
@@ -172,7 +193,7 @@ fn parse(query: &Element, room: &Jid, archive: String) -> Result<ArchiveQuery, C
     Ok(wanted)
 }
 
-fn parse_filters(form: &Form, room: &Jid, wanted: &mut ArchiveQuery) -> Result<(), Condition> {
+fn parse_filters(asker: (&Jid, Class), form: &Form, room: &Jid, wanted: &mut ArchiveQuery) -> Result<(), Condition> {
     for field in &form.fields {
         let value = field.values.first().cloned();
         let stamp = || value.as_deref().and_then(parse_ms).ok_or(Condition::BadRequest);
@@ -183,7 +204,7 @@ fn parse_filters(form: &Form, room: &Jid, wanted: &mut ArchiveQuery) -> Result<(
             "with" => {
                 let jid = value.as_deref().and_then(|text| Jid::new(text).ok()).ok_or(Condition::JidMalformed)?;
                 // 4.1.1: a bare address is that of all whose address it is a part of; the room's is that of all occupants.
-                wanted.with = Some(jid).filter(|jid| jid != room).map(|jid| jid.to_string());
+                wanted.with = Some(jid).filter(|jid| jid != room).map(|jid| by(asker, room, &jid));
             }
             "after-id" => wanted.between.get_or_insert_default().after_id = value,
             "before-id" => wanted.between.get_or_insert_default().before_id = value,
@@ -193,6 +214,15 @@ fn parse_filters(form: &Form, room: &Jid, wanted: &mut ArchiveQuery) -> Result<(
         }
     }
     Ok(())
+}
+
+/// 4.1.1: by a real address only who may know of it finds anything, and anybody himself; for others nobody has one.
+fn by((asker, class): (&Jid, Class), room: &Jid, jid: &Jid) -> By {
+    let may_know = class == Class::Jids || asker.bare_str() == jid.bare_str();
+    if !may_know || jid.bare_str() == room.as_str() {
+        return By::Occupant(jid.to_string());
+    }
+    By::Author { bare: jid.bare_str().to_owned(), resource: jid.resource().map(str::to_owned) }
 }
 
 /// What is said of a room whose archive can be asked (8): paging backwards, `ids` and section 5 are `#extended`.

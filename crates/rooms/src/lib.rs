@@ -26,4 +26,5 @@ pub use primary::{OccupantSummary, ReplicaSummary};
 pub use replica::{LinkSummary, Replica, ReplicaConfig, SplitConfig};
 pub use room::{Draft, NotSaid, SPACES, check};
 pub use service::{Create, Primary, PrimaryConfig, RoomSummary};
+pub use service_disco::SERVICE_NAME;
 pub use tally::Tally;

@@ -60,7 +60,7 @@ impl Primary {
     fn info(&self) -> Element {
         let identity = Element::new("identity", ns::DISCO_INFO)
             .attr("category", "conference")
-            .attr("name", "Rooms")
+            .attr("name", SERVICE_NAME)
             .attr("type", "text");
         let dmuc = (!self.config.replicas.is_empty()).then_some(ns::DMUC);
         Element::new("query", ns::DISCO_INFO)
@@ -93,7 +93,10 @@ pub(crate) const TRAFFIC: &str = "http://jabber.org/protocol/muc#traffic";
 /// XEP-0045 7.4: messages keep their id.
 pub(crate) const STABLE_ID: &str = "http://jabber.org/protocol/muc#stable_id";
 
-const FEATURES: [&str; 16] = [
+/// The service's name for people.
+pub const SERVICE_NAME: &str = "Rooms";
+
+const FEATURES: [&str; 15] = [
     ns::DISCO_INFO,
     ns::DISCO_ITEMS,
     ns::MUC,
@@ -106,7 +109,6 @@ const FEATURES: [&str; 16] = [
     ns::PING,
     ns::OCCUPANT_ID,
     ns::SID,
-    ns::MAM,
     "vcard-temp",
     ns::COMMANDS,
     crate::activity::RAI,

@@ -6,13 +6,14 @@ use std::collections::VecDeque;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use accounts::config::Service;
 use accounts::{AccountError, Accounts, AccountsConfig};
 use machine::{Change, Input, Machine as _, Now, Output, Token};
 use store::{Completion, Options, Store, StoreError};
 use xmpp::Jid;
 use xmpp::sasl::{Credentials, ITERATIONS, SALT_BYTES};
 
-use crate::config::Config;
+use crate::config::{Config, Domain};
 use crate::control::{Answer, Password, Refusal, Request, Response};
 
 /// The store's name for the one machine there is while no server runs.
@@ -25,10 +26,13 @@ const STEPS_MAX: usize = 10_000;
 /// What the accounts of a configuration are made with; `None` for a server of rooms only.
 pub fn accounts_config(config: &Config) -> Option<AccountsConfig> {
     let domain = config.domain.as_ref()?;
-    let services = config.rooms.iter().map(|rooms| &rooms.domain).chain(&config.disco.services);
+    let service =
+        |domain: &Domain, name: Option<&str>| Service { jid: domain.jid().clone(), name: name.map(str::to_owned) };
+    let rooms = config.rooms.iter().map(|rooms| service(&rooms.domain, Some(rooms::SERVICE_NAME)));
+    let services = rooms.chain(config.disco.services.iter().map(|domain| service(domain, None)));
     let replica = config.replica.iter().filter_map(|replica| replica.jid.local().map(str::to_owned));
     Some(AccountsConfig {
-        disco_services: services.map(|service| service.jid().clone()).collect(),
+        disco_services: services.collect(),
         reserved: replica.collect(),
         contacts: config.contacts(),
         ..AccountsConfig::new(domain.jid().clone())

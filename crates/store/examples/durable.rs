@@ -76,6 +76,7 @@ fn next_row(seq: &mut u64) -> Change {
         stamp_ms,
         with: format!("{ARCHIVE}/BigCheese"),
         stanza,
+        author: None,
         born: None,
     })
 }

@@ -99,7 +99,7 @@ mod tests {
 
     fn row(seq: u64, id: &str) -> Change {
         let (archive, with, stanza) = ("wallops".into(), "wallops/WiZ".into(), "<message/>".into());
-        Change::Append(Row { archive, seq, id: id.into(), stamp_ms: 1, with, stanza, born: None })
+        Change::Append(Row { archive, seq, id: id.into(), stamp_ms: 1, with, stanza, author: None, born: None })
     }
 
     fn records(path: &Path) -> usize {

@@ -72,10 +72,12 @@ impl<'c> Applier<'c> {
             return Err(Refusal::Conflict);
         }
         let number = self.number_or_new(&row.archive)?;
+        let author = row.author.as_ref();
         // Asked first rather than ON CONFLICT: only a known id is left as it is, a taken seq is a conflict.
         self.execute(
-            r#"INSERT INTO archive (archive, seq, id, stamp_ms, "with", stanza, born_base, born_site)
-               SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
+            r#"INSERT INTO archive (archive, seq, id, stamp_ms, "with", stanza, born_base, born_site,
+                                    author, resource, affiliation, role)
+               SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12
                WHERE NOT EXISTS (SELECT 1 FROM archive WHERE archive = ?1 AND id = ?3)"#,
             params![
                 number,
@@ -85,7 +87,11 @@ impl<'c> Applier<'c> {
                 row.with,
                 row.stanza,
                 base.map(|base| base as i64),
-                row.born.as_ref().map(|born| &born.site)
+                row.born.as_ref().map(|born| &born.site),
+                author.map(|author| &author.bare),
+                author.map(|author| &author.resource),
+                author.map(|author| &author.affiliation),
+                author.map(|author| &author.role)
             ],
         )
     }
@@ -167,7 +173,10 @@ pub(crate) fn bytes(change: &Change) -> usize {
         Change::Put { owner, key, value, .. } => owner.len() + key.len() + value.len(),
         Change::Delete { owner, key, .. } => owner.len() + key.len(),
         Change::DeleteAll { owner, .. } => owner.len(),
-        Change::Append(row) => row.archive.len() + row.id.len() + row.with.len() + row.stanza.len(),
+        Change::Append(row) => {
+            let author = row.author.as_ref().map_or(0, |author| author.bare.len() + author.resource.len());
+            row.archive.len() + row.id.len() + row.with.len() + row.stanza.len() + author
+        }
         Change::DeleteRow { archive, id } => archive.len() + id.len(),
         Change::MoveRows { archive, to, .. } => archive.len() + to.len(),
         Change::DeleteArchive { archive } | Change::TrimArchive { archive, .. } => archive.len(),

@@ -111,6 +111,7 @@ mod tests {
             stamp_ms: seq as i64,
             with: format!("{WALLOPS}/WiZ"),
             stanza: "<message/>".into(),
+            author: None,
             born: None,
         })
     }

@@ -220,7 +220,7 @@ impl Archive {
 fn lets_through(query: &ArchiveQuery, row: &Row) -> bool {
     query.start_ms.is_none_or(|start_ms| row.stamp_ms >= start_ms)
         && query.end_ms.is_none_or(|end_ms| row.stamp_ms <= end_ms)
-        && query.with.as_ref().is_none_or(|with| *with == row.with)
+        && query.with.as_ref().is_none_or(|by| by.lets_through(row))
         && (query.ids.is_empty() || query.ids.contains(&row.id))
 }
 
@@ -265,6 +265,7 @@ mod tests {
                 stamp_ms: 0,
                 with: String::new(),
                 stanza: "<m/>".to_owned(),
+                author: None,
                 born: None,
             })
         };

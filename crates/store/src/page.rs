@@ -4,26 +4,46 @@
 //! become bounds too, since stamps never fall with rising `seq` ([`Row::stamp_ms`]).
 
 use crate::change::{SEQ_MAX, number};
-use machine::{ArchivePage, ArchiveQuery, Between, Born, Row};
+use machine::{ArchivePage, ArchiveQuery, Author, Between, Born, By, Row};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeSet;
 
 /// Rows in a page at the most, whatever is asked for: a page is held in memory whole.
 pub const PAGE_ROWS_MAX: usize = 500;
 
-const ROWS_UP: &str = r#"SELECT seq, id, stamp_ms, "with", stanza, born_base, born_site FROM archive
-    WHERE archive = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq LIMIT ?4"#;
-const ROWS_DOWN: &str = r#"SELECT seq, id, stamp_ms, "with", stanza, born_base, born_site FROM archive
-    WHERE archive = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq DESC LIMIT ?4"#;
+/// A query for rows, as [`archived`] reads them.
+macro_rules! select_rows {
+    ($where:literal) => {
+        concat!(
+            r#"SELECT seq, id, stamp_ms, "with", stanza, author, resource, affiliation, role, born_base, born_site FROM archive "#,
+            $where
+        )
+    };
+}
+pub(crate) use select_rows;
+
+const ROWS_UP: &str = select_rows!("WHERE archive = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq LIMIT ?4");
+const ROWS_DOWN: &str = select_rows!("WHERE archive = ?1 AND seq > ?2 AND seq < ?3 ORDER BY seq DESC LIMIT ?4");
 // Named, since the planner would take the order of `seq` over the filter.
-const ROWS_WITH_UP: &str = r#"SELECT seq, id, stamp_ms, "with", stanza, born_base, born_site FROM archive INDEXED BY archive_with
-    WHERE archive = ?1 AND seq > ?2 AND seq < ?3 AND "with" = ?5 ORDER BY seq LIMIT ?4"#;
-const ROWS_WITH_DOWN: &str = r#"SELECT seq, id, stamp_ms, "with", stanza, born_base, born_site FROM archive INDEXED BY archive_with
-    WHERE archive = ?1 AND seq > ?2 AND seq < ?3 AND "with" = ?5 ORDER BY seq DESC LIMIT ?4"#;
+const ROWS_WITH_UP: &str = select_rows!(
+    r#"INDEXED BY archive_with WHERE archive = ?1 AND seq > ?2 AND seq < ?3 AND "with" = ?5 ORDER BY seq LIMIT ?4"#
+);
+const ROWS_WITH_DOWN: &str = select_rows!(
+    r#"INDEXED BY archive_with WHERE archive = ?1 AND seq > ?2 AND seq < ?3 AND "with" = ?5 ORDER BY seq DESC LIMIT ?4"#
+);
+const ROWS_BY_UP: &str = select_rows!(
+    "INDEXED BY archive_author WHERE archive = ?1 AND seq > ?2 AND seq < ?3 AND author = ?5
+     AND (?6 IS NULL OR resource = ?6) ORDER BY seq LIMIT ?4"
+);
+const ROWS_BY_DOWN: &str = select_rows!(
+    "INDEXED BY archive_author WHERE archive = ?1 AND seq > ?2 AND seq < ?3 AND author = ?5
+     AND (?6 IS NULL OR resource = ?6) ORDER BY seq DESC LIMIT ?4"
+);
 const COUNT: &str = "SELECT count(*) FROM archive WHERE archive = ?1 AND seq > ?2 AND seq < ?3";
 const COUNT_WITH: &str = r#"SELECT count(*) FROM archive INDEXED BY archive_with WHERE archive = ?1 AND seq > ?2 AND seq < ?3 AND "with" = ?4"#;
-const ROW_OF_ID: &str =
-    r#"SELECT seq, id, stamp_ms, "with", stanza, born_base, born_site FROM archive WHERE archive = ?1 AND id = ?2"#;
+const COUNT_BY: &str = "SELECT count(*) FROM archive INDEXED BY archive_author
+    WHERE archive = ?1 AND seq > ?2 AND seq < ?3 AND author = ?4 AND (?5 IS NULL OR resource = ?5)";
+const ROW_OF_ID: &str = select_rows!("WHERE archive = ?1 AND id = ?2");
 const AFTER_ID: &str = "SELECT seq, born_base, born_site FROM archive WHERE archive = ?1 AND id = ?2";
 const SEQ_OF_ID: &str = "SELECT seq FROM archive WHERE archive = ?1 AND id = ?2";
 const FIRST_FROM: &str = "SELECT seq FROM archive WHERE archive = ?1 AND stamp_ms >= ?2 ORDER BY stamp_ms, seq LIMIT 1";
@@ -200,9 +220,13 @@ fn rows(
     let Bounds { above, below } = bounds;
     let get = |row: &rusqlite::Row<'_>| archived(&query.archive, row);
     match (&query.with, query.backwards) {
-        (Some(with), backwards) => connection
+        (Some(By::Occupant(with)), backwards) => connection
             .prepare_cached(if backwards { ROWS_WITH_DOWN } else { ROWS_WITH_UP })?
             .query_map(params![archive, above, below, limit, with], get)?
+            .collect(),
+        (Some(By::Author { bare, resource }), backwards) => connection
+            .prepare_cached(if backwards { ROWS_BY_DOWN } else { ROWS_BY_UP })?
+            .query_map(params![archive, above, below, limit, bare, resource], get)?
             .collect(),
         (None, backwards) => connection
             .prepare_cached(if backwards { ROWS_DOWN } else { ROWS_UP })?
@@ -225,7 +249,7 @@ fn named(
             .query_row(params![archive, id], |row| archived(&query.archive, row))
             .optional()?;
         let Some(row) = row else { return Ok(None) };
-        if filter.holds(row.seq as i64) && query.with.as_ref().is_none_or(|with| *with == row.with) {
+        if filter.holds(row.seq as i64) && query.with.as_ref().is_none_or(|by| by.lets_through(&row)) {
             found.push(row);
         }
     }
@@ -236,9 +260,12 @@ fn named(
 fn count(connection: &Connection, archive: i64, filter: Bounds, query: &ArchiveQuery) -> rusqlite::Result<u64> {
     let Bounds { above, below } = filter;
     let count: i64 = match &query.with {
-        Some(with) => {
+        Some(By::Occupant(with)) => {
             connection.prepare_cached(COUNT_WITH)?.query_row(params![archive, above, below, with], |row| row.get(0))?
         }
+        Some(By::Author { bare, resource }) => connection
+            .prepare_cached(COUNT_BY)?
+            .query_row(params![archive, above, below, bare, resource], |row| row.get(0))?,
         None => connection.prepare_cached(COUNT)?.query_row(params![archive, above, below], |row| row.get(0))?,
     };
     Ok(count.unsigned_abs())
@@ -253,8 +280,16 @@ pub(crate) fn archived(archive: &str, row: &rusqlite::Row<'_>) -> rusqlite::Resu
         stamp_ms: row.get(2)?,
         with: row.get(3)?,
         stanza: row.get(4)?,
-        born: born(row, 5)?,
+        author: author(row, 5)?,
+        born: born(row, 9)?,
     })
+}
+
+/// Who said a row, from the four columns that begin at `first`.
+fn author(row: &rusqlite::Row<'_>, first: usize) -> rusqlite::Result<Option<Author>> {
+    let Some(bare) = row.get(first)? else { return Ok(None) };
+    let text = |at: usize| row.get::<_, String>(first + at);
+    Ok(Some(Author { bare, resource: text(1)?, affiliation: text(2)?.into(), role: text(3)?.into() }))
 }
 
 #[cfg(test)]
@@ -274,8 +309,11 @@ mod tests {
             ROWS_DOWN,
             ROWS_WITH_UP,
             ROWS_WITH_DOWN,
+            ROWS_BY_UP,
+            ROWS_BY_DOWN,
             COUNT,
             COUNT_WITH,
+            COUNT_BY,
             ROW_OF_ID,
             AFTER_ID,
             SEQ_OF_ID,
@@ -293,6 +331,7 @@ mod tests {
             let plan = plan.join("\n");
             assert!(plan.starts_with("SEARCH archive USING") && plan.lines().count() == 1, "{sql}: {plan}");
             assert!(!sql.contains("\"with\" =") || plan.contains("archive_with"), "{sql}: {plan}");
+            assert!(!sql.contains("author =") || plan.contains("archive_author"), "{sql}: {plan}");
         }
     }
 }

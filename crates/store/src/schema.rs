@@ -9,7 +9,7 @@ use std::path::Path;
 const APPLICATION_ID: i64 = 0x6e6a_7374;
 
 /// Step n brings a file from version n to version n + 1. Steps that were released are never edited.
-pub(crate) const STEPS: [&str; 4] = [TABLES, FILTERS, ISLANDS, CLEARING];
+pub(crate) const STEPS: [&str; 5] = [TABLES, FILTERS, ISLANDS, CLEARING, AUTHORS];
 
 /// Records and archives. An archive's name is kept once; rows carry its number.
 const TABLES: &str = r#"
@@ -50,6 +50,15 @@ const ISLANDS: &str = r#"
 
 /// What is being cleared away: an archive whole, or its rows before a time.
 const CLEARING: &str = "CREATE TABLE clearing (archive INTEGER PRIMARY KEY, before_ms INTEGER) STRICT;";
+
+/// Who said it: for those who may know, and may look for it. Of older rows nobody knows.
+const AUTHORS: &str = r#"
+    ALTER TABLE archive ADD COLUMN author TEXT;
+    ALTER TABLE archive ADD COLUMN resource TEXT;
+    ALTER TABLE archive ADD COLUMN affiliation TEXT;
+    ALTER TABLE archive ADD COLUMN role TEXT;
+    CREATE INDEX archive_author ON archive (archive, author, seq, resource) WHERE author IS NOT NULL;
+"#;
 
 /// The version this program writes.
 pub(crate) const VERSION: u32 = STEPS.len() as u32;
@@ -112,7 +121,7 @@ mod tests {
         let query = machine::ArchiveQuery {
             archive: "wallops".to_owned(),
             start_ms: Some(70),
-            with: Some("wallops/WiZ".to_owned()),
+            with: Some(machine::By::Occupant("wallops/WiZ".to_owned())),
             max: 5,
             ..Default::default()
         };

@@ -4,7 +4,7 @@ use crate::backup::{Progress, backup};
 use crate::error::StoreError;
 use crate::file::{self, Lock};
 use crate::health::Health;
-use crate::page::archived;
+use crate::page::{archived, select_rows};
 use crate::queue::{Batch, Metrics, Queue, Reading};
 use crate::reader::Reader;
 use crate::schema;
@@ -187,9 +187,7 @@ impl Drop for Store {
 
 fn load(connection: &Connection, recent_rows: usize) -> rusqlite::Result<Loaded> {
     let records = connection.prepare(RECORDS)?.query_map([], record)?.collect::<Result<_, _>>()?;
-    let mut last = connection.prepare(
-        r#"SELECT seq, id, stamp_ms, "with", stanza, born_base, born_site FROM archive WHERE archive = ?1 ORDER BY seq DESC LIMIT ?2"#,
-    )?;
+    let mut last = connection.prepare(select_rows!("WHERE archive = ?1 ORDER BY seq DESC LIMIT ?2"))?;
     let mut recent = Vec::new();
     for (number, name) in archives(connection)? {
         let limit = i64::try_from(recent_rows).unwrap_or(i64::MAX);

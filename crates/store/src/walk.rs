@@ -3,7 +3,7 @@
 use crate::backup::Progress;
 use crate::clearing::IS_NAMED;
 use crate::error::StoreError;
-use crate::page::archived;
+use crate::page::{archived, select_rows};
 use crate::{file, schema};
 use machine::{Record, Row};
 use rusqlite::Connection;
@@ -48,11 +48,7 @@ pub fn walk<E: From<StoreError>>(
         give(Held::Record(record(row).map_err(&database)?))?;
     }
     for (number, name) in archives(&snapshot).map_err(&database)? {
-        let mut select = snapshot
-            .prepare_cached(
-                r#"SELECT seq, id, stamp_ms, "with", stanza, born_base, born_site FROM archive WHERE archive = ?1 ORDER BY seq"#,
-            )
-            .map_err(&database)?;
+        let mut select = snapshot.prepare_cached(select_rows!("WHERE archive = ?1 ORDER BY seq")).map_err(&database)?;
         let mut rows = select.query([number]).map_err(&database)?;
         while let Some(row) = rows.next().map_err(&database)? {
             give(Held::Row(archived(&name, row).map_err(&database)?))?;

@@ -5,7 +5,7 @@ use crate::error::{Place, TransferError};
 use crate::report::Report;
 use crate::sink::{Sink, Target};
 use accounts::records;
-use machine::{Born, Change, Record, Row};
+use machine::{Author, Born, Change, Record, Row};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read as _, Write};
@@ -44,11 +44,39 @@ enum Line {
         with: String,
         stanza: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        author: Option<Writer>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         born: Option<Birth>,
     },
     End {
         end: End,
     },
+}
+
+/// [`Author`] as JSON.
+#[derive(Debug, Serialize, Deserialize)]
+struct Writer {
+    /// The real address, full.
+    jid: String,
+    affiliation: String,
+    role: String,
+}
+
+impl Writer {
+    fn of(author: Author) -> Writer {
+        let jid = match author.resource.as_str() {
+            "" => author.bare,
+            resource => format!("{}/{resource}", author.bare),
+        };
+        Writer { jid, affiliation: author.affiliation.into_owned(), role: author.role.into_owned() }
+    }
+
+    /// The other way; `None` where the address is none.
+    fn author(self) -> Option<Author> {
+        let jid = Jid::new(&self.jid).ok()?;
+        let (bare, resource) = (jid.bare_str().to_owned(), jid.resource().unwrap_or_default().to_owned());
+        Some(Author { bare, resource, affiliation: self.affiliation.into(), role: self.role.into() })
+    }
 }
 
 /// [`Born`] as JSON.
@@ -108,11 +136,12 @@ pub(crate) fn write(
         }
         // Mirrors are of rooms elsewhere.
         Held::Row(row) if !rooms.contains(&row.archive) => Ok(()),
-        Held::Row(Row { archive, seq, id, stamp_ms, with, stanza, born }) => {
+        Held::Row(Row { archive, seq, id, stamp_ms, with, stanza, author, born }) => {
             end.messages += 1;
             report.messages += 1;
             let born = born.map(|Born { base, site }| Birth { base, site });
-            put((path, out), &Line::Message { archive, seq, id, stamp: format_ms(stamp_ms), with, stanza, born })
+            let (stamp, author) = (format_ms(stamp_ms), author.map(Writer::of));
+            put((path, out), &Line::Message { archive, seq, id, stamp, with, stanza, author, born })
         }
     })?;
     put((path, out), &Line::End { end })?;
@@ -137,13 +166,16 @@ pub(crate) fn read(path: &Path, sink: &mut Sink<'_, '_>, tell: &mut dyn FnMut(Pr
                 let record = Record { space, owner, key, value: value.to_string() };
                 take_record(record, &head, sink, &reading)?;
             }
-            Line::Message { archive, seq, id, stamp, with, stanza, born } => {
+            Line::Message { archive, seq, id, stamp, with, stanza, author, born } => {
                 counted.messages += 1;
                 let stamp_ms = parse_ms(&stamp).ok_or_else(|| reading.wrong("the stamp is no date and time"))?;
                 Element::parse(&stanza).map_err(|error| reading.wrong(format!("the stanza: {error}")))?;
                 let born = born.map(|Birth { base, site }| Born { base, site });
+                let author =
+                    author.map(|writer| writer.author().ok_or_else(|| reading.wrong("the author is no address")));
+                let author = author.transpose()?;
                 if sink.takes_room(&archive)? {
-                    sink.message(Row { archive, seq, id, stamp_ms, with, stanza, born })?;
+                    sink.message(Row { archive, seq, id, stamp_ms, with, stanza, author, born })?;
                 }
             }
             Line::End { end } if end == counted => return Ok(()),

@@ -44,7 +44,7 @@ fn xep_0030_the_domain_is_a_server_with_services() {
         ask(&mut w, ROMEO, Some("example.net"), ITEMS),
         format!(
             "<iq type='result' id='q1' from='example.net' to='{ROMEO}'>\
-             <query xmlns='http://jabber.org/protocol/disco#items'><item jid='chat.example.com'/></query></iq>"
+             <query xmlns='http://jabber.org/protocol/disco#items'><item jid='chat.example.com' name='Rooms'/></query></iq>"
         )
     );
 }

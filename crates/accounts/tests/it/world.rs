@@ -1,5 +1,6 @@
 //! Two servers without sockets: the host's part, as the server crate plays it, around two real machines.
 
+use accounts::config::Service;
 use accounts::records::put_credentials;
 use accounts::{Accounts, AccountsConfig, Closed, is_for_accounts};
 use machine::{Change, Input, Machine, Now, Output, Record, Token};
@@ -70,7 +71,7 @@ impl World {
     /// The machine anew, from what its store holds; its streams are gone without a word.
     pub fn restart(&mut self, domain: &str) {
         let mut config = AccountsConfig::new(jid(domain));
-        config.disco_services = vec![jid("chat.example.com")];
+        config.disco_services = vec![Service { jid: jid("chat.example.com"), name: Some("Rooms".to_owned()) }];
         config.reserved = vec!["replica".into()];
         (self.settings)(&mut config);
         let records = self.stores[domain].iter().map(|((space, owner, key), value)| Record {

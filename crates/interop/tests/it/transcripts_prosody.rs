@@ -210,7 +210,10 @@ fn said(child: &Element) -> Vec<String> {
             let condition = child.children().find(|c| c.ns() == ns::STANZA_ERRORS && c.name() != "text");
             vec![format!("error={} {}", child.get("type").unwrap_or("?"), condition.map_or("?", |c| c.name()))]
         }
-        ("x", ns::MUC_USER) => child.children().flat_map(|child| within("", child)).collect(),
+        // Versions of affiliations (XEP-0463) are not in Prosody.
+        ("x", ns::MUC_USER) => {
+            child.children().filter(|child| child.ns() == ns::MUC_USER).flat_map(|child| within("", child)).collect()
+        }
         ("query", ns::MUC_ADMIN) => child.children().map(|item| format!("[{}]", within("", item).join(" "))).collect(),
         ("query" | "unique" | "vCard" | "fin", _) => vec![format!("{}({})", child.name(), child.ns())],
         ("result", ns::MAM) => {

@@ -124,7 +124,7 @@ impl Room {
         let mark = |outbox: &wire::Outbox| Mark {
             outbox: outbox.name.clone(),
             n: self.links.marks.get(replica, &outbox.name),
-            key: wire::ids::outbox_key(&self.order.secret, replica.as_str(), &outbox.name),
+            key: self.order.outbox_key(replica, &outbox.name),
         };
         request.asked.outboxes.iter().map(mark).collect()
     }

@@ -10,7 +10,7 @@ use super::mirror::Mirror;
 use super::provisional::ISLAND_SEQ;
 use super::site::Cx;
 use crate::archive::{Asked, Next, Reading, Stability, asked};
-use machine::{ArchivePage, ArchiveQuery, Now, Output, QueryId};
+use machine::{ArchivePage, ArchiveQuery, By, Class, Now, Output, QueryId};
 use xmpp::stanza::{Condition, StanzaError};
 use xmpp::{Element, Jid};
 
@@ -42,12 +42,15 @@ impl Replica {
 impl Mirror {
     /// Somebody who is in asks for what was said while the primary is not reached.
     pub(super) fn read_here(&self, iq: &Element, query: &Element, from: &Jid, cx: &mut Cx<'_>) {
-        match asked(from, iq, query, &self.room, self.archive()) {
+        let class = self.sessions.get(from).map_or(Class::Plain, |session| session.class);
+        match asked((from, class), iq, query, &self.room, self.archive()) {
             Ok(Asked::Filters(answer)) => cx.pass(from, answer),
             Ok(Asked::Page(..)) if cx.site.readings.len() >= READINGS_MAX => {
                 let error = StanzaError::new(Condition::ResourceConstraint, "Too many queries at a time.");
                 cx.pass(from, error.reply(iq));
             }
+            // Who is behind a nick only the primary knows.
+            Ok(Asked::Page(_, wanted)) if matches!(wanted.with, Some(By::Author { .. })) => self.refuse_here(iq, cx),
             Ok(Asked::Page(reading, wanted)) => {
                 // How much there is altogether only the primary knows.
                 self.read_page(reading, ArchiveQuery { count: false, ..*wanted }, cx);
@@ -83,7 +86,7 @@ impl Mirror {
         let asker = reading.asker.clone();
         match reading.next(&self.room, self.archive(), page, stability) {
             Next::Answer(stanzas) => stanzas.into_iter().for_each(|stanza| cx.pass(&asker, stanza)),
-            Next::Read(reading, query) => self.read_page(reading, *query, cx),
+            Next::Read(reading, query) => self.read_page(*reading, *query, cx),
         }
     }
 }

@@ -7,7 +7,7 @@ use super::roster::{Seat, item_of};
 use super::site::Cx;
 use super::snapshot::SEATS_MAX;
 use crate::names::{Nick, Status};
-use crate::room::{Past, add_statuses, has_status, is_subject, retracted_by, without_jids, worth_keeping};
+use crate::room::{Past, add_statuses, has_status, is_subject, occupant_id, retracted_by, without_jids, worth_keeping};
 use crate::wire::{At, RoomConfig};
 use machine::{AudienceChange, Born, Class, Output};
 use std::borrow::Cow;
@@ -233,7 +233,8 @@ impl Mirror {
             let own = Element::stanza("presence")
                 .attr("from", nick.in_room(&self.room).as_str())
                 .attr("type", "unavailable")
-                .child(x);
+                .child(x)
+                .with(self.seats.get(&nick).and_then(|seat| seat.occupant_id.as_deref()).map(occupant_id));
             let change = AudienceChange::Out;
             cx.out.push(Output::Audience { audience: self.audience, member: to.clone(), change });
             cx.pass(&to, own);

@@ -156,6 +156,7 @@ impl Mirror {
             stamp_ms: past.stamp_ms,
             with: said.get("from").unwrap_or_default().to_owned(),
             stanza: without_jids(said).as_ref().unwrap_or(said).to_xml(),
+            author: None,
             born,
         })
     }

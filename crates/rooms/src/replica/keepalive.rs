@@ -264,9 +264,11 @@ pub(super) fn is_said_by(stanza: &Element, room: &Jid) -> bool {
     stanza.get_child("error", ns::CLIENT).and_then(|error| error.get("by")) == Some(room.as_str())
 }
 
-/// Whether a client's error shows that the client is gone (XEP-0045 17.1.1 "Ghost Users").
+/// Whether a client's error shows that the client is gone (XEP-0045 18.1.2 "Ghost Users"); where it is doubtful the room asks.
 pub(super) fn is_gone(stanza: &Element) -> bool {
-    is_unreachable(stanza) || matches!(condition(stanza), Some("item-not-found" | "redirect"))
+    let condition = condition(stanza);
+    (is_unreachable(stanza) && condition != Some("service-unavailable"))
+        || matches!(condition, Some("item-not-found" | "redirect"))
 }
 
 /// Pings without an answer after which a link is suspect, `docs/wire.md`.

@@ -22,6 +22,7 @@ pub(super) fn refused_row(room: &Jid, past: &Past, why: Option<Element>) -> Chan
         stamp_ms: past.stamp_ms,
         with: said.get("from").unwrap_or_default().to_owned(),
         stanza: said.with(why).to_xml(),
+        author: None,
         born: None,
     })
 }

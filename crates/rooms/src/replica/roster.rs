@@ -3,7 +3,7 @@
 use super::mirror::{Mirror, Session};
 use super::site::Cx;
 use crate::names::{Affiliation, Nick, Role};
-use crate::room::presence_with;
+use crate::room::{occupant_id, presence_with};
 use crate::wire::{RosterHeld, SeatJid, is_said};
 use machine::{AudienceChange, Class, Output};
 use std::borrow::Cow;
@@ -89,7 +89,7 @@ impl Seat {
             .attr("affiliation", self.affiliation.as_str())
             .attr("role", role.as_str())
             .attr_opt("jid", self.jid.as_ref().filter(|_| class == Class::Jids));
-        let id = self.occupant_id.as_ref().map(|id| Element::new("occupant-id", ns::OCCUPANT_ID).attr("id", id));
+        let id = self.occupant_id.as_deref().map(occupant_id);
         stanza.child(Element::new("x", ns::MUC_USER).child(item)).with(id)
     }
 }

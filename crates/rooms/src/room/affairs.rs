@@ -2,7 +2,7 @@
 //! moderators (9.6, 9.7), admins and owners (10.3 to 10.7).
 
 use super::keep::delete;
-use super::{Affiliated, Cx, Part, Removal, Room, put};
+use super::{Affiliated, Cx, Part, Removal, Room, Shown, put};
 use crate::names::{Affiliation, Nick, Role, Status};
 use machine::Change;
 use xmpp::stanza::command;
@@ -40,6 +40,8 @@ pub(crate) struct By<'a> {
     /// The real address of whoever did it, for invitations.
     pub inviter: Option<&'a Jid>,
     pub reason: Option<&'a str>,
+    /// XEP-0463: from which version of the affiliations to which.
+    pub mav: Option<&'a Element>,
 }
 
 impl Room {
@@ -66,7 +68,8 @@ impl Room {
                 Affair::Role { to: Role::None, .. } => {}
                 Affair::Role { nick, to, reason } => self.set_role(nick, *to, reason.as_deref(), cx),
                 Affair::Affiliation { jid, kept, reason } => {
-                    let by = By { actor: actor.as_deref(), inviter: asker.as_ref(), reason: reason.as_deref() };
+                    let (actor, reason) = (actor.as_deref(), reason.as_deref());
+                    let by = By { actor, inviter: asker.as_ref(), reason, mav: None };
                     self.set_affiliation(jid, kept.clone(), by, cx);
                 }
             }
@@ -82,7 +85,7 @@ impl Room {
         let bare = occupant.bare.clone();
         self.remember_voice(bare, to);
         self.reclass(nick, cx);
-        self.tell_presence(nick, |item| add_reason(item, reason), cx);
+        self.tell_presence(nick, |x| add_reason(x, reason), cx);
     }
 
     /// 5.1: what a moderator has said of somebody's voice holds for his next visit too.
@@ -132,11 +135,15 @@ impl Room {
         if seats.is_empty() && jid.local().is_some() {
             self.tell_absent(jid, (before, to), applied, by, cx);
         }
+        let mav = (before != to).then(|| self.next_version(jid));
+        // Whoever may read the lists sees addresses in presence.
+        let mut here = seats.iter().filter_map(|nick| self.occupants.get(nick));
+        let shown = here.any(|o| o.bare == *jid && self.known_to(o) == Shown::ToAll);
         for nick in &seats {
-            self.apply_affiliation(nick, by, cx);
+            self.apply_affiliation(nick, By { mav: mav.as_ref(), ..by }, cx);
         }
-        if before != to {
-            self.note_affiliation(jid, cx);
+        if let Some(mav) = mav.filter(|_| !shown) {
+            self.tell_version(jid, &mav, cx);
         }
     }
 
@@ -190,6 +197,7 @@ impl Room {
                 actor: by.actor.map(str::to_owned),
                 reason: by.reason.map(str::to_owned),
                 affiliation: Some(to),
+                mav: by.mav.cloned(),
                 ..Removal::with([why])
             };
             return self.take_seat_out(nick, &removal, cx);
@@ -199,7 +207,11 @@ impl Room {
             occupant.affiliation = to;
             occupant.role = role;
             self.reclass(nick, cx);
-            self.tell_presence(nick, |item| add_reason(item, by.reason), cx);
+            let changed = |x: &mut Element| {
+                add_reason(x, by.reason);
+                by.mav.cloned().into_iter().for_each(|mav| x.push(mav));
+            };
+            self.tell_presence(nick, changed, cx);
         }
     }
 
@@ -228,8 +240,8 @@ fn concerns(jid: &Jid, user: &Jid) -> bool {
 /// Most people whose voice is remembered; of others it is of one visit only.
 const VOICES_MAX: usize = 1_000;
 
-fn add_reason(item: &mut Element, reason: Option<&str>) {
-    if let Some(reason) = reason {
+fn add_reason(x: &mut Element, reason: Option<&str>) {
+    if let (Some(reason), Some(item)) = (reason, x.get_child_mut("item", ns::MUC_USER)) {
         item.push(Element::new("reason", ns::MUC_USER).text(reason));
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! Who may enter may read: not the banned, in a members-only room members, behind a password members and occupants.
 
-use super::{Cx, Room};
+use super::{Cx, Room, Whois};
 use crate::archive::{Asked, Next, Reading, Stability, asked};
-use crate::names::Affiliation;
-use machine::{ArchivePage, ArchiveQuery, Output, QueryId};
+use crate::names::{Affiliation, Role};
+use machine::{ArchivePage, ArchiveQuery, Class, Output, QueryId};
 use xmpp::stanza::{Condition, StanzaError};
 use xmpp::{Element, Jid};
 
@@ -15,7 +15,7 @@ impl Room {
         if !self.may_read(from) {
             return self.refuse(iq, Condition::Forbidden, cx);
         }
-        match asked(from, iq, query, &self.jid, self.jid.to_string()) {
+        match asked((from, self.class_of_reader(from)), iq, query, &self.jid, self.jid.to_string()) {
             Ok(Asked::Filters(answer)) => self.answer(from, answer, cx),
             Ok(Asked::Page(..)) if self.readings.len() >= READINGS_MAX => {
                 self.refuse(iq, StanzaError::new(Condition::ResourceConstraint, "Too many queries at a time."), cx);
@@ -43,9 +43,10 @@ impl Room {
             Some(page) if page.unknown_id => self.refuse(&reading.iq, Condition::ItemNotFound, cx),
             Some(page) => {
                 let asker = reading.asker.clone();
-                match reading.next(&self.jid, self.jid.to_string(), page, Stability::Stable) {
+                let class = self.class_of_reader(&asker);
+                match reading.seen_by(class).next(&self.jid, self.jid.to_string(), page, Stability::Stable) {
                     Next::Answer(stanzas) => stanzas.into_iter().for_each(|stanza| self.answer(&asker, stanza, cx)),
-                    Next::Read(reading, wanted) => self.read(reading, *wanted, cx),
+                    Next::Read(reading, wanted) => self.read(*reading, *wanted, cx),
                 }
             }
         }
@@ -55,6 +56,13 @@ impl Room {
         let id = self.next_query();
         self.readings.insert(id, reading);
         cx.out.push(Output::Query { id, query: wanted });
+    }
+
+    /// XEP-0313, MUC Archives: who may see real addresses now, in the room or outside, finds them in the archive.
+    fn class_of_reader(&self, from: &Jid) -> Class {
+        let standing = self.standing_of(from);
+        let may = standing.role == Role::Moderator || standing.affiliation >= Affiliation::Admin;
+        if may || self.config.whois == Whois::Anyone { Class::Jids } else { Class::Plain }
     }
 
     /// Whether somebody may know what is said in the room.

@@ -3,6 +3,7 @@
 
 use super::admit::JoinError;
 use super::enter::Entry;
+use super::ids::Secret;
 use super::{Affiliated, Affiliations, Apply, Config, Cx, Life, Order, Room};
 use crate::names::{Affiliation, Nick};
 use crate::primary::Links;
@@ -29,7 +30,7 @@ impl Room {
             reserved: 0,
             reserving: None,
             stamp_ms: i64::MIN,
-            secret,
+            secret: Secret::new(secret),
         };
         Room {
             jid,
@@ -52,6 +53,7 @@ impl Room {
             waiting: VecDeque::new(),
             unsure: VecDeque::new(),
             passed: BTreeMap::new(),
+            doubted: BTreeMap::new(),
             vcard: None,
             hats: Default::default(),
             versions: Default::default(),

@@ -143,6 +143,7 @@ impl Draft {
             stamp_ms: self.stamp_ms,
             with: nick.in_room(&self.room).to_string(),
             stanza,
+            author: None,
             born: None,
         })
     }

@@ -183,14 +183,14 @@ impl Room {
         if let Some(since) = &entry.since {
             self.tell_affiliations(&entry.jid, since, entry.id.as_deref(), cx);
         }
-        let version = self.version_for(&entry.jid);
+        let version = self.version_now();
         let Some(occupant) = self.occupants.get(&entry.nick) else { return };
         let Some(session) = occupant.sessions.iter().find(|s| s.jid == entry.jid).cloned() else { return };
         let mut own = self.seen_by(occupant, self.presence_with(occupant, &session));
         if let Some(id) = &entry.id {
             own.set("id", id);
         }
-        if let (Some(version), Some(x)) = (version, own.get_child_mut("x", ns::MUC_USER)) {
+        if let Some(x) = own.get_child_mut("x", ns::MUC_USER) {
             x.push(version);
         }
         add_statuses(&mut own, &self.statuses_on_entering(entry.created));
@@ -279,7 +279,9 @@ pub(crate) fn presence_with(payload: &[Element]) -> Element {
     Element::stanza("presence").attr_opt("xml:lang", lang).with(payload.iter().cloned())
 }
 
-/// RFC 6121 4.7.2: availability and priority have no attributes; hats are the room's word, not the user's.
+/// Only of text there is a language. RFC 6121 4.7.2: availability and priority have no attributes; hats are the room's word, not
+/// the user's.
 fn has_language(child: &Element) -> bool {
-    child.ns() != HATS && !(child.ns() == ns::CLIENT && matches!(child.name(), "show" | "priority"))
+    let is_text = child.nodes().iter().any(|node| matches!(node, xmpp::Node::Text(text) if !text.trim().is_empty()));
+    is_text && child.ns() != HATS && !(child.ns() == ns::CLIENT && matches!(child.name(), "show" | "priority"))
 }

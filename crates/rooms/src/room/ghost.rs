@@ -1,4 +1,4 @@
-//! Whoever cannot be reached is taken out: XEP-0045 "Ghost Users" (17.1) and "Service removes user because of error
+//! Whoever cannot be reached is taken out: XEP-0045 "Ghost Users" (18.1.2) and "Service removes user because of error
 //! response" (11.1). By the latter the code is 333 alone, without 307: nobody has kicked anybody.
 
 use super::{Cx, Lost, Removal, Room, Via, add_statuses};
@@ -9,11 +9,45 @@ use xmpp::{Element, Jid, Shared, ns};
 impl Room {
     /// A client has answered something of the room's with an error.
     pub fn bounced(&mut self, from: &Jid, stanza: &Element, cx: &mut Cx<'_>) {
-        let conditions = stanza.get_child("error", ns::CLIENT).into_iter().flat_map(Element::children);
-        let gone = conditions.filter(|c| c.ns() == ns::STANZA_ERRORS).any(|c| UNREACHABLE.contains(&c.name()));
-        if gone {
-            self.take_session_out(from, &Removal::with([Status::FAILURE]), cx);
+        match condition(stanza) {
+            Some(condition) if UNREACHABLE.contains(&condition) => self.gone(from, cx),
+            Some(DOUBTFUL) if self.sessions.contains_key(from) => self.doubt(from, cx),
+            _ => {}
         }
+    }
+
+    /// 18.1.2: the room MAY ask by XEP-0199 whether somebody is there; at most once at a time.
+    fn doubt(&mut self, session: &Jid, cx: &mut Cx<'_>) {
+        let waits = self.doubted.get(session).is_some_and(|doubted| doubted.until_ms > cx.now.mono_ms);
+        if waits {
+            return;
+        }
+        let id = super::fresh_name(&mut self.rng);
+        let doubted = Doubted { id: id.clone(), until_ms: cx.now.mono_ms + DOUBT_MS };
+        self.doubted.insert(session.clone(), doubted);
+        let ping = Element::stanza("iq")
+            .attr("type", "get")
+            .attr("from", self.jid.as_str())
+            .attr("id", id)
+            .child(Element::new("ping", ns::PING));
+        self.answer(session, ping, cx);
+    }
+
+    /// The answer to that, if it is one: a server answers in this way for a client that is gone (RFC 6121 8.5.3.2.3).
+    pub fn answers_doubt(&mut self, from: &Jid, iq: &Element, cx: &mut Cx<'_>) {
+        let asked = self.doubted.get(from).is_some_and(|doubted| iq.get("id") == Some(doubted.id.as_str()));
+        if !asked {
+            return;
+        }
+        self.doubted.remove(from);
+        let gone = condition(iq).is_some_and(|condition| condition == DOUBTFUL || UNREACHABLE.contains(&condition));
+        if iq.get("type") == Some("error") && gone {
+            self.gone(from, cx);
+        }
+    }
+
+    fn gone(&mut self, session: &Jid, cx: &mut Cx<'_>) {
+        self.take_session_out(session, &Removal::with([Status::FAILURE]), cx);
     }
 
     /// After a restart nobody is in the room; direct sessions of before are told so that they come back. Those behind a
@@ -66,20 +100,35 @@ impl Room {
             .attr("type", "unavailable")
             .child(Element::new("x", ns::MUC_USER).child(item));
         add_statuses(&mut stanza, &[Status::SELF, why]);
-        stanza
+        stanza.child(super::occupant_id(&self.order.occupant_id(&lost.jid.bare())))
     }
 }
 
-/// The delivery-related errors of 17.1.1 "Ghost Users", and what servers send for a client that is not there.
-const UNREACHABLE: [&str; 7] = [
-    "gone",
-    "item-not-found",
-    "recipient-unavailable",
-    "redirect",
-    "remote-server-not-found",
-    "remote-server-timeout",
-    "service-unavailable",
-];
+/// A session that may be gone, and was asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Doubted {
+    /// Of the iq.
+    id: String,
+    /// Until when an answer is waited for, monotonic milliseconds; from then on it may be asked again.
+    until_ms: u64,
+}
+
+/// The condition of an error stanza, RFC 6120 8.3.2.
+fn condition(stanza: &Element) -> Option<&str> {
+    let children = stanza.get_child("error", ns::CLIENT)?.children();
+    children.filter(|c| c.ns() == ns::STANZA_ERRORS).map(Element::name).find(|name| *name != "text")
+}
+
+/// What servers say for a client that is not there (RFC 6121 8.5.3.2.1), and clients and those who block (XEP-0191 4) for much else:
+/// the delivery-related errors of "Ghost Users" are without it.
+const DOUBTFUL: &str = "service-unavailable";
+
+/// How long an answer is waited for.
+const DOUBT_MS: u64 = 60_000;
+
+/// The delivery-related errors of 18.1.2 "Ghost Users".
+const UNREACHABLE: [&str; 6] =
+    ["gone", "item-not-found", "recipient-unavailable", "redirect", "remote-server-not-found", "remote-server-timeout"];
 
 /// How long after a restart an empty temporary room waits for those who were in it, so that it is not another's
 /// when they come back.

@@ -110,7 +110,9 @@ impl Room {
             if self.config.members_only && self.affiliation_of(&bare) == Affiliation::None {
                 self.voices.remove(&bare);
                 self.had_applied(&bare);
-                self.affiliations.set(bare, Some(Affiliated::plain(Affiliation::Member)));
+                self.affiliations.set(bare.clone(), Some(Affiliated::plain(Affiliation::Member)));
+                let mav = self.next_version(&bare);
+                self.tell_version(&bare, &mav, cx);
             }
             self.remember_invited(to.clone(), named, request, cx);
             self.answer(&to, message, cx);

@@ -17,6 +17,7 @@
 
 use super::avatar::Vcard;
 use super::hats::Hats;
+use super::ids::Secret;
 use super::invite::Invited;
 use super::register::Applicant;
 use super::{Affiliated, Apply, Config, Cx, Life, Lost, Order, Past, Room, Session, Via};
@@ -159,7 +160,7 @@ impl Room {
         let mut room = Room::unborn(jid, number, service, seed);
         room.order = Order {
             incarnation: meta.incarnation,
-            secret: meta.secret,
+            secret: Secret::new(meta.secret),
             // What was reserved may have been given.
             seq: meta.reserved,
             reserved: meta.reserved,
@@ -214,7 +215,7 @@ impl Room {
         let meta = Meta {
             config: config.clone(),
             incarnation: self.order.incarnation.clone(),
-            secret: self.order.secret,
+            secret: self.order.secret.bytes(),
             reserved: self.order.reserved,
             locked,
         };
@@ -266,6 +267,7 @@ impl Room {
         }
         self.gate.persist(changes, cx.out);
         self.forget_asked(jid);
+        self.doubted.remove(jid);
         cx.left.push(jid.clone());
     }
 }

@@ -18,6 +18,8 @@ pub(crate) struct Removal {
     pub reason: Option<String>,
     /// The affiliation to be shown when it is not the present one.
     pub affiliation: Option<Affiliation>,
+    /// XEP-0463, where it is a change of affiliation that removes.
+    pub mav: Option<Element>,
 }
 
 impl Removal {

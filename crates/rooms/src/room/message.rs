@@ -3,7 +3,7 @@
 use super::{Cx, Event, Life, Occupant, Part, Past, Room, Shown};
 use crate::names::{Affiliation, Nick, Role};
 use crate::primary::Up;
-use machine::{Born, Change, Gate, Row};
+use machine::{Author, Born, Change, Gate, Row};
 use xmpp::stanza::{self, Condition, StanzaError};
 use xmpp::{Element, Jid, Shared, ns};
 
@@ -35,7 +35,8 @@ impl Room {
         let Some(occupant) = self.sessions.get(from).and_then(|nick| self.occupants.get(nick)) else { return };
         let past = self.as_said(occupant, stanza, cx);
         let keeps = worth_keeping(stanza);
-        let durable = if keeps && self.config.logging { vec![self.row(&past, cx.up.as_ref())] } else { Vec::new() };
+        let durable =
+            if keeps && self.config.logging { vec![self.row(&past, Some(from), cx.up.as_ref())] } else { Vec::new() };
         let otherwise = self.refusal_output(stanza, &Condition::InternalServerError.into(), cx).into_iter().collect();
         let part = self.part_said(&past);
         if keeps {
@@ -65,8 +66,8 @@ impl Room {
         Part { stanza, of: None, own: Vec::new(), shown: Shown::ToAll, dmuc: vec![delay] }
     }
 
-    /// The archive's row for it.
-    pub fn row(&self, past: &Past, up: Option<&Up>) -> Change {
+    /// The archive's row for what this session has said, or the room itself.
+    pub fn row(&self, past: &Past, by: Option<&Jid>, up: Option<&Up>) -> Change {
         let said = past.stanza.element();
         let born = up.and_then(|up| Some(Born { base: up.island.as_ref()?.base, site: up.from.domain().to_owned() }));
         Change::Append(Row {
@@ -76,7 +77,19 @@ impl Room {
             stamp_ms: past.stamp_ms,
             with: said.get("from").unwrap_or_default().to_owned(),
             stanza: said.to_xml(),
+            author: by.and_then(|by| self.author(by)),
             born,
+        })
+    }
+
+    /// XEP-0313, MUC Archives: who it is, for those who may know.
+    fn author(&self, jid: &Jid) -> Option<Author> {
+        let occupant = self.occupants.get(self.sessions.get(jid)?)?;
+        Some(Author {
+            bare: jid.bare_str().to_owned(),
+            resource: jid.resource().unwrap_or_default().to_owned(),
+            affiliation: occupant.affiliation.as_str().into(),
+            role: occupant.role.as_str().into(),
         })
     }
 }
@@ -100,7 +113,7 @@ pub(crate) fn as_broadcast(
     let mut said = clean(stanza, room);
     said.set("from", nick.in_room(room).as_str());
     said.unset("to");
-    let occupant_id = occupant_id.map(|id| Element::new("occupant-id", ns::OCCUPANT_ID).attr("id", id));
+    let occupant_id = occupant_id.map(super::occupant_id);
     let id = id.map(|id| Element::new("stanza-id", ns::SID).attr("by", room.as_str()).attr("id", id));
     said.with(occupant_id).with(id)
 }

@@ -32,7 +32,7 @@
 //! | `keep` | the records on disk |
 //! | `draft` | a room that another server led, on its way into these |
 //! | `ids` | occupant ids (XEP-0421) and stanza ids (XEP-0359) |
-//! | `ghost` | 14.1 and 17.1.1.2: whoever cannot be reached is taken out |
+//! | `ghost` | 11.1 and 18.1.2: whoever cannot be reached is taken out |
 //!
 //! A room is entered by direct occupants (plain XEP-0045) and by those behind a replica; the files here do not care
 //! which: [`tell`] does.
@@ -105,7 +105,7 @@ pub(crate) use message::{HINTS, RETRACT, as_broadcast, worth_keeping};
 pub(crate) use moderate::{is_tombstone, retracted_by, tombstone};
 pub(crate) use owner::Destruction;
 pub(crate) use pending::{Apply, Pending, Waiting};
-pub(crate) use presence::{absent, outsider};
+pub(crate) use presence::{absent, occupant_id, outsider};
 pub(crate) use private::as_private;
 pub(crate) use privileges::{Standing, judge_role};
 pub(crate) use subject::is_subject;
@@ -143,6 +143,8 @@ pub(crate) struct Room {
     pub unsure: VecDeque<Unsure>,
     /// Iqs passed on to occupants, by the id they were given.
     pub passed: BTreeMap<String, private::Passed>,
+    /// Sessions that were asked whether they are there; one that leaves is none any more.
+    pub doubted: BTreeMap<Jid, ghost::Doubted>,
     /// Who was given voice or had it taken in a moderated room, so that it is so at the next visit (5.1).
     pub voices: BTreeMap<Jid, Role>,
     /// What the room shows of itself (XEP-0486).
@@ -201,7 +203,7 @@ pub(crate) struct Order {
     /// The stamp of the last message, Unix milliseconds; stamps never fall with rising numbers.
     pub stamp_ms: i64,
     /// What occupant-ids, stanza-ids and the keys of outboxes are made with. Never leaves the primary.
-    pub secret: [u8; 32],
+    pub secret: ids::Secret,
 }
 
 /// A seat: one nick, one bare JID, one or more sessions.

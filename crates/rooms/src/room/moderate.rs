@@ -13,6 +13,9 @@ pub(crate) struct Retraction {
     /// The stanza-id of the message.
     id: String,
     reason: Option<String>,
+    /// When it was asked for, Unix milliseconds: no earlier than what was said last. While it is made durable nothing is said, so the
+    /// tombstone and what all are told have the same time.
+    at_ms: i64,
     iq: Element,
 }
 
@@ -37,7 +40,8 @@ impl Room {
         let query =
             ArchiveQuery { archive: self.jid.to_string(), ids: vec![id.to_owned()], max: 1, ..ArchiveQuery::default() };
         let number = self.next_query();
-        self.retractions.insert(number, Retraction { id: id.to_owned(), reason, iq: iq.clone() });
+        self.retractions
+            .insert(number, Retraction { id: id.to_owned(), reason, at_ms: cx.now.unix_ms, iq: iq.clone() });
         cx.out.push(Output::Query { id: number, query });
     }
 
@@ -72,13 +76,14 @@ impl Room {
         Ok(())
     }
 
-    fn retract(&mut self, retraction: Retraction, row: Row, cx: &mut Cx<'_>) {
+    fn retract(&mut self, mut retraction: Retraction, row: Row, cx: &mut Cx<'_>) {
+        retraction.at_ms = retraction.at_ms.max(self.order.stamp_ms);
         let Some(moderated) = self.moderated(&retraction) else {
             return self.refuse(&retraction.iq, Condition::Forbidden, cx);
         };
         let said = Element::parse(&row.stanza).unwrap_or_else(|_| Element::stanza("message"));
         let mut retracted =
-            Element::new("retracted", RETRACT).attr("stamp", format_ms(cx.now.unix_ms)).child(moderated);
+            Element::new("retracted", RETRACT).attr("stamp", format_ms(retraction.at_ms)).child(moderated);
         retracted =
             retracted.with(retraction.reason.as_ref().map(|text| Element::new("reason", RETRACT).text(text.as_str())));
         let changes = vec![
@@ -106,8 +111,8 @@ impl Room {
             .attr("type", "groupchat")
             .child(retract)
             .child(Element::new("stanza-id", ns::SID).attr("by", self.jid.as_str()).attr("id", &id));
-        let past = Past { seq, id, stamp_ms: cx.now.unix_ms.max(self.order.stamp_ms), stanza: Shared::new(stanza) };
-        let durable = if self.config.logging { vec![self.row(&past, None)] } else { Vec::new() };
+        let past = Past { seq, id, stamp_ms: retraction.at_ms.max(self.order.stamp_ms), stanza: Shared::new(stanza) };
+        let durable = if self.config.logging { vec![self.row(&past, None, None)] } else { Vec::new() };
         let stanza = past.stanza.element().clone();
         self.order.stamp_ms = past.stamp_ms;
         let delay = xmpp::stanza::delay(stanza.get("from"), past.stamp_ms);
@@ -121,7 +126,7 @@ impl Room {
         let from = retraction.iq.get("from").and_then(|from| Jid::new(from).ok())?;
         let moderator =
             self.occupants.values().find(|o| o.role == Role::Moderator && o.bare.as_str() == from.bare_str())?;
-        let occupant_id = Element::new("occupant-id", ns::OCCUPANT_ID).attr("id", &moderator.occupant_id);
+        let occupant_id = super::occupant_id(&moderator.occupant_id);
         let by = moderator.nick.in_room(&self.jid);
         Some(Element::new("moderated", ns::MODERATE).attr("by", by.as_str()).child(occupant_id))
     }

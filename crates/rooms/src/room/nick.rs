@@ -66,6 +66,6 @@ impl Room {
             .attr("type", "unavailable")
             .child(Element::new("x", ns::MUC_USER).child(item));
         add_statuses(&mut stanza, &[Status::NICK_CHANGE]);
-        stanza.child(Element::new("occupant-id", ns::OCCUPANT_ID).attr("id", &occupant.occupant_id))
+        stanza.child(super::occupant_id(&occupant.occupant_id))
     }
 }

@@ -1,7 +1,7 @@
 //! The owner's requests, XEP-0045 10: the configuration form (10.1.2, 10.1.3, 10.2) and destroying the room (10.9).
 
 use super::affairs::{Affair, By};
-use super::{Apply, Config, Cx, Life, Removal, Room, config_form, status};
+use super::{Apply, Config, Cx, Life, REASON_BYTES_MAX, Removal, Room, config_form, status};
 use crate::names::{Affiliation, Nick, Role, Status};
 use machine::Change;
 use xmpp::stanza::form::Form;
@@ -97,9 +97,12 @@ impl Room {
         let actor = owner.as_ref().and_then(|owner| self.sessions.get(owner)).map(Nick::to_string);
         for affair in &decided.affairs {
             if let Affair::Affiliation { jid, kept, .. } = affair {
-                let by = By { actor: actor.as_deref(), inviter: owner.as_ref(), reason: None };
+                let by = By { actor: actor.as_deref(), inviter: owner.as_ref(), ..By::default() };
                 self.set_affiliation(jid, kept.clone(), by, cx);
             }
+        }
+        if before.moderated && !self.config.moderated {
+            self.give_all_voice(cx);
         }
         let statuses = status::of_config_change(&before, &self.config, !decided.affairs.is_empty());
         // Nobody but its creator has known a locked room; his site must know what has become of it.
@@ -116,6 +119,15 @@ impl Room {
         }
         self.supply_members(cx);
         self.give_up_if_empty(cx.now);
+    }
+
+    /// 4.2: in a room that is not moderated any occupant is allowed to speak; the others learn of it (5.1.3).
+    fn give_all_voice(&mut self, cx: &mut Cx<'_>) {
+        let visitors = self.occupants.values().filter(|o| o.role == Role::Visitor);
+        let nicks: Vec<Nick> = visitors.map(|o| o.nick.clone()).collect();
+        for nick in &nicks {
+            self.set_role(nick, Role::Participant, None, cx);
+        }
     }
 
     /// 10.2: who is no member of what is now a members-only room leaves it.
@@ -149,6 +161,7 @@ impl Room {
             for session in &occupant.sessions {
                 if session.via == super::Via::Direct {
                     let own = unavailable_for_all(&occupant.nick.in_room(&self.jid), destroy.clone());
+                    let own = own.child(super::occupant_id(&occupant.occupant_id));
                     self.dismiss(session, own, cx);
                 }
             }
@@ -165,7 +178,13 @@ impl Destruction {
     fn parse(destroy: &Element) -> Result<Destruction, Condition> {
         let text = |name| destroy.get_child(name, ns::MUC_OWNER).map(Element::content);
         let venue = destroy.get("jid").map(Jid::new).transpose().map_err(|_| Condition::JidMalformed)?;
-        Ok(Destruction { venue, password: text("password"), reason: text("reason") })
+        let destruction = Destruction { venue, password: text("password"), reason: text("reason") };
+        // It goes to everybody, and is kept for those who ask later.
+        let is_long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() > REASON_BYTES_MAX);
+        match is_long(&destruction.reason) || is_long(&destruction.password) {
+            true => Err(Condition::PolicyViolation),
+            false => Ok(destruction),
+        }
     }
 
     /// What the occupants are told.

@@ -30,13 +30,12 @@ impl Room {
         self.tell_presence(nick, |_| {}, cx);
     }
 
-    /// Tells all how an occupant stands now; `with` may add to the item, such as a reason.
+    /// Tells all how an occupant stands now; `with` may add to what the room says of him, such as a reason.
     pub fn tell_presence(&mut self, nick: &Nick, with: impl FnOnce(&mut Element), cx: &mut Cx<'_>) {
         let Some(occupant) = self.occupants.get(nick) else { return };
         let mut stanza = self.presence_of(occupant);
-        if let Some(item) = stanza.get_child_mut("x", ns::MUC_USER).and_then(|x| x.get_child_mut("item", ns::MUC_USER))
-        {
-            with(item);
+        if let Some(x) = stanza.get_child_mut("x", ns::MUC_USER) {
+            with(x);
         }
         let (part, told) = (self.part_of(occupant, stanza), self.shows(occupant));
         self.tell(Event { parts: vec![part], durable: Vec::new(), otherwise: Vec::new() }, cx);
@@ -58,7 +57,8 @@ impl Room {
 
     /// 7.2.17: presence from a client that only believes to be in the room is answered with an explicit removal.
     pub fn tell_outsider(&mut self, from: &Jid, nick: &Nick, cx: &mut Cx<'_>) {
-        self.answer(from, outsider(&self.jid, nick), cx);
+        let id = occupant_id(&self.order.occupant_id(&from.bare()));
+        self.answer(from, outsider(&self.jid, nick).child(id), cx);
     }
 
     /// 17.3: an occupant, or his server for him, asks whether the room or another occupant is still there. Nobody else is
@@ -134,7 +134,7 @@ impl Room {
         self.shown_presence(occupant, &session.payload)
             .with(self.hats_of(&occupant.bare))
             .child(muc_user(occupant.affiliation, occupant.role, &session.jid))
-            .child(Element::new("occupant-id", ns::OCCUPANT_ID).attr("id", &occupant.occupant_id))
+            .child(occupant_id(&occupant.occupant_id))
     }
 
     /// The presence by which an occupant's session is no longer in the room, for somebody who may see everything.
@@ -143,9 +143,10 @@ impl Room {
         if let Some(item) = x.get_child_mut("item", ns::MUC_USER) {
             removal.describe(item);
         }
+        x = x.with(removal.mav.clone());
         let mut stanza = self.shown_presence(occupant, &removal.payload).attr("type", "unavailable").child(x);
         add_statuses(&mut stanza, &removal.statuses);
-        stanza.child(Element::new("occupant-id", ns::OCCUPANT_ID).attr("id", &occupant.occupant_id))
+        stanza.child(occupant_id(&occupant.occupant_id))
     }
 
     /// A stanza about an occupant as that occupant may see it.
@@ -180,6 +181,11 @@ pub(crate) fn absent(room: &Jid, nick: &Nick) -> Element {
         .attr("from", nick.in_room(room).as_str())
         .attr("type", "unavailable")
         .child(Element::new("x", ns::MUC_USER).child(item))
+}
+
+/// XEP-0421.
+pub(crate) fn occupant_id(id: &str) -> Element {
+    Element::new("occupant-id", ns::OCCUPANT_ID).attr("id", id)
 }
 
 fn muc_user(affiliation: Affiliation, role: Role, jid: &Jid) -> Element {

@@ -140,7 +140,7 @@ pub(crate) fn as_private(stanza: &Element, room: &Jid, sender: &Nick, occupant_i
         return message;
     }
     message.push(Element::new("x", ns::MUC_USER));
-    message.with(occupant_id.map(|id| Element::new("occupant-id", ns::OCCUPANT_ID).attr("id", id)))
+    message.with(occupant_id.map(super::occupant_id))
 }
 
 /// Most iqs of one room that wait for an occupant's answer.

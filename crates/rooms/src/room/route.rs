@@ -185,6 +185,7 @@ impl Room {
 
     fn handle_iq(&mut self, from: &Jid, to: &Jid, iq: &Element, cx: &mut Cx<'_>) {
         if !matches!(iq.get("type"), Some("get" | "set")) {
+            self.answers_doubt(from, iq, cx);
             return self.handle_answer(from, iq, cx);
         }
         if self.life == Life::Unborn {

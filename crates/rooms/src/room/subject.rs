@@ -17,7 +17,7 @@ impl Room {
         let past = self.as_said(occupant, stanza, cx);
         let mut durable = vec![self.subject_change(&past)];
         if self.config.logging {
-            durable.push(self.row(&past, cx.up.as_ref()));
+            durable.push(self.row(&past, Some(from), cx.up.as_ref()));
         }
         let otherwise = self.refusal_output(stanza, &Condition::InternalServerError.into(), cx).into_iter().collect();
         let part = self.part_said(&past);

@@ -1,6 +1,7 @@
-//! Versions of the affiliations, XEP-0463: whoever asks for it in his join is told what has changed since he was here last, and each
-//! change while he is here. A version is a name that nobody can guess, so a difference tells nobody of a time he has not seen.
-//! After a restart every version is unknown, and the answer a full one.
+//! Versions of the affiliations, XEP-0463: every entrant is told which there is now (5.2.1), presence that shows a change says from
+//! which version to which (5.2.2), and whoever asks for it in his join is told what has changed since he was here last, and of those
+//! who are not in the room each change while he is here. A version is a name that nobody can guess, so a difference tells nobody of a
+//! time he has not seen. After a restart every version is unknown, and the answer a full one.
 
 use super::{Cx, Room, fresh_name};
 use crate::names::{Affiliation, Role};
@@ -62,34 +63,33 @@ impl Room {
         }
     }
 
-    /// 5.2.1: what stands in the own presence of a session that has asked: which version it has now.
-    pub fn version_for(&mut self, jid: &Jid) -> Option<Element> {
-        let asked = self.versions.asked.contains(jid);
-        asked.then(|| Element::new("mav", MAV).attr("until", self.version()))
+    /// 5.2.1: what stands in the own presence of who has entered: which version there is now.
+    pub fn version_now(&mut self) -> Element {
+        Element::new("mav", MAV).attr("until", self.version())
     }
 
-    /// 5.2.2: somebody's affiliation is another now, as those are told who have asked and may know.
-    pub fn note_affiliation(&mut self, jid: &Jid, cx: &mut Cx<'_>) {
-        if self.versions.now.is_empty() {
-            // Nobody knows of any version yet.
-            return;
-        }
+    /// 5.2.2: somebody's affiliation is another now; gives what stands in every presence that shows it.
+    pub fn next_version(&mut self, jid: &Jid) -> Element {
         let since = self.version();
         self.versions.now = fresh_name(&mut self.rng);
-        let until = self.versions.now.clone();
-        self.versions.changes.push_back((since.clone(), jid.clone()));
+        let mav = Element::new("mav", MAV).attr("since", &since).attr("until", &self.versions.now);
+        self.versions.changes.push_back((since, jid.clone()));
         if self.versions.changes.len() > CHANGES_MAX {
             self.versions.changes.pop_front();
         }
+        mav
+    }
+
+    /// 5.2.2: the same in a message, to those who have asked and may know; where no presence tells whose affiliation it is.
+    pub fn tell_version(&mut self, jid: &Jid, mav: &Element, cx: &mut Cx<'_>) {
         let here = self.occupants.values().find(|occupant| occupant.bare == *jid);
         let role = here.map_or(Role::None, |occupant| occupant.role);
         for to in self.versions.asked.clone() {
             if !LISTS.iter().any(|list| self.may_read_affiliations(&to, *list).is_ok()) {
                 continue;
             }
-            let mav = Element::new("mav", MAV).attr("since", &since).attr("until", &until);
             let item = item(jid, self.affiliation_as_read(&to, jid)).attr("role", role.as_str());
-            self.answer(&to, self.version_message(mav, vec![item]), cx);
+            self.answer(&to, self.version_message(mav.clone(), vec![item]), cx);
         }
     }
 
@@ -159,7 +159,7 @@ fn item(jid: &Jid, affiliation: Affiliation) -> Element {
 }
 
 /// XEP-0463.
-pub(crate) const MAV: &str = "urn:xmpp:muc:affiliations:0";
+pub(crate) const MAV: &str = "urn:xmpp:muc:affiliations:1";
 /// The lists there are.
 const LISTS: [Affiliation; 4] = [Affiliation::Owner, Affiliation::Admin, Affiliation::Member, Affiliation::Outcast];
 /// Changes that are remembered; who was away for more is told everything.

@@ -9,6 +9,7 @@ mod moderated;
 mod one_world;
 mod properties;
 mod refused;
+mod remembered;
 mod s4_11_archive;
 mod s4_11_changes;
 mod s4_11_destroyed;

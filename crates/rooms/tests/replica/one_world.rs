@@ -14,6 +14,12 @@ fn seen(world: &mut World) -> BTreeMap<String, Vec<String>> {
 fn plain(stanza: &Element) -> String {
     let mut stanza = stanza.clone();
     stanza.retain(|child| !matches!(child.ns(), ns::SID | ns::OCCUPANT_ID));
+    if let Some(x) = stanza.get_child_mut("x", ns::MUC_USER) {
+        // What is the same is that it says a version (XEP-0463).
+        let versions = x.children().filter(|child| child.name() == "mav").count();
+        x.retain(|child| child.name() != "mav");
+        (0..versions).for_each(|_| x.push(Element::new("mav", ns::MUC_USER)));
+    }
     // The order of attributes says nothing.
     let mut sorted = Element::new(stanza.name().to_owned(), ns::CLIENT);
     let mut attrs: Vec<_> = stanza.attrs().iter().map(|a| (a.name.to_string(), a.value.to_string())).collect();

@@ -239,3 +239,45 @@ fn s4_11_1_a_mirror_with_a_hole_is_never_complete() {
     let early = ask(&mut world, "WiZ", whole.ids.first().map(String::as_str), 99).expect("a page");
     assert!(!early.complete, "it is not known what is between what was told of the past");
 }
+
+/// XEP-0313 6.1.2, 4.1.1: who has said what is told at each site those who may see it, and nobody else; whose messages an address finds
+/// an island leaves to the room.
+#[test]
+fn s4_7_real_addresses_in_results() {
+    let mut world = World::with_cast(true);
+    world.says("WiZ", "one");
+    world.says("Efchen", "two");
+    let asks = |world: &mut World, nick: &str, with: Option<&str>| -> Vec<Element> {
+        let field = with.map(|jid| format!("<field var='with'><value>{jid}</value></field>")).unwrap_or_default();
+        world.take(of(nick));
+        world.user(&format!(
+            "<iq from='{}' to='{ROOM}' type='set' id='m'><query xmlns='{}' queryid='q'><x xmlns='{}' type='submit'>\
+             <field var='FORM_TYPE'><value>{}</value></field>{field}</x></query></iq>",
+            of(nick),
+            ns::MAM,
+            ns::FORMS,
+            ns::MAM
+        ));
+        world.take(of(nick))
+    };
+    let bodies = |got: &[Element]| page(got).map(|page| page.bodies.join(" "));
+    let addresses = |got: &[Element]| got.iter().filter(|stanza| stanza.to_xml().contains("@")).count();
+    let named = |got: &[Element]| {
+        let jids = [of("WiZ"), of("Efchen")].map(|jid| format!("jid='{jid}'"));
+        got.iter().filter(|stanza| jids.iter().any(|jid| stanza.to_xml().contains(jid))).count()
+    };
+    let got = asks(&mut world, "Wumpus", None);
+    assert_eq!((bodies(&got), named(&got)), (Ok("one two".into()), 2), "an owner, behind a replica: {got:?}");
+    assert_eq!(bodies(&asks(&mut world, "Wumpus", Some("squit@eris.dclxvii.irc"))), Ok("one".into()));
+    let got = asks(&mut world, "Troy", None);
+    assert!(named(&got) == 0 && addresses(&got) == 3, "nobody in particular: {got:?}");
+    assert_eq!(bodies(&asks(&mut world, "Troy", Some("squit@eris.dclxvii.irc"))), Ok(String::new()));
+    for site in [KILLRC, ERIS] {
+        world.cut(site);
+    }
+    world.pass_ms(SPLIT_MS);
+    assert_eq!(bodies(&asks(&mut world, "Wumpus", None)), Ok("one two".into()));
+    let with = |world: &mut World, nick: &str| bodies(&asks(world, nick, Some("squit@eris.dclxvii.irc")));
+    assert_eq!(with(&mut world, "Wumpus"), Err("remote-server-timeout".into()));
+    assert_eq!(with(&mut world, "Troy"), Ok(String::new()), "as the room would have said");
+}

@@ -135,3 +135,21 @@ fn s4_11_a_mirror_of_the_former_room_is_forgotten() {
         assert_eq!(world.archived(ERIS), ["in the new"], "restarts: {restarts}");
     }
 }
+
+/// XEP-0421 4: the presence by which a room ends has the occupant's id at every site, the same as before.
+#[test]
+fn s10_9_the_end_says_who_each_was() {
+    let mut world = World::with_cast(true);
+    let id = |stanzas: &[Element], of: &dyn Fn(&Element) -> bool| -> Vec<String> {
+        let ids = stanzas.iter().filter(|stanza| of(stanza)).flat_map(Element::children);
+        ids.filter(|c| c.ns() == ns::OCCUPANT_ID).filter_map(|c| c.get("id")).map(str::to_owned).collect()
+    };
+    let known = id(&world.take(of("WiZ")), &|stanza| stanza.to_xml().contains("<status code='110'/>"));
+    world.user(&format!(
+        "<iq from='{}' to='{ROOM}' type='set' id='d'><query xmlns='{}'><destroy/></query></iq>",
+        of("Wumpus"),
+        ns::MUC_OWNER
+    ));
+    let end = id(&world.take(of("WiZ")), &|stanza| stanza.get("type") == Some("unavailable"));
+    assert!(known.len() == 1 && end == known, "{known:?} {end:?}");
+}

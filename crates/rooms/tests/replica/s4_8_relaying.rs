@@ -179,13 +179,26 @@ fn s4_8_a_client_that_is_gone_leaves() {
             ns::STANZA_ERRORS
         )
     };
-    let left = site.send(&error("service-unavailable"));
+    let left = site.send(&error("recipient-unavailable"));
     assert_eq!(numbers(&left), [3]);
     assert_eq!(
         (left[0].name(), left[0].get("type"), left[0].get("to")),
         ("presence", Some("unavailable"), Some("wallops@channel.avalon.irc/WiZ"))
     );
     assert_eq!(numbers(&site.send(&error("not-acceptable"))), [0; 0]);
+}
+
+/// Where an error leaves doubt it goes to the room as it is, which asks the client.
+#[test]
+fn s4_8_a_client_that_may_be_gone_is_the_rooms_to_ask() {
+    let mut site = eris();
+    let error = format!(
+        "<message from='{WIZ}' type='error' to='{ROOM}/BigCheese'><error type='cancel'><service-unavailable xmlns='{}'/></error></message>",
+        ns::STANZA_ERRORS
+    );
+    let sent = site.send(&error);
+    assert_eq!((sent.len(), sent[0].get("type"), sent[0].get("from")), (1, Some("error"), Some(WIZ)), "{sent:?}");
+    assert_eq!(numbers(&sent), [0; 0]);
 }
 
 /// While the primary is not reached a message is accepted only once it is on disk.

@@ -544,7 +544,11 @@ impl Server {
         let [behind, filter, before] = named.map(|id| id.as_ref().and_then(place_of));
         let behind = behind.max(filter);
         let after = behind.max(query.after_seq);
-        let lies = |row: &&&Row| after.is_none_or(|seq| row.seq > seq) && before.is_none_or(|seq| row.seq < seq);
+        let lies = |row: &&&Row| {
+            after.is_none_or(|seq| row.seq > seq)
+                && before.is_none_or(|seq| row.seq < seq)
+                && query.with.as_ref().is_none_or(|by| by.lets_through(row))
+        };
         let mut page: Vec<Row> = rows.iter().filter(lies).map(|&row| row.clone()).collect();
         let complete = page.len() <= query.max;
         if query.backwards {

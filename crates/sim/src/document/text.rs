@@ -51,7 +51,10 @@ fn lines(element: &Element, indent: &str, outer: &str) -> String {
     let mut attrs: Vec<_> = element.attrs().iter().collect();
     // As the XEPs have them; the rest as it was sent.
     attrs.sort_by_key(|attr| ["from", "to", "type", "id"].iter().position(|first| *first == attr.name).unwrap_or(4));
-    start.extend(attrs.into_iter().map(|attr| format!("{}='{}'", attr.name, escaped(&attr.value, Quotes::Escaped))));
+    start.extend(attrs.into_iter().map(|attr| {
+        let prefix = if attr.ns.as_str() == XML { "xml:" } else { "" };
+        format!("{prefix}{}='{}'", attr.name, escaped(&attr.value, Quotes::Escaped))
+    }));
     let one_line = start.join(" ");
     let head = match one_line.chars().count() < LINE_CHARS {
         true => one_line,
@@ -81,6 +84,8 @@ fn escaped(text: &str, quotes: Quotes) -> String {
     if quotes == Quotes::Escaped { text.replace('\'', "&apos;") } else { text }
 }
 
+/// The namespace that every document has a prefix for.
+const XML: &str = "http://www.w3.org/XML/1998/namespace";
 const MARK: &str = "<!-- captured: ";
 const MARK_END: &str = " -->";
 const FENCE: &str = "```xml\n";

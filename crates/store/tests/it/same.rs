@@ -1,7 +1,7 @@
 //! The simulator's disk and the store give the same answers.
 
 use crate::support::{Bench, place};
-use machine::{ArchiveQuery, Between, Born, Change, Row};
+use machine::{ArchiveQuery, Author, Between, Born, By, Change, Row};
 use proptest::prelude::*;
 use store::Options;
 use store::disk::SimDisk;
@@ -39,6 +39,12 @@ fn row(archive: String, seq: u64, id: u64, who: u8) -> Row {
         stamp_ms,
         with: format!("who{who}"),
         stanza: format!("<m id='{id}'/>"),
+        author: (who > 0).then(|| Author {
+            bare: format!("who{who}@vesa.yeggmaex.irc"),
+            resource: format!("r{}", seq % 2),
+            affiliation: "none".into(),
+            role: "participant".into(),
+        }),
         born: None,
     }
 }
@@ -56,7 +62,13 @@ fn query() -> impl Strategy<Value = ArchiveQuery> {
     let time = || prop::option::weighted(0.3, -500..9_000i64);
     let named = || prop::option::weighted(0.3, id());
     let place = prop::option::weighted(0.2, prop_oneof![0..24u64, Just(u64::MAX)]);
-    let with = prop::option::weighted(0.3, (0..3u8).prop_map(|who| format!("who{who}")));
+    let resource = prop::option::of((0..3u8).prop_map(|r| format!("r{r}")));
+    let by = prop_oneof![
+        (0..3u8).prop_map(|who| By::Occupant(format!("who{who}"))),
+        (0..3u8, resource)
+            .prop_map(|(who, resource)| By::Author { bare: format!("who{who}@vesa.yeggmaex.irc"), resource }),
+    ];
+    let with = prop::option::weighted(0.3, by);
     let filters = (archive, time(), time(), with, ids);
     let after =
         prop::option::weighted(0.5, (id(), any::<bool>()).prop_map(|(id, row)| if row { id + "~" } else { id }));

@@ -89,6 +89,7 @@ pub fn message(seq: u64, nick: &str) -> Row {
         stamp_ms: seq as i64 * 1_000,
         with: format!("{WALLOPS}/{nick}"),
         stanza: format!("<message from='{WALLOPS}/{nick}' type='groupchat'><body>number {seq}</body></message>"),
+        author: None,
         born: None,
     }
 }

@@ -1,7 +1,7 @@
 //! Our own format: what is exported and imported is the same.
 
 use crate::world::World;
-use machine::{Born, Change, Row};
+use machine::{Author, Born, Change, Row};
 use rooms::Draft;
 use store::{Bulk, Keep, StoreError};
 use transfer::{Format, There};
@@ -18,10 +18,14 @@ fn filled(world: &World) {
             let said =
                 format!("<message from='x@y/Romeo' type='groupchat'><body>{n} &lt;\u{e9}&gt;\n</body></message>");
             let row = room.say(&Element::parse(&said).expect("XML"), &format!("id-{n}"), n * 1_000 + 1).expect("said");
-            put(
-                bulk,
-                Change::Append(Row { born: (n == 2).then(|| Born { base: 1, site: "verona.lit".into() }), ..row }),
-            )?;
+            let author = (n < 3).then(|| Author {
+                bare: "romeo@montague.lit".into(),
+                resource: if n == 1 { "orchard".into() } else { String::new() },
+                affiliation: "owner".into(),
+                role: "moderator".into(),
+            });
+            let born = (n == 2).then(|| Born { base: 1, site: "verona.lit".into() });
+            put(bulk, Change::Append(Row { author, born, ..row }))?;
         }
         room.records([7; 32]).into_iter().try_for_each(|change| put(bulk, change))?;
         let credentials = xmpp::sasl::Credentials::new("pencil", b"0123456789abcdef", 1);

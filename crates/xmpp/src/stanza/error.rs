@@ -100,7 +100,8 @@ impl StanzaError {
             .attr("type", self.kind.unwrap_or(kind))
             .child(Element::new(name, ns::STANZA_ERRORS));
         if let Some(text) = &self.text {
-            error.push(Element::new("text", ns::STANZA_ERRORS).text(text.clone()));
+            // 8.3.2: it "SHOULD possess" that; the stanza that is given back may be in another language.
+            error.push(Element::new("text", ns::STANZA_ERRORS).attr("xml:lang", "en").text(text.clone()));
         }
         if let Some(extra) = &self.extra {
             error.push(extra.clone());

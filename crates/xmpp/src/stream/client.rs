@@ -3,7 +3,7 @@
 //! Used by what plays a user: the demo, the tests. The first thing to give it is [`Input::Connected`].
 
 use super::error::StreamError;
-use super::wire::{self, Effects, Opening, Seed, TlsPolicy, Wire, sasl_message, sasl_text};
+use super::wire::{self, Effects, Lang, Opening, Seed, TlsPolicy, Wire, sasl_message, sasl_text};
 use crate::sasl::{self, Login};
 use crate::xml::{Limits, StreamEvent};
 use crate::{Element, Jid, ns};
@@ -192,7 +192,7 @@ impl Client {
     }
 
     fn open(&mut self, out: &mut Vec<Output>) {
-        self.wire.open(Opening { to: Some(&self.config.domain), ..Opening::default() }, out);
+        self.wire.open(Opening { to: Some(&self.config.domain), lang: Lang::Unsaid, ..Opening::default() }, out);
     }
 
     fn bytes(&mut self, mut input: &[u8], out: &mut Vec<Output>) {

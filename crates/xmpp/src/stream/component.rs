@@ -108,7 +108,7 @@ enum Phase {
 impl Component {
     /// A stream about to be made.
     pub fn new(config: Config) -> Component {
-        let wire = Wire::new(ns::COMPONENT, config.limits);
+        let wire = Wire::new(ns::COMPONENT, config.limits).passing_on();
         Component { config, wire, phase: Phase::Header }
     }
 

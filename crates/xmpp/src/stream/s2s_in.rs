@@ -11,7 +11,7 @@ use super::acceptor::version_is_ours;
 use super::check::{self, Wrong};
 use super::dialback::{self, KEY_BYTES_MAX, Pair, Verdict};
 use super::error::StreamError;
-use super::wire::{Effects, Opening, Seed, TlsPolicy, Wire, domain_of, sasl_message};
+use super::wire::{Effects, Lang, Opening, Seed, TlsPolicy, Wire, domain_of, sasl_message};
 use crate::sasl::Failure;
 use crate::stanza::Condition;
 use crate::xml::{Limits, Pool, StreamEvent};
@@ -138,7 +138,7 @@ impl Incoming {
     /// At the start of a stream; `secured` for direct TLS, `seed` is 32 random bytes used for this stream alone.
     pub fn new(config: Arc<Config>, secured: bool, seed: [u8; 32]) -> Incoming {
         Incoming {
-            wire: Wire::new(ns::SERVER, config.limits_before),
+            wire: Wire::new(ns::SERVER, config.limits_before).passing_on(),
             config,
             phase: Phase::Header,
             secured,
@@ -219,7 +219,8 @@ impl Incoming {
         let to = header.get("to").and_then(domain_of);
         self.id = self.seed.text();
         let ours = to.clone().filter(|to| self.config.domains.contains(to));
-        self.wire.open(Opening { id: Some(&self.id), from: ours.as_deref(), to: from.as_deref() }, out);
+        self.wire
+            .open(Opening { id: Some(&self.id), from: ours.as_deref(), to: from.as_deref(), lang: Lang::English }, out);
 
         self.wire.check_header(header)?;
         if header.get("to").is_some() && ours.is_none() {

@@ -5,7 +5,7 @@
 
 use super::dialback::{self, Pair, Verdict};
 use super::error::StreamError;
-use super::wire::{self, Effects, Opening, TlsPolicy, Wire, sasl_text};
+use super::wire::{self, Effects, Lang, Opening, TlsPolicy, Wire, sasl_text};
 use crate::stanza::Condition;
 use crate::xml::{Limits, Pool, StreamEvent};
 use crate::{Element, ns};
@@ -209,7 +209,7 @@ impl Outgoing {
         self.wire.restart();
         self.phase = Phase::Header;
         let Pair { from, to } = &self.config.pair;
-        self.wire.open(Opening { id: None, from: Some(from), to: Some(to) }, out);
+        self.wire.open(Opening { id: None, from: Some(from), to: Some(to), lang: Lang::Unsaid }, out);
     }
 
     fn bytes(&mut self, mut input: &[u8], out: &mut Vec<Output>) {

@@ -37,6 +37,8 @@ pub(super) struct Wire {
     /// Where a WebSocket's frames carry the stream (RFC 7395).
     framed: Option<Box<Framed>>,
     held: Vec<u8>,
+    /// Where stanzas go on to others: what holds for those that do not say in which language they are.
+    default_lang: Option<DefaultLang>,
     /// What our header says; needed even to refuse a stream (RFC 6120 4.9.1.2).
     content: &'static str,
     opened: bool,
@@ -49,11 +51,63 @@ pub(super) struct Opening<'a> {
     pub id: Option<&'a str>,
     pub from: Option<&'a str>,
     pub to: Option<&'a str>,
+    pub lang: Lang,
 }
+
+/// Whether a header says that what the server says itself is English (RFC 6120 4.7.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Lang {
+    /// The answer to a peer's header.
+    #[default]
+    English,
+    /// Who begins a stream passes on what others say, in languages that it does not know.
+    Unsaid,
+}
+
+/// The `xml:lang` of the peer's header, once it has come.
+#[derive(Debug, Clone, Default)]
+struct DefaultLang(Option<Box<str>>);
+
+impl DefaultLang {
+    /// RFC 6120 8.1.5: "an implementation MUST assume that the default language is that specified for the entity's input stream";
+    /// whoever is sent the stanza on another stream could not know.
+    fn heed(&mut self, event: &mut StreamEvent) {
+        match event {
+            StreamEvent::Open(header) => {
+                let lang = header.get("xml:lang").filter(|lang| !lang.is_empty() && lang.len() <= LANG_BYTES_MAX);
+                self.0 = lang.map(Box::from);
+            }
+            StreamEvent::Stanza(stanza) => {
+                let is_stanza = matches!(stanza.name(), "message" | "presence" | "iq") && stanza.ns() != ns::STREAMS;
+                if let Some(lang) = self.0.as_deref().filter(|_| is_stanza && stanza.get("xml:lang").is_none()) {
+                    stanza.set("xml:lang", lang);
+                }
+            }
+            StreamEvent::Close => {}
+        }
+    }
+}
+
+/// Longest language tag that is given to stanzas; the longest registered ones have some 30 bytes.
+const LANG_BYTES_MAX: usize = 64;
 
 impl Wire {
     pub fn new(content: &'static str, limits: Limits) -> Wire {
-        Wire { parser: Parser::new(limits), framed: None, held: Vec::new(), content, opened: false, closed: false }
+        Wire {
+            parser: Parser::new(limits),
+            framed: None,
+            held: Vec::new(),
+            default_lang: None,
+            content,
+            opened: false,
+            closed: false,
+        }
+    }
+
+    /// One whose stanzas go on to others: they say in which language they are, where the stream does.
+    pub fn passing_on(mut self) -> Wire {
+        self.default_lang = Some(DefaultLang::default());
+        self
     }
 
     /// One whose elements come in messages of their own.
@@ -75,10 +129,14 @@ impl Wire {
 
     /// The next thing the peer sent.
     pub fn next(&mut self, input: &mut &[u8], out: &mut impl Effects) -> Result<Option<StreamEvent>, StreamError> {
-        match &mut self.framed {
-            Some(framed) => framed.next(&mut self.parser, input, out),
-            None => Ok(self.parser.next(input)?),
+        let mut event = match &mut self.framed {
+            Some(framed) => framed.next(&mut self.parser, input, out)?,
+            None => self.parser.next(input)?,
+        };
+        if let (Some(lang), Some(event)) = (&mut self.default_lang, &mut event) {
+            lang.heed(event);
         }
+        Ok(event)
     }
 
     pub fn set_limits(&mut self, limits: Limits) {
@@ -157,7 +215,10 @@ impl Wire {
         }
         if self.content != ns::COMPONENT {
             // A component's stream is older than versions (XEP-0114 2).
-            bytes.extend_from_slice(b" version='1.0' xml:lang='en'");
+            bytes.extend_from_slice(b" version='1.0'");
+            if opening.lang == Lang::English {
+                bytes.extend_from_slice(b" xml:lang='en'");
+            }
         }
         bytes.extend_from_slice(if self.is_framed() { b"/>" } else { b">" });
         self.opened = true;

@@ -301,10 +301,13 @@ pub(crate) fn lines(got: &[Got], to: &str) -> Vec<String> {
     of(got, to).into_iter().map(|stanza| shown(stanza).to_xml()).collect()
 }
 
-/// The stanza without what netjoin adds to XEP-0282, and without occupant-ids and stanza-ids.
+/// The stanza without what netjoin adds to XEP-0282, and without occupant-ids, stanza-ids and versions of affiliations.
 pub(crate) fn shown(stanza: &Element) -> Element {
     let mut shown = stanza.clone();
     shown.retain(|c| c.ns() != ns::OCCUPANT_ID && c.ns() != ns::SID);
+    if let Some(x) = shown.get_child_mut("x", ns::MUC_USER) {
+        x.retain(|c| c.name() != "mav");
+    }
     if let Some(x) = shown.get_child_mut("x", ns::DMUC) {
         x.retain(|c| c.ns() != ns::NETJOIN);
         if x.nodes().is_empty() {

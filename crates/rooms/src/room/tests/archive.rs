@@ -1,6 +1,6 @@
 //! XEP-0313: the room's archive.
 
-use super::kit::{CRONE, Got, HAG, Kit, configure, coven, errors, join, lines, says, set_affiliation};
+use super::kit::{CRONE, Got, HAG, Kit, WICCA, admin, configure, coven, errors, join, lines, says, set_affiliation};
 use xmpp::ns;
 
 fn query(from: &str, inner: &str) -> String {
@@ -187,4 +187,74 @@ fn what_is_kept_and_what_is_not() {
     configure(&mut kit, &[("muc#roomconfig_enablelogging", "0")]);
     kit.send(&says(CRONE, "off the record"));
     assert_eq!(kit.rows.len(), 1);
+}
+
+/// Who the items of results say has said each.
+fn authors(got: &[Got]) -> Vec<Option<String>> {
+    let author = |got: &Got| {
+        let forwarded = got.stanza.get_child("result", ns::MAM)?.get_child("forwarded", ns::FORWARD)?;
+        let item = forwarded.get_child("message", ns::CLIENT)?.get_child("x", ns::MUC_USER);
+        let item = item.and_then(|x| x.get_child("item", ns::MUC_USER));
+        Some(item.map(|item| {
+            let said = |name| item.get(name).unwrap_or_default();
+            format!("{} {} {}", said("jid"), said("affiliation"), said("role"))
+        }))
+    };
+    got.iter().filter_map(author).collect()
+}
+
+/// MUC Archives (6.1.2): whoever may see real addresses at the time of the query finds them, and nobody else.
+#[test]
+fn s6_1_2_real_addresses_for_those_who_may_see_them() {
+    let mut kit = five_lines();
+    kit.send(&join(WICCA, "secondwitch"));
+    let crone = Some(format!("{CRONE} owner moderator"));
+    let hag = Some(format!("{HAG} none participant"));
+    let all = vec![crone.clone(), hag.clone(), crone.clone(), hag.clone(), crone.clone()];
+    let stranger = "macbeth@shakespeare.lit/x";
+    assert_eq!(authors(&kit.send(&query(CRONE, ""))), all);
+    for nobody in [HAG, WICCA, stranger] {
+        assert_eq!(authors(&kit.send(&query(nobody, ""))), vec![None; 5], "{nobody}");
+    }
+    kit.send(&admin(CRONE, "<item nick='secondwitch' role='moderator'/>"));
+    assert_eq!(authors(&kit.send(&query(WICCA, ""))), all, "a moderator");
+    kit.send(&admin(CRONE, "<item nick='secondwitch' role='participant'/>"));
+    assert_eq!(authors(&kit.send(&query(WICCA, ""))), vec![None; 5], "no moderator any more");
+    set_affiliation(&mut kit, "macbeth@shakespeare.lit", "admin");
+    assert_eq!(authors(&kit.send(&query(stranger, ""))), all, "an admin who is not here");
+    configure(&mut kit, &[("muc#roomconfig_whois", "anyone")]);
+    assert_eq!(authors(&kit.send(&query(HAG, ""))), all, "all see them now");
+    kit.restart();
+    assert_eq!(authors(&kit.send(&query(HAG, ""))), all, "after a restart too");
+}
+
+/// 4.1.1: `with` finds a real address, bare or full, for those alone who may know it, and one's own.
+#[test]
+fn s4_1_1_with_a_real_address() {
+    let mut kit = five_lines();
+    kit.send(&join(WICCA, "secondwitch"));
+    let mut found = |from: &str, with: &str| bodies(&kit.send(&query(from, &form(&[("with", with)])))).join(" ");
+    assert_eq!(found(CRONE, "hag66@shakespeare.lit"), "two four");
+    assert_eq!(found(CRONE, HAG), "two four");
+    assert_eq!(found(CRONE, "hag66@shakespeare.lit/broom"), "");
+    assert_eq!(found(HAG, "hag66@shakespeare.lit"), "two four", "her own");
+    assert_eq!(found(HAG, "crone1@shakespeare.lit"), "");
+    assert_eq!(found(WICCA, HAG), "");
+}
+
+/// 6.1.2: what a user says of addresses himself is taken away, and what the room has taken back keeps its author.
+#[test]
+fn s6_1_2_nobody_says_who_he_is() {
+    let mut kit = coven();
+    kit.send(&join(HAG, "thirdwitch"));
+    let forged = "<x xmlns='http://jabber.org/protocol/muc#user'><item jid='crone1@shakespeare.lit'/></x>";
+    let got = kit.send(&says(HAG, "Harpier cries").replace("</body>", &format!("</body>{forged}")));
+    let id = got[0].stanza.get_child("stanza-id", ns::SID).and_then(|id| id.get("id")).expect("its id").to_owned();
+    let hag = vec![Some(format!("{HAG} none participant"))];
+    assert_eq!(authors(&kit.send(&query(CRONE, ""))), hag);
+    kit.send(&format!(
+        "<iq from='{CRONE}' id='r' to='coven@chat.shakespeare.lit' type='set'>\
+         <moderate xmlns='urn:xmpp:message-moderate:1' id='{id}'><retract xmlns='urn:xmpp:message-retract:1'/></moderate></iq>"
+    ));
+    assert_eq!(authors(&kit.send(&query(CRONE, "")))[..1], hag[..]);
 }

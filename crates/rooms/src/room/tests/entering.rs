@@ -1,9 +1,10 @@
 //! Section 7.2, entering, and 7.14, leaving.
 
 use super::kit::{
-    CRONE, HAG, INSTANT, Kit, WICCA, config, configure, coven, errors, join, leaves, lines, says, set_affiliation,
+    CRONE, Got, HAG, INSTANT, Kit, WICCA, config, configure, coven, errors, join, leaves, lines, says, set_affiliation,
     three_witches,
 };
+use xmpp::ns;
 
 /// 10.1.1 and 10.1.2: who enters where there is no room creates it, locked until its owner takes it as it is.
 #[test]
@@ -294,15 +295,68 @@ fn s10_1_1_creation_may_be_restricted() {
     assert_eq!(errors(&kit.send(&join(CRONE, "firstwitch"))), []);
 }
 
+/// What the thirdwitch's client, or a server for it, answers with.
+fn bounce(kind: &str, condition: &str) -> String {
+    format!(
+        "<{kind} from='{HAG}' to='coven@chat.shakespeare.lit/firstwitch' type='error'>\
+         <error type='cancel'><{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></{kind}>"
+    )
+}
+
+/// 18.1.2 "Ghost Users": all the conditions it names, and no other by itself.
+#[test]
+fn s18_1_2_which_errors_mean_that_somebody_is_gone() {
+    let gone = [
+        "gone",
+        "item-not-found",
+        "recipient-unavailable",
+        "redirect",
+        "remote-server-not-found",
+        "remote-server-timeout",
+    ];
+    for condition in gone {
+        for kind in ["message", "presence"] {
+            let got = three_witches().send(&bounce(kind, condition));
+            assert!(got[0].stanza.to_xml().contains("<status code='333'/>"), "{kind} {condition}: {got:?}");
+        }
+    }
+    for condition in ["feature-not-implemented", "forbidden", "not-acceptable", "undefined-condition"] {
+        let got = three_witches().send(&bounce("presence", condition));
+        assert_eq!(got, [], "{condition}");
+    }
+}
+
+/// 18.1.2: where servers say the same for a client that is gone as clients for much else, the room asks by XEP-0199.
+#[test]
+fn s18_1_2_a_client_that_may_be_gone_is_asked() {
+    let mut kit = three_witches();
+    let pinged = |got: &[Got]| -> Option<String> {
+        let ping = got.iter().map(|got| &got.stanza).find(|stanza| stanza.has_child("ping", ns::PING))?;
+        ping.get("id").map(str::to_owned)
+    };
+    let answer = |id: &str, kind: &str, error: &str| {
+        format!("<iq from='{HAG}' to='coven@chat.shakespeare.lit' id='{id}' type='{kind}'>{error}</iq>")
+    };
+    let doubtful = bounce("presence", "service-unavailable");
+    let got = kit.send(&doubtful);
+    assert_eq!(got.len(), 1, "she alone hears of it: {got:?}");
+    let id = pinged(&got).expect("a ping");
+    assert_eq!(kit.send(&doubtful), [], "one question at a time");
+    assert_eq!(kit.send(&answer(&id, "result", "")), [], "she is there");
+    let id = pinged(&kit.send(&doubtful)).expect("asked again");
+    let error = "<error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
+    assert_eq!(kit.send(&answer("another", "error", error)), []);
+    let out = kit.send(&answer(&id, "error", error));
+    assert!(out.len() == 3 && out[0].to == HAG && out[0].stanza.to_xml().contains("<status code='333'/>"), "{out:?}");
+    assert_eq!(kit.send(&doubtful), [], "who is not in is not asked");
+}
+
 /// 11.1: an error from an occupant's client takes it out, with 333 and without 307.
 #[test]
 fn s11_1_a_bounce_removes_its_sender_with_333() {
     // XEP-0045 11.1-a, 11.1-b, 18.1.2-a
     let mut kit = three_witches();
-    let got = kit.send(
-        "<message from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/firstwitch' type='error'>\
-         <error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>",
-    );
+    let got = kit.send(&bounce("message", "recipient-unavailable"));
     assert_eq!(
         lines(&got[..2]),
         [

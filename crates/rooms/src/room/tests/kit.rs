@@ -200,7 +200,7 @@ impl Kit {
                 && ahead.is_none_or(|seq| r.seq < seq)
                 && query.start_ms.is_none_or(|start| r.stamp_ms >= start)
                 && query.end_ms.is_none_or(|end| r.stamp_ms <= end)
-                && query.with.as_ref().is_none_or(|with| r.with == *with)
+                && query.with.as_ref().is_none_or(|by| by.lets_through(r))
                 && (query.ids.is_empty() || query.ids.contains(&r.id))
         };
         let matching: Vec<&Row> = archive.into_iter().filter(fits).collect();
@@ -321,5 +321,8 @@ pub(crate) fn errors(got: &[Got]) -> Vec<(String, String)> {
 fn without_ids(stanza: &Element) -> Element {
     let mut stanza = stanza.clone();
     stanza.retain(|c| c.ns() != xmpp::ns::OCCUPANT_ID && c.ns() != xmpp::ns::SID);
+    if let Some(x) = stanza.get_child_mut("x", xmpp::ns::MUC_USER) {
+        x.retain(|c| c.name() != "mav");
+    }
     stanza
 }

@@ -1,6 +1,6 @@
 //! Section 10: what owners do, and section 6, what anybody may ask.
 
-use super::kit::{CRONE, HAG, Kit, WICCA, configure, coven, errors, join, lines, three_witches};
+use super::kit::{CRONE, Got, HAG, Kit, WICCA, configure, coven, errors, join, lines, says, three_witches};
 use xmpp::ns;
 use xmpp::stanza::form::Form;
 
@@ -235,6 +235,52 @@ fn s10_9_destroying_a_room() {
     assert_eq!((kit.records.len(), kit.rows.len(), kit.service.rooms().len()), (0, 0, 0));
 }
 
+/// XEP-0421 4: "every presence sent by a MUC", that of its end included, has the occupant's id once.
+#[test]
+fn s10_9_the_end_of_a_room_says_who_each_was() {
+    let mut kit = three_witches();
+    let ids = |got: &[Got]| -> Vec<(String, Vec<String>)> {
+        let presence = got.iter().filter(|got| got.stanza.name() == "presence");
+        let id = |got: &Got| {
+            let ids = got.stanza.children().filter(|c| c.ns() == ns::OCCUPANT_ID).filter_map(|c| c.get("id"));
+            (got.to.clone(), ids.map(str::to_owned).collect())
+        };
+        presence.map(id).collect()
+    };
+    let probe =
+        |who: &str, nick: &str| format!("<presence from='{who}' to='coven@chat.shakespeare.lit/{nick}' type='probe'/>");
+    let mut known = Vec::new();
+    for (who, nick) in [(CRONE, "firstwitch"), (WICCA, "secondwitch"), (HAG, "thirdwitch")] {
+        known.extend(ids(&kit.send(&probe(who, nick))));
+    }
+    assert!(known.iter().all(|(_, ids)| ids.len() == 1), "{known:?}");
+    assert_eq!(ids(&kit.send(&owner(CRONE, "set", "<destroy/>"))), known);
+}
+
+/// 10.9: the reason and the password go to everybody, so they have a bound; nothing is done where they pass it.
+#[test]
+fn s10_9_a_reason_has_a_bound() {
+    let mut kit = three_witches();
+    for text in ["reason", "password"] {
+        let long = format!("<destroy><{text}>{}</{text}></destroy>", "a".repeat(1_001));
+        assert_eq!(errors(&kit.send(&owner(CRONE, "set", &long))), [(CRONE.into(), "policy-violation".into())]);
+    }
+    assert_eq!(kit.send(&says(HAG, "still there")).len(), 3);
+}
+
+/// 4.2: in a room that is not moderated "any occupant is allowed to send messages", so visitors are none any more (5.1.3).
+#[test]
+fn s4_2_visitors_speak_in_a_room_that_is_moderated_no_more() {
+    let mut kit = coven();
+    configure(&mut kit, &[("muc#roomconfig_moderatedroom", "1")]);
+    kit.send(&join(HAG, "thirdwitch"));
+    assert_eq!(errors(&kit.send(&says(HAG, "x"))), [(HAG.into(), "forbidden".into())]);
+    let told = lines(&configure(&mut kit, &[("muc#roomconfig_moderatedroom", "0")]));
+    let shown = told.iter().filter(|line| line.contains("/thirdwitch'") && line.contains("role='participant'"));
+    assert_eq!(shown.count(), 2, "both are shown it: {told:?}");
+    assert_eq!(kit.send(&says(HAG, "x")).len(), 2);
+}
+
 fn disco(to: &str, what: &str, inner: &str) -> String {
     format!(
         "<iq from='{HAG}' id='d' to='{to}' type='get'><query xmlns='http://jabber.org/protocol/disco#{what}'>{inner}</query></iq>"
@@ -273,7 +319,8 @@ fn s6_3_public_rooms_are_listed_page_by_page() {
     configure(&mut kit, &[("muc#roomconfig_publicroom", "0")]);
     assert!(!lines(&kit.send(&disco("chat.shakespeare.lit", "items", "")))[0].contains("coven@"));
     let info = lines(&kit.send(&disco("chat.shakespeare.lit", "info", "")));
-    for feature in [ns::MUC, ns::DMUC, ns::MAM, "http://jabber.org/protocol/muc#stable_id"] {
+    assert!(!info[0].contains(ns::MAM), "XEP-0313 8: rooms have archives, the service has none");
+    for feature in [ns::MUC, ns::DMUC, "http://jabber.org/protocol/muc#stable_id"] {
         assert!(info[0].contains(&format!("<feature var='{feature}'/>")), "{feature} in {info:?}");
     }
 }

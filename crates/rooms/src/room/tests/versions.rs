@@ -1,20 +1,20 @@
 //! XEP-0463: what `transcripts/versions.txt` does not show.
 
-use super::kit::{Got, HAG, Kit, coven, leaves, set_affiliation};
+use super::kit::{CRONE, Got, HAG, Kit, WICCA, coven, join, leaves, set_affiliation, three_witches};
 use xmpp::{Element, ns};
 
 fn enters(kit: &mut Kit, from: &str, nick: &str, since: Option<&str>) -> Vec<Got> {
     let since = since.map(|since| format!(" since='{since}'")).unwrap_or_default();
     let got = kit.send(&format!(
         "<presence from='{from}' id='j' to='coven@chat.shakespeare.lit/{nick}'><x xmlns='http://jabber.org/protocol/muc'>\
-         <mav xmlns='urn:xmpp:muc:affiliations:0'{since}/></x></presence>"
+         <mav xmlns='urn:xmpp:muc:affiliations:1'{since}/></x></presence>"
     ));
     got.into_iter().filter(|got| got.to == from).collect()
 }
 
 fn mav(stanza: &Element) -> Option<(Option<String>, Option<String>, Vec<String>)> {
     let x = stanza.get_child("x", ns::MUC_USER)?;
-    let mav = x.get_child("mav", "urn:xmpp:muc:affiliations:0")?;
+    let mav = x.get_child("mav", "urn:xmpp:muc:affiliations:1")?;
     let said = |item: &Element| {
         format!("{} {}", item.get("jid").unwrap_or_default(), item.get("affiliation").unwrap_or_default())
     };
@@ -63,4 +63,50 @@ fn s5_2_3_who_may_read_no_list() {
     assert!(got.len() > 1, "and she is in");
     let told = set_affiliation(&mut kit, "macbeth@shakespeare.lit", "member");
     assert!(told.iter().filter(|got| got.to == HAG).all(|got| mav(&got.stanza).is_none()), "{told:?}");
+}
+
+/// 5.2.1: whoever enters learns which version there is; 5.2.2: presence that shows a change says so to everybody, and who has asked is
+/// told of it once.
+#[test]
+fn s5_2_2_presence_that_shows_a_change_bears_the_versions() {
+    let mut kit = coven();
+    let own = kit.send(&join(WICCA, "secondwitch"));
+    let before = until(&own.into_iter().filter(|got| got.to == WICCA).collect::<Vec<_>>());
+    set_affiliation(&mut kit, "hag66@shakespeare.lit", "admin");
+    let hag = until(&enters(&mut kit, HAG, "thirdwitch", None));
+    assert_ne!(before, hag, "an admin more");
+    let got = set_affiliation(&mut kit, "wiccarocks@shakespeare.lit", "member");
+    let mut told: Vec<_> = got.iter().filter_map(|got| Some((got.to.as_str(), mav(&got.stanza)?))).collect();
+    told.sort();
+    assert_eq!(told.iter().map(|(to, _)| *to).collect::<Vec<_>>(), [CRONE, HAG, WICCA], "each once: {got:?}");
+    assert!(told.iter().all(|(_, (since, ..))| *since == Some(hag.clone())), "{told:?}");
+    let next = told[0].1.1.clone();
+    assert!(next.is_some() && told.iter().all(|(_, (_, until, _))| *until == next), "{told:?}");
+    let away =
+        kit.send("<presence from='wiccarocks@shakespeare.lit/laptop' to='coven@chat.shakespeare.lit/secondwitch'/>");
+    assert!(away.iter().all(|got| mav(&got.stanza).is_none()), "no change: {away:?}");
+    let banned = set_affiliation(&mut kit, "wiccarocks@shakespeare.lit", "outcast");
+    let since: Vec<_> = banned.iter().filter_map(|got| mav(&got.stanza)?.0).collect();
+    assert_eq!(
+        since,
+        vec![next.unwrap_or_default(); 3],
+        "a ban too, to whom it is about and to the others: {banned:?}"
+    );
+}
+
+/// 5.2.2: where presence does not name whose affiliation it is, who has asked and may know is told besides.
+#[test]
+fn s5_2_2_of_whom_nobody_is_shown() {
+    let mut kit = three_witches();
+    set_affiliation(&mut kit, "hecate@shakespeare.lit", "owner");
+    let hecate = "hecate@shakespeare.lit/broom";
+    enters(&mut kit, hecate, "hecate", None);
+    let told = |got: Vec<Got>| -> Vec<_> {
+        let to_her = got.into_iter().filter(|got| got.to == hecate && got.stanza.name() == "message");
+        to_her.filter_map(|got| Some(mav(&got.stanza)?.2)).collect()
+    };
+    assert_eq!(told(set_affiliation(&mut kit, "hag66@shakespeare.lit", "member")), [[""; 0]; 0]);
+    let domain = told(set_affiliation(&mut kit, "shakespeare.lit", "member"));
+    assert_eq!(domain, [["shakespeare.lit member"]], "no presence has that address");
+    assert_eq!(told(set_affiliation(&mut kit, "macbeth@scotland.lit", "member")), [["macbeth@scotland.lit member"]]);
 }

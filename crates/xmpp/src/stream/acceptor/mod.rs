@@ -234,7 +234,7 @@ impl Acceptor {
         let negotiation =
             Negotiation { seed: Seed::new(seed), domain, channel, sasl: None, claimed: None, failures: 0, refused: 0 };
         Acceptor {
-            wire: Wire::new(ns::CLIENT, config.limits_before),
+            wire: Wire::new(ns::CLIENT, config.limits_before).passing_on(),
             config,
             phase: Phase::Header(None),
             handled: None,
@@ -245,7 +245,7 @@ impl Acceptor {
     /// As [`Acceptor::new`], of a stream in the messages of a WebSocket (RFC 7395), whose frames come in and go out as
     /// bytes do. Under TLS or behind a proxy that is, it does not begin it.
     pub fn websocket(config: Arc<Config>, channel: Channel, seed: [u8; 32]) -> Acceptor {
-        let wire = Wire::framed(config.limits_before);
+        let wire = Wire::framed(config.limits_before).passing_on();
         Acceptor { wire, ..Acceptor::new(config, channel, seed) }
     }
 

@@ -3,7 +3,7 @@
 use super::{Acceptor, Channel, Output, Phase};
 use crate::sasl::TLS_EXPORTER;
 use crate::stream::error::StreamError;
-use crate::stream::wire::{Opening, TlsPolicy, domain_of};
+use crate::stream::wire::{Lang, Opening, TlsPolicy, domain_of};
 use crate::{Element, Jid, ns};
 
 impl Acceptor {
@@ -18,7 +18,10 @@ impl Acceptor {
         }
         let from = negotiation.domain.clone();
         let to = header.get("from").and_then(|from| Jid::new(from).ok());
-        self.wire.open(Opening { id: Some(&id), from: Some(&from), to: to.as_ref().map(Jid::as_str) }, out);
+        self.wire.open(
+            Opening { id: Some(&id), from: Some(&from), to: to.as_ref().map(Jid::as_str), lang: Lang::English },
+            out,
+        );
 
         self.wire.check_header(header)?;
         if domain.is_none() {

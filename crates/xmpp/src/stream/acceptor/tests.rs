@@ -343,6 +343,34 @@ fn s8_1_2_1_every_stanza_leaves_with_the_full_address() {
     assert_eq!(server.error(), Some("invalid-from"));
 }
 
+/// RFC 6120 8.1.5: "the client's server SHOULD add an 'xml:lang' attribute" to what says no language itself, that of the stream.
+#[test]
+fn s8_1_5_a_stanza_takes_the_language_of_its_stream() {
+    let langs = |server: &mut Server| -> Vec<Option<String>> {
+        server.says("<message to='a@b.example'><body>hi</body></message><presence xml:lang='fr'/>");
+        let stanzas = server.out.drain(..).filter_map(|output| match output {
+            Output::Stanza(stanza) => Some(stanza.get("xml:lang").map(str::to_owned)),
+            _ => None,
+        });
+        stanzas.collect()
+    };
+    let bound = |header: &str| {
+        let off = Config { tls: TlsPolicy::Off, plain_without_tls: true, ..config() };
+        let mut server = Server::new(off, Channel::Clear);
+        server.opens();
+        server.says(&plain("juliet", "r0m30"));
+        server.says(header);
+        server.says(BIND);
+        server.out.clear();
+        server
+    };
+    let german = HEADER.replace("xmlns=", "xml:lang='de' xmlns=");
+    assert_eq!(langs(&mut bound(&german)), [Some("de".into()), Some("fr".into())]);
+    assert_eq!(langs(&mut bound(HEADER)), [None, Some("fr".into())]);
+    let endless = HEADER.replace("xmlns=", &format!("xml:lang='{}' xmlns=", "x".repeat(65)));
+    assert_eq!(langs(&mut bound(&endless))[0], None, "what is no tag is not repeated in each stanza");
+}
+
 #[test]
 fn s8_3_3_stanzas_that_are_refused_without_ending_the_stream() {
     let mut server = Server::bound();

@@ -55,6 +55,17 @@ fn s2_header_handshake_and_readiness() {
     assert_eq!(feed(&mut component, "<handshake/>"), [Output::Ready]);
 }
 
+/// RFC 6120 8.1.5: what says no language itself is in that of the stream, which whoever it goes on to cannot know.
+#[test]
+fn a_stanza_takes_the_language_of_its_stream() {
+    let (mut component, _) = plays();
+    feed(&mut component, &HEADER.replace("id=", "xml:lang='de' id="));
+    feed(&mut component, "<handshake/>");
+    let out = feed(&mut component, "<message from='a@b.example' to='plays.shakespeare.lit'/>");
+    let [Output::Stanza(stanza)] = &out[..] else { panic!("{out:?}") };
+    assert_eq!(stanza.get("xml:lang"), Some("de"));
+}
+
 /// XEP-0114 section 2: "SHOULD return a <not-authorized/> stream error"; what it means depends on when it comes.
 #[test]
 fn s2_refusals_say_what_is_wrong() {

@@ -81,6 +81,20 @@ fn s2_2_1_a_valid_key_lets_its_pair_send() {
     assert_eq!((stanza.get("from"), stanza.ns()), (Some("juliet@capulet.example/balcony"), ns::CLIENT));
 }
 
+/// RFC 6120 8.1.5: what says no language itself is in that of the stream, which whoever it goes on to cannot know.
+#[test]
+fn a_stanza_takes_the_language_of_its_stream() {
+    let mut server = Server::new(config(), false);
+    server.says(&HEADER.replace("version='1.0'>", "version='1.0' xml:lang='de'>"));
+    server.says("<db:result from='capulet.example' to='montague.example'>b483</db:result>");
+    server.handle(Input::Verified(pair("montague.example"), Verdict::Valid));
+    for (said, lang) in [("", "de"), (" xml:lang='fr'", "fr")] {
+        server.says(&format!("<message from='juliet@capulet.example/x' to='romeo@montague.example'{said}/>"));
+        let Some(Output::Stanza(stanza)) = server.out.last() else { panic!("{:?}", server.out) };
+        assert_eq!(stanza.get("xml:lang"), Some(lang));
+    }
+}
+
 #[test]
 fn s2_2_1_an_invalid_key_ends_the_stream_unless_others_share_it() {
     let mut server = Server::opened();

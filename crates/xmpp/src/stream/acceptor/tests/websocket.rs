@@ -98,6 +98,20 @@ fn each_message_has_one_element() {
     assert!(matches!(socket.0.out.as_slice(), [Output::Stanza(_)]));
 }
 
+/// RFC 6120 8.1.5 with RFC 7395 3.3.3: `<open/>` has the stream's language.
+#[test]
+fn a_stanza_takes_the_language_of_its_stream() {
+    let mut socket = Socket::new();
+    socket.says(OPEN);
+    socket.says(&plain("juliet", "r0m30"));
+    socket.says(&OPEN.replace("version=", "xml:lang='de' version="));
+    socket.says(BIND);
+    socket.0.out.clear();
+    socket.says("<message xmlns='jabber:client' to='a@b.example'/>");
+    let [Output::Stanza(stanza)] = socket.0.out.as_slice() else { panic!("{:?}", socket.0.out) };
+    assert_eq!(stanza.get("xml:lang"), Some("de"));
+}
+
 #[test]
 fn a_message_comes_in_pieces() {
     let mut socket = Socket::bound();
