@@ -50,6 +50,12 @@ impl Accounts {
         self.accounts.get(&local).filter(|account| !account.leaving)?.credentials.as_ref()
     }
 
+    /// How many accounts have keys for SCRAM-SHA-1 alone.
+    pub fn with_sha1_alone(&self) -> usize {
+        let credentials = self.accounts.values().filter_map(|account| account.credentials.as_ref());
+        credentials.filter(|credentials| credentials.sha256.is_none()).count()
+    }
+
     /// The localparts that have accounts.
     pub fn list(&self) -> impl Iterator<Item = &str> {
         self.accounts.iter().filter(|(_, account)| !account.leaving).map(|(local, _)| local.as_str())

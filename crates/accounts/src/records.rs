@@ -53,12 +53,14 @@ struct KeysRecord {
 #[derive(Serialize, Deserialize)]
 struct CredentialsRecord {
     sha1: KeysRecord,
-    sha256: KeysRecord,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sha256: Option<KeysRecord>,
 }
 
 /// The changes that make an account, or give it another password when it is there.
 pub fn put_credentials(local: &str, credentials: &Credentials) -> Change {
-    let record = CredentialsRecord { sha1: to_record(&credentials.sha1), sha256: to_record(&credentials.sha256) };
+    let sha256 = credentials.sha256.as_ref().map(to_record);
+    let record = CredentialsRecord { sha1: to_record(&credentials.sha1), sha256 };
     Change::Put {
         space: SPACE_ACCOUNT,
         owner: local.to_owned(),
@@ -107,7 +109,11 @@ pub fn parse_xml(json: &str) -> Option<Element> {
 /// Credentials from a record's value; `None` when it is not one.
 pub fn parse_credentials(json: &str) -> Option<Credentials> {
     let record: CredentialsRecord = serde_json::from_str(json).ok()?;
-    Some(Credentials { sha1: from_record(record.sha1)?, sha256: from_record(record.sha256)? })
+    let sha256 = match record.sha256 {
+        Some(keys) => Some(from_record(keys)?),
+        None => None,
+    };
+    Some(Credentials { sha1: from_record(record.sha1)?, sha256 })
 }
 
 fn to_record(keys: &Keys) -> KeysRecord {
@@ -136,7 +142,10 @@ mod tests {
     fn credentials_come_back_as_they_were_kept() {
         let credentials = Credentials::new("R0m30", b"0123456789abcdef", 1);
         let Change::Put { value, .. } = put_credentials("juliet", &credentials) else { panic!("it is a Put") };
-        assert_eq!(parse_credentials(&value), Some(credentials));
+        assert_eq!(parse_credentials(&value).as_ref(), Some(&credentials));
+        let alone = Credentials { sha256: None, ..credentials };
+        let Change::Put { value, .. } = put_credentials("juliet", &alone) else { panic!("it is a Put") };
+        assert_eq!(parse_credentials(&value), Some(alone));
         assert_eq!(parse_credentials("{}"), None);
     }
 }

@@ -65,35 +65,43 @@ enum Nicks {
 #[ignore = "needs Prosody"]
 #[tokio::test(flavor = "multi_thread")]
 async fn from_prosody_s_folder() -> Result<()> {
-    prosody("", "data").await
+    prosody("internal_hashed", "", "data").await
 }
 
 /// Prosody with its rooms in SQLite.
 #[ignore = "needs Prosody"]
 #[tokio::test(flavor = "multi_thread")]
 async fn from_prosody_s_database() -> Result<()> {
-    prosody("storage = \"sql\"\n    sql = { driver = \"SQLite3\", database = \"rooms.sqlite\" }", "data/rooms.sqlite")
-        .await
+    prosody(
+        "internal_plain",
+        "storage = \"sql\"\n    sql = { driver = \"SQLite3\", database = \"rooms.sqlite\" }",
+        "data/rooms.sqlite",
+    )
+    .await
 }
 
-async fn prosody(options: &str, path: &str) -> Result<()> {
+async fn prosody(authentication: &str, options: &str, path: &str) -> Result<()> {
     if !Prosody::is_installed() {
         peer::skip("Prosody", "prosody or lua-unbound is not installed");
         return Ok(());
     }
     let World { mut network, host, names, folder, pair } = World::new()?;
-    let options = format!("modules_enabled = {{ \"muc_mam\" }}\n    {options}");
+    // Who logs in at one that hashes has keys for SCRAM-SHA-1 alone from then on.
+    let hosts = format!(
+        "VirtualHost \"{DOMAIN}\"\n    authentication = \"{authentication}\"\n\
+         Component \"{ROOMS}\" \"muc\"\n    modules_enabled = {{ \"muc_mam\" }}\n    {options}\n"
+    );
     let plan = prosody::Plan {
         domain: DOMAIN,
         rooms: ROOMS,
-        options: &options,
+        options: "",
         host,
         names: names.address(),
         pair: &pair,
         authority: network.authority().certificate(),
         proof: Proof::Dialback,
         users: &USERS,
-        hosts: None,
+        hosts: Some(&hosts),
     };
     let mut theirs = Prosody::new(&folder, &plan)?;
     theirs.start().await?;
@@ -108,6 +116,10 @@ async fn prosody(options: &str, path: &str) -> Result<()> {
     ensure!(reports.last().is_some_and(|last| last["accounts"] == 3 && last["contacts"] == 2), "{reports:?}");
     let left = rooms["left"].as_array().context("what is left")?;
     ensure!(left.iter().all(|left| left["key"] == "occupant_id_salt"), "{rooms}");
+    // Who did not log in there has a password still, and so keys for both.
+    let log = std::fs::read_to_string(network.site(DOMAIN).folder().join("serve.log"))?;
+    let alone = log.contains("SCRAM-SHA-256 is not offered: 2 accounts");
+    ensure!(alone == (authentication == "internal_hashed"), "{log}");
     let after = look(&network).await?;
     compare(&before, &after, &["muc#roomconfig_roomname", "muc#roomconfig_membersonly", "muc#roomconfig_whois"])?;
     let kept = after[0].form.get("muc#maxhistoryfetch");

@@ -74,7 +74,13 @@ impl Server {
             n => n as usize,
         };
         let (orders, inboxes): (Vec<_>, Vec<_>) = (0..threads).map(|_| mpsc::channel(shard::INBOX_MAX)).unzip();
-        let edge = Arc::new(edge(config, to_core, orders)?);
+        let sha1_alone = machines.accounts.as_ref().map_or(0, |(_, accounts)| accounts.with_sha1_alone());
+        if sha1_alone > 0 {
+            tracing::info!(
+                "SCRAM-SHA-256 is not offered: {sha1_alone} accounts have no keys for it until they have a new password"
+            );
+        }
+        let edge = Arc::new(edge(config, sha1_alone == 0, to_core, orders)?);
         let listeners = bind_all(&edge.config)?;
         let control = control::bind(&edge.config.control_socket()).context("control socket")?;
 
@@ -213,10 +219,15 @@ fn reload(server: &Server) {
     }
 }
 
-fn edge(config: Config, core: mpsc::Sender<ToCore>, shards: Vec<mpsc::Sender<Order>>) -> anyhow::Result<Edge> {
+fn edge(
+    config: Config,
+    sha256: bool,
+    core: mpsc::Sender<ToCore>,
+    shards: Vec<mpsc::Sender<Order>>,
+) -> anyhow::Result<Edge> {
     let secret = c2s::random();
     Ok(Edge {
-        c2s: Arc::new(c2s::stream_config(&config, &secret)),
+        c2s: Arc::new(c2s::stream_config(&config, &secret, sha256)),
         s2s: Arc::new(s2s::stream_config(&config, &secret)),
         counters: Default::default(),
         core,

@@ -12,6 +12,7 @@
 mod ejabberd;
 mod error;
 mod export;
+mod file;
 mod lines;
 mod lua;
 mod pie;

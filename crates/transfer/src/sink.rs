@@ -200,8 +200,8 @@ impl<'s, 'c> Sink<'s, 'c> {
         sha1: Option<Keys>,
         sha256: Option<Keys>,
     ) -> Result<Option<accounts::Draft>, TransferError> {
-        let (Some(sha1), Some(sha256)) = (sha1, sha256) else {
-            let why = "with keys for one of SCRAM-SHA-1 and SCRAM-SHA-256 alone it could not log in here; make it anew";
+        let Some(sha1) = sha1 else {
+            let why = "without a password or keys for SCRAM-SHA-1 it could not log in here; make it anew";
             self.leave_user(user, "password", why);
             return Ok(None);
         };

@@ -44,12 +44,13 @@ const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
 const TIMED_OUT: &str = "connection-timeout";
 
 /// What holds for all client streams.
-pub fn stream_config(config: &Config, secret: &[u8; 32]) -> acceptor::Config {
+pub fn stream_config(config: &Config, secret: &[u8; 32], sha256: bool) -> acceptor::Config {
     let domains = config.domain.iter().map(|domain| domain.as_str().to_owned()).collect();
     let limits = &config.limits;
     acceptor::Config {
         tls: policy(config.c2s.tls),
         plain_without_tls: config.c2s.tls == Encryption::Off,
+        sha256,
         registration: config.c2s.registration,
         limits_before: Limits { stanza_bytes: bytes(limits.login_stanza_bytes), ..Limits::BEFORE_AUTHENTICATION },
         limits: Limits { stanza_bytes: bytes(limits.stanza_bytes), ..Limits::AUTHENTICATED },

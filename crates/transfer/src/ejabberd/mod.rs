@@ -1,10 +1,11 @@
-//! ejabberd's data as `ejabberdctl dump` writes it: the tables of Mnesia as Erlang's terms (versions 20 to 24). Rooms (`room`), what
+//! ejabberd's data as `ejabberdctl dump` writes it: the tables of Mnesia as Erlang's terms, in 23.01. Rooms (`room`), what
 //! was said in them, accounts (`account`).
 
 mod account;
 mod room;
 
 use crate::error::{TransferError, Wrong};
+use crate::file::whole;
 use crate::sink::Sink;
 use crate::stanza::begin;
 use crate::terms::{Term, terms};
@@ -53,7 +54,7 @@ pub(crate) fn is_one(beginning: &[u8]) -> bool {
 
 /// Reads all of it.
 pub(crate) fn read(path: &Path, sink: &mut Sink<'_, '_>, tell: &mut dyn FnMut(Progress)) -> Result<(), TransferError> {
-    let text = std::fs::read(path).map_err(TransferError::io(path))?;
+    let text = whole(path)?;
     let mut dump = Dump::default();
     let mut all = terms(&text);
     let mut at = Progress { done: 0, total: text.len() as u64 };

@@ -2,6 +2,7 @@
 
 use super::{PIE, PRIVACY, SCRAM};
 use crate::error::TransferError;
+use crate::file::whole;
 use crate::sink::Sink;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -76,7 +77,7 @@ fn included(path: &Path, of: &Element, depth: usize) -> Result<Vec<(PathBuf, Ele
 }
 
 fn document(path: &Path) -> Result<Element, TransferError> {
-    let text = std::fs::read_to_string(path).map_err(TransferError::io(path))?;
+    let text = String::from_utf8(whole(path)?).map_err(|_| TransferError::broken(path, "", "is not UTF-8"))?;
     let mut body = text.trim_start_matches('\u{feff}').trim();
     if let Some((_, rest)) = body.split_once("?>").filter(|(declaration, _)| declaration.starts_with("<?xml")) {
         body = rest.trim_start();

@@ -65,7 +65,7 @@ fn user(local: &str, kept: &[Record], domain: &str, report: &mut Report) -> Elem
         let understood = match space.as_str() {
             records::SPACE_ACCOUNT => records::parse_credentials(value).map(|credentials| {
                 user.push(scram("SCRAM-SHA-1", &credentials.sha1));
-                user.push(scram("SCRAM-SHA-256", &credentials.sha256));
+                credentials.sha256.iter().for_each(|keys| user.push(scram("SCRAM-SHA-256", keys)));
             }),
             records::SPACE_ROSTER => records::parse_contact(key, value).map(|(item, request)| {
                 report.contacts += 1;

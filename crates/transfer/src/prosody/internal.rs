@@ -3,9 +3,9 @@
 
 use super::{ACCOUNT_STORES, KEPT_STORES, ROOM_STORES, account, leave_stores, room, stanza};
 use crate::error::{TransferError, Wrong};
+use crate::file::whole;
 use crate::lua::{self, Table, Value};
 use crate::sink::Sink;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use store::Progress;
 use xmpp::Element;
@@ -121,17 +121,6 @@ fn table(path: &Path) -> Result<Table, TransferError> {
     }
 }
 
-/// A file whole, as Prosody reads it too.
-fn whole(path: &Path) -> Result<Vec<u8>, TransferError> {
-    let file = std::fs::File::open(path).map_err(TransferError::io(path))?;
-    let mut text = Vec::new();
-    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut text).map_err(TransferError::io(path))?;
-    if text.len() as u64 > FILE_BYTES_MAX {
-        return Err(TransferError::broken(path, "", "is larger than Prosody could have read itself"));
-    }
-    Ok(text)
-}
-
 /// Folders in a folder with their names decoded, in order; others are none of Prosody's.
 fn folders(folder: &Path) -> Result<Vec<(String, PathBuf)>, TransferError> {
     let found = entries(folder)?.into_iter().filter(|path| path.is_dir());
@@ -182,9 +171,6 @@ fn decode(name: &str) -> Option<String> {
     }
     String::from_utf8(bytes).ok()
 }
-
-/// No archive file is larger: Prosody's own bound is 10,000 messages, each within a stanza's size.
-const FILE_BYTES_MAX: u64 = 4 << 30;
 
 #[cfg(test)]
 mod tests {

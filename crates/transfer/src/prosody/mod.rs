@@ -1,4 +1,4 @@
-//! Prosody's data, versions 0.10 to 13: from its folders (`internal`) and from its SQLite database (`sqlite`), which hold the same
+//! Prosody's data, as 0.12 keeps it, with both its ways to write a room: from its folders (`internal`) and from its SQLite database (`sqlite`), which hold the same
 //! tables; what of them is a room (`room`), and what an account (`account`).
 
 pub(crate) mod account;

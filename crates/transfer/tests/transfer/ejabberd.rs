@@ -6,6 +6,7 @@ const DUMP: &str = r#"{tables,[{passwd,[{record_name,passwd},{attributes,[us,pas
 {passwd,{<<"romeo">>,<<"montague.lit">>},<<"pencil">>}.
 {passwd,{<<"paris">>,<<"verona.lit">>},<<"pencil">>}.
 {passwd,{<<"juliet">>,<<"montague.lit">>},{scram,<<"c3RvcmVk">>,<<"c2VydmVy">>,<<"c2FsdA==">>,sha,4096}}.
+{passwd,{<<"nurse">>,<<"montague.lit">>},{scram,<<"c3RvcmVk">>,<<"c2VydmVy">>,<<"c2FsdA==">>,sha256,4096}}.
 {vcard,{<<"romeo">>,<<"montague.lit">>},{xmlel,<<"vCard">>,[{<<"xmlns">>,<<"vcard-temp">>}],[]}}.
 {muc_registered,{{<<"romeo">>,<<"montague.lit">>},<<"rooms.montague.lit">>},<<"Montague">>}.
 {archive_msg,{<<"casa">>,<<"rooms.montague.lit">>},<<"1700000002000000">>,{1700,2,5},
@@ -41,7 +42,7 @@ fn rooms_archives_and_accounts() {
     let world = World::new().with("dump", DUMP);
     let report = world.import("dump").expect("imported");
     assert_eq!((report.rooms, report.affiliations, report.messages), (1, 3, 2));
-    assert_eq!((report.accounts, report.contacts), (1, 2));
+    assert_eq!((report.accounts, report.contacts), (2, 2));
     let config = &world.value("room", "casa@rooms.montague.lit", "meta").expect("its record")["config"];
     for (field, value) in [
         ("name", "\"Casa\""),
@@ -74,6 +75,8 @@ fn rooms_archives_and_accounts() {
             .as_str()
             .is_some_and(|s| s.starts_with("<message type='groupchat' from='casa@rooms.montague.lit/Romeo'>"))
     );
+    let credentials = world.value("account", "juliet", "credentials").expect("juliet's");
+    assert_eq!((credentials["sha1"]["iterations"].as_u64(), credentials.get("sha256")), (Some(4096), None));
     let juliet = world.value("roster", "romeo", "juliet@montague.lit").expect("juliet");
     assert_eq!(
         (juliet["to"].as_str(), juliet["from"].as_str(), juliet["listed"].as_bool()),
@@ -95,7 +98,7 @@ fn what_has_no_words_here_is_told() {
             "casa@rooms.montague.lit, logging: there is no such option",
             "passing@rooms.montague.lit, persistent: the room is temporary: it ends with its last occupant",
             "rooms.montague.lit, nick Montague of romeo@montague.lit: nicks are reserved in rooms, not in all of a service: this one is where the user is on a list",
-            "juliet@montague.lit, password: with keys for one of SCRAM-SHA-1 and SCRAM-SHA-256 alone it could not log in here; make it anew",
+            "nurse@montague.lit, password: without a password or keys for SCRAM-SHA-1 it could not log in here; make it anew",
             "paris@verona.lit, passwd: no domain of this configuration, neither of accounts nor of rooms",
         ]
     );

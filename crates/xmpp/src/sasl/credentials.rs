@@ -31,8 +31,9 @@ pub struct Keys {
 pub struct Credentials {
     /// For SCRAM-SHA-1 and its -PLUS.
     pub sha1: Keys,
-    /// For SCRAM-SHA-256 and its -PLUS, and to check PLAIN.
-    pub sha256: Keys,
+    /// For SCRAM-SHA-256 and its -PLUS; `None` where another server kept keys for SCRAM-SHA-1 alone. Whoever has them may not
+    /// be offered the other mechanism: he is told no more than that he has failed.
+    pub sha256: Option<Keys>,
 }
 
 impl Keys {
@@ -53,14 +54,18 @@ impl Credentials {
         let password = prepare(password);
         Credentials {
             sha1: Keys::derive(Hash::Sha1, &password, salt, iterations),
-            sha256: Keys::derive(Hash::Sha256, &password, salt, iterations),
+            sha256: Some(Keys::derive(Hash::Sha256, &password, salt, iterations)),
         }
     }
 
     /// Whether this is the password, as PLAIN needs to know. Costs as much as deriving.
     pub fn verify_password(&self, password: &str) -> bool {
-        let keys = Keys::derive(Hash::Sha256, &prepare(password), &self.sha256.salt, self.sha256.iterations);
-        keys.stored_key.ct_eq(&self.sha256.stored_key).into()
+        let (hash, kept) = match &self.sha256 {
+            Some(keys) => (Hash::Sha256, keys),
+            None => (Hash::Sha1, &self.sha1),
+        };
+        let keys = Keys::derive(hash, &prepare(password), &kept.salt, kept.iterations);
+        keys.stored_key.ct_eq(&kept.stored_key).into()
     }
 
     /// What a user who does not exist seems to have: always the same for one name, and nobody's password.
@@ -76,13 +81,13 @@ impl Credentials {
             stored_key: bytes(hash, b"stored"),
             server_key: bytes(hash, b"server"),
         };
-        Credentials { sha1: keys(Hash::Sha1), sha256: keys(Hash::Sha256) }
+        Credentials { sha1: keys(Hash::Sha1), sha256: Some(keys(Hash::Sha256)) }
     }
 
-    pub(super) fn keys(&self, hash: Hash) -> &Keys {
+    pub(super) fn keys(&self, hash: Hash) -> Option<&Keys> {
         match hash {
-            Hash::Sha1 => &self.sha1,
-            Hash::Sha256 => &self.sha256,
+            Hash::Sha1 => Some(&self.sha1),
+            Hash::Sha256 => self.sha256.as_ref(),
         }
     }
 }

@@ -52,6 +52,27 @@ fn rfc5802_s5_scram_sha_1_exchange() {
     assert_eq!(client.success(data), Ok(()));
 }
 
+/// Who was taken over with keys for SCRAM-SHA-1 alone logs in by that and by PLAIN; by SCRAM-SHA-256 as little as nobody does.
+#[test]
+fn keys_for_scram_sha_1_alone_are_enough_for_it() {
+    let alone = || Credentials { sha256: None, ..Credentials::new("pencil", &[1; SALT_BYTES], 64) };
+    assert!(alone().verify_password("pencil") && !alone().verify_password("pen"));
+    for (mechanism, gets_in) in
+        [(Mechanism::ScramSha1, true), (Mechanism::Plain, true), (Mechanism::ScramSha256, false)]
+    {
+        let mut server = Server::new(mechanism, None, "server", SECRET);
+        let mut client = Client::new(mechanism, login("user", "pencil"), None, false, "client");
+        let mut step = server.respond(&client.initial());
+        if let Step::NeedCredentials { .. } = step {
+            step = server.credentials(Some(alone()));
+        }
+        if let Step::Challenge(challenge) = step {
+            step = server.respond(&client.challenge(&challenge).expect("a proper challenge"));
+        }
+        assert_eq!(matches!(step, Step::Success { .. }), gets_in, "{mechanism:?}: {step:?}");
+    }
+}
+
 /// RFC 7677 section 3: the same with SHA-256.
 #[test]
 fn rfc7677_s3_scram_sha_256_exchange() {
@@ -146,10 +167,11 @@ fn broken_messages_are_malformed() {
 fn rfc5802_s7_invented_credentials_are_constant_and_differ_by_user() {
     let fake = Credentials::fake(SECRET, "mercutio");
     assert_eq!(fake, Credentials::fake(SECRET, "mercutio"));
-    assert_ne!(fake.sha256.salt, Credentials::fake(SECRET, "benvolio").sha256.salt);
-    assert_ne!(fake.sha256.salt, Credentials::fake(b"another server", "mercutio").sha256.salt);
-    assert_eq!((fake.sha256.salt.len(), fake.sha256.iterations), (SALT_BYTES, ITERATIONS));
-    assert_eq!((fake.sha1.stored_key.len(), fake.sha256.stored_key.len()), (20, 32));
+    assert_ne!(fake.sha1.salt, Credentials::fake(SECRET, "benvolio").sha1.salt);
+    assert_ne!(fake.sha1.salt, Credentials::fake(b"another server", "mercutio").sha1.salt);
+    let sha256 = fake.sha256.expect("both");
+    assert_eq!((&sha256.salt, sha256.salt.len(), sha256.iterations), (&fake.sha1.salt, SALT_BYTES, ITERATIONS));
+    assert_eq!((fake.sha1.stored_key.len(), sha256.stored_key.len()), (20, 32));
 }
 
 /// RFC 4013 section 3: ª is a, the soft hyphen is nothing; and what it refuses still lets its owner in.

@@ -15,6 +15,7 @@ impl Acceptor {
         let offered = |m: &Mechanism| match m {
             Mechanism::External => false,
             Mechanism::Plain => self.is_secured() || self.config.plain_without_tls,
+            Mechanism::ScramSha256 | Mechanism::ScramSha256Plus if !self.config.sha256 => false,
             m => !m.binds() || self.exporter().is_some(),
         };
         Mechanism::ALL.into_iter().filter(offered).collect()

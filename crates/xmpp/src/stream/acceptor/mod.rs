@@ -35,6 +35,8 @@ pub struct Config {
     pub tls: TlsPolicy,
     /// Whether PLAIN is offered without TLS too: loopback and tests only.
     pub plain_without_tls: bool,
+    /// Whether SCRAM-SHA-256 is offered: not while an account has keys for SCRAM-SHA-1 alone ([`Credentials::sha256`]).
+    pub sha256: bool,
     /// Whether accounts may be made over the wire, XEP-0077.
     pub registration: bool,
     /// Limits until the client is authenticated.
@@ -56,6 +58,7 @@ impl Config {
             domains,
             tls: TlsPolicy::Required,
             plain_without_tls: false,
+            sha256: true,
             registration: false,
             limits_before: Limits::BEFORE_AUTHENTICATION,
             limits: Limits::AUTHENTICATED,

@@ -209,6 +209,7 @@ fn s13_8_mechanisms_by_what_is_safe() {
     assert_eq!(offered(Config { plain_without_tls: true, ..off }, Channel::Clear), [ScramSha256, ScramSha1, Plain]);
     assert_eq!(offered(config(), Channel::Tls { exporter: None }), [ScramSha256, ScramSha1, Plain]);
     assert_eq!(offered(config(), Channel::Clear), []);
+    assert_eq!(offered(Config { sha256: false, ..config() }, tls()), [ScramSha1Plus, ScramSha1, Plain]);
 }
 
 #[test]
