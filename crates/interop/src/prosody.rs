@@ -48,7 +48,12 @@ pub struct Prosody {
 impl Prosody {
     /// Whether it, and what it asks name servers with, are installed.
     pub fn is_installed() -> bool {
-        is_there("prosody") && !lua_unbound().is_empty()
+        is_there("prosody") && has_module("lunbound.so")
+    }
+
+    /// Whether what it reads and writes SQLite by is installed too.
+    pub fn has_sqlite() -> bool {
+        has_module("dbd/sqlite3.so")
     }
 
     /// Writes configuration and accounts into `folder`; starts nothing yet.
@@ -160,12 +165,11 @@ unbound = {{ resolvconf = false; hoststxt = false; forward = "{names}@{port}" }}
     )
 }
 
-/// The module by which Prosody asks a name server of the configuration's choice.
-fn lua_unbound() -> Vec<PathBuf> {
+/// Whether a module of Lua is there, for any of its versions: `lunbound` asks a name server of the configuration's choice.
+fn has_module(file: &str) -> bool {
     let folders = ["/usr/lib/x86_64-linux-gnu/lua", "/usr/lib/aarch64-linux-gnu/lua", "/usr/local/lib/lua"];
     let versions = ["5.4", "5.3", "5.2", "5.1"];
-    let modules = folders.iter().flat_map(|f| versions.map(|v| Path::new(f).join(v).join("lunbound.so")));
-    modules.filter(|module| module.is_file()).collect()
+    folders.iter().any(|folder| versions.iter().any(|version| Path::new(folder).join(version).join(file).is_file()))
 }
 
 const START_MAX: Duration = Duration::from_secs(20);

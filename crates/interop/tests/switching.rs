@@ -63,15 +63,19 @@ enum Nicks {
 
 /// Prosody as it comes: `internal` storage.
 #[ignore = "needs Prosody"]
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn from_prosody_s_folder() -> Result<()> {
     prosody("internal_hashed", "", "data").await
 }
 
 /// Prosody with its rooms in SQLite.
 #[ignore = "needs Prosody"]
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn from_prosody_s_database() -> Result<()> {
+    if !Prosody::has_sqlite() {
+        peer::skip("Prosody with SQLite", "lua-dbi-sqlite3 is not installed");
+        return Ok(());
+    }
     prosody(
         "internal_plain",
         "storage = \"sql\"\n    sql = { driver = \"SQLite3\", database = \"rooms.sqlite\" }",
@@ -130,7 +134,7 @@ async fn prosody(authentication: &str, options: &str, path: &str) -> Result<()> 
 
 /// ejabberd as it comes: everything in Mnesia.
 #[ignore = "needs ejabberd"]
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn from_ejabberd_s_dump() -> Result<()> {
     if !Ejabberd::is_installed() {
         peer::skip("ejabberd", "it is not installed");
