@@ -73,11 +73,13 @@ fn an_example_that_is_missing_or_in_another_order_shows() {
 fn damages(element: &Element) -> Vec<Element> {
     let mut damages = Vec::new();
     for attr in element.attrs() {
+        let prefix = if attr.ns.as_str() == "http://www.w3.org/XML/1998/namespace" { "xml:" } else { "" };
+        let name = format!("{prefix}{}", attr.name);
         let mut without = element.clone();
-        without.unset(&attr.name);
+        without.unset(&name);
         damages.push(without);
-        if !MADE_UP.contains(&attr.name.as_str()) {
-            damages.push(element.clone().attr(&attr.name, format!("{}x", attr.value)));
+        if !MADE_UP.contains(&name.as_str()) {
+            damages.push(element.clone().attr(&name, format!("{}x", attr.value)));
         }
     }
     let rebuilt = |change: &dyn Fn(usize, &Node) -> Option<Node>| {
@@ -113,5 +115,5 @@ fn damages(element: &Element) -> Vec<Element> {
 }
 
 /// Attributes that hold such names, or the time.
-const MADE_UP: [&str; 11] =
-    ["id", "stamp", "said", "epoch", "incarnation", "term", "archive", "key", "outbox", "name", "roster"];
+const MADE_UP: [&str; 12] =
+    ["id", "stamp", "said", "epoch", "incarnation", "term", "archive", "key", "outbox", "name", "roster", "until"];
