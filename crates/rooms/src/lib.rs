@@ -4,12 +4,17 @@
 //! - `room/`: XEP-0045, a file per section
 //! - `primary/`: XEP-0282 as the room's side of a link speaks it; `docs/wire.md`
 //! - `replica/`: XEP-0282 as the site's side speaks it: [`Replica`]
+//! - `flaws`: mistakes, for the simulator alone
 //! - `tally`: what is counted of links
 //! - `names`: the words of the field as types; `paging`: long lists; `archive`: queries of what was said, and their answers
 //! - [`wire`]: what stands on the link between the two, as types both share
 
 mod activity;
 mod archive;
+#[cfg(not(feature = "flaws"))]
+mod flaws;
+#[cfg(feature = "flaws")]
+pub mod flaws;
 pub mod names;
 mod paging;
 mod primary;
@@ -28,3 +33,6 @@ pub use room::{Draft, NotSaid, SPACES, check};
 pub use service::{Create, Primary, PrimaryConfig, RoomSummary};
 pub use service_disco::SERVICE_NAME;
 pub use tally::Tally;
+
+/// Whether these engines can be told to make mistakes: `flaws`. A program that serves anybody refuses to be built with such.
+pub const FLAWED: bool = cfg!(feature = "flaws");

@@ -3,6 +3,8 @@
 // The program reads and writes transcripts and has the time; what it simulates touches no file and has no clock but its own.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+#[cfg(feature = "flaws")]
+mod flaws;
 mod runner;
 
 use anyhow::{Context, Result, bail};
@@ -14,7 +16,6 @@ use sim::scenario::{self, Counts, Outcome};
 use sim::transcript::Transcript;
 use sim::transcript::play::{Stage, play, write};
 use std::collections::BTreeSet;
-use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -79,6 +80,9 @@ enum What {
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
+    /// Makes each mistake that the engines know, and says which check sees it, and at which seed.
+    #[cfg(feature = "flaws")]
+    Flaws(flaws::Hunt),
 }
 
 fn main() -> Result<()> {
@@ -86,6 +90,8 @@ fn main() -> Result<()> {
     match cli.what {
         Some(What::Examples { write, file }) => examples(write, &file),
         Some(What::Transcripts { write, files }) => transcripts(write, &files),
+        #[cfg(feature = "flaws")]
+        Some(What::Flaws(hunt)) => flaws::hunt(&hunt),
         None => seeds(&cli.seeds),
     }
 }
@@ -94,20 +100,20 @@ fn seeds(seeds: &Seeds) -> Result<()> {
     if let Some(seed) = seeds.seed {
         return one(seed, seeds);
     }
-    let jobs = seeds.jobs.or_else(|| std::thread::available_parallelism().ok().map(NonZero::get)).unwrap_or(1);
+    let jobs = seeds.jobs.unwrap_or_else(runner::cores);
     let (begun, mut took) = (Instant::now(), Vec::new());
     let (mut failed, mut all) = (0, Counts::default());
     let known = seeds.known.as_deref().map(known).transpose()?.unwrap_or_default();
     let mut held = Vec::new();
     let mut coverage = Coverage::default();
-    runner::each(seeds.from..seeds.from + seeds.seeds, jobs, |ran| {
+    runner::each(seeds.from..seeds.from + seeds.seeds, jobs, runner::run, |seed, ran| {
         took.push(ran.took);
         all.add(ran.counts);
         coverage.merge(&ran.coverage);
-        let (holds, is_known) = (ran.violations.is_empty(), known.contains(&ran.seed));
+        let (holds, is_known) = (ran.violations.is_empty(), known.contains(&seed));
         match holds {
-            true if is_known => held.push(ran.seed),
-            false if is_known => println!("seed {}: fails, as is known", ran.seed),
+            true if is_known => held.push(seed),
+            false if is_known => println!("seed {}: fails, as is known", seed),
             _ => {}
         }
         if holds || is_known {
@@ -115,11 +121,11 @@ fn seeds(seeds: &Seeds) -> Result<()> {
         }
         failed += 1;
         if seeds.failures == 1 {
-            let (left_out, shortest) = shorten(scenario::run(ran.seed));
+            let (left_out, shortest) = shorten(scenario::run(seed));
             tell(&shortest, None);
-            fail(ran.seed, &shortest.violations, &format!(" --without {}", spans(&left_out)));
+            fail(seed, &shortest.violations, &format!(" --without {}", spans(&left_out)));
         } else {
-            fail(ran.seed, &ran.violations, "");
+            fail(seed, &ran.violations, "");
         }
         if failed < seeds.failures { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });

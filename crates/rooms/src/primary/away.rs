@@ -4,6 +4,7 @@
 //! presences that say so, live replicas are told once whom it is about.
 
 use super::link::Links;
+use crate::flaws::flaw;
 use crate::names::Nick;
 use crate::room::{Cx, Occupant, Part, Room, Whois};
 use crate::wire::{AWAY_MAX, Away, Down, Kind};
@@ -49,6 +50,13 @@ impl Room {
             self.links.overlay.forget(nick);
             self.links.overlay.away.insert(nick.clone(), replica.clone());
         }
+        if flaw!(AwayIsState) {
+            self.occupants
+                .values_mut()
+                .filter(|o| away.contains(&o.nick))
+                .flat_map(|o| &mut o.sessions)
+                .for_each(|session| session.payload = vec![Element::new("show", ns::CLIENT).text("away")]);
+        }
         self.show_as_it_stands(&away, cx);
         self.tell_away(replica, &away, Lifted::No, cx);
     }
@@ -60,6 +68,9 @@ impl Room {
 
     /// The report of a site is over: who is left of it is shown as he is, a few at a time.
     pub(super) fn begin_lifting(&mut self, replica: &Jid, cx: &mut Cx<'_>) {
+        if flaw!(AwayStays) {
+            return;
+        }
         let overlay = &mut self.links.overlay;
         let of_site = overlay.away.iter().filter(|(nick, by)| *by == replica && !overlay.lifting.contains(nick));
         let nicks: Vec<Nick> = of_site.map(|(nick, _)| nick.clone()).collect();
@@ -196,7 +207,7 @@ impl Room {
     }
 
     fn site_named(&self, replica: &Jid) -> Option<String> {
-        (self.config.whois == Whois::Anyone).then(|| replica.domain().to_owned())
+        (self.config.whois == Whois::Anyone || flaw!(SiteNamed)).then(|| replica.domain().to_owned())
     }
 }
 

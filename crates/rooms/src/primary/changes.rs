@@ -2,6 +2,7 @@
 //! *Netjoin*.
 
 use super::link::Links;
+use crate::flaws::flaw;
 use crate::names::Nick;
 use crate::room::{Occupant, Part, Room};
 use crate::wire::{Resume, RosterHeld, RosterSent};
@@ -94,7 +95,8 @@ impl Room {
         let Some(Resume { incarnation, term, seq, roster: RosterHeld::AsOfSeq { jids }, .. }) = resume else {
             return RosterWanted::Full;
         };
-        let is_of_now = (incarnation, term) == (&self.order.incarnation, &self.order.term) && *seq <= self.order.seq;
+        let is_of_term = *term == self.order.term || flaw!(TermForgotten);
+        let is_of_now = *incarnation == self.order.incarnation && is_of_term && *seq <= self.order.seq;
         match self.links.changes.since(*seq).filter(|nicks| is_of_now && nicks.len() <= self.occupants.len()) {
             Some(nicks) => RosterWanted::Changes { nicks: nicks.into_iter().cloned().collect(), jids: *jids },
             None => RosterWanted::Full,

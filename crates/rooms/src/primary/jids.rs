@@ -2,6 +2,7 @@
 //!
 //! A replica is *entitled* while the room shows JIDs to everybody or one of its sessions is a moderator's.
 
+use crate::flaws::flaw;
 use crate::names::{Nick, Role};
 use crate::room::{Occupant, Part, Room, Via, Whois};
 use crate::wire::{Down, JIDS_MAX, Kind, SeatJid};
@@ -53,6 +54,7 @@ impl Room {
             .iter()
             .map(|(replica, link)| (replica.clone(), link.moderators.len(), link.entitled))
             .filter(|(_, moderators, entitled)| self.entitles(*moderators) != *entitled)
+            .filter(|(.., entitled)| !(flaw!(JidsForgottenLate) && *entitled))
             .map(|(replica, _, entitled)| (replica, !entitled))
             .collect();
         for (replica, entitled) in replicas {

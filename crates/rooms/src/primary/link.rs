@@ -20,6 +20,7 @@ use super::removals::Removals;
 use super::replicate::{HeldUp, Request};
 use super::snapshot::From;
 use super::syncs::Syncs;
+use crate::flaws::flaw;
 use crate::names::Nick;
 use crate::room::Standing;
 use crate::wire::{Ack, At, Kind};
@@ -195,7 +196,7 @@ impl Link {
     pub fn pass(&mut self, replica: &Jid, stanza: Shared, at: At, outputs: &mut Vec<Output>) {
         if !self.holds() {
             outputs.push(self.stamp(replica, stanza, at));
-        } else if !self.is_split() && self.held.len() <= HELD_MAX {
+        } else if !self.is_split() && self.held.len() <= HELD_MAX && !flaw!(HeldLost) {
             self.held.push_back((stanza, at));
         }
     }
@@ -213,7 +214,7 @@ impl Link {
 
     /// Whether its last seat is gone, so that nothing of the room may follow.
     pub fn is_over(&self) -> bool {
-        self.begun && self.seats.is_empty() && self.report_ms.is_none()
+        self.begun && self.seats.is_empty() && self.report_ms.is_none() && !flaw!(EmptySiteTold)
     }
 }
 
@@ -240,11 +241,12 @@ impl Links {
     /// The replica that speaks for a user's domain and has this outbox; a registered one or a pending one.
     pub(super) fn speaker(&self, user: &Jid, outbox: &str) -> Option<Jid> {
         let has = |names: &[String]| names.iter().any(|name| name == outbox);
-        let live = self.links.iter().find(|(_, l)| l.domains.contains(user.domain()) && has(&l.outboxes));
+        let speaks = |domains: &BTreeSet<String>| domains.contains(user.domain()) || flaw!(OthersOutboxTaken);
+        let live = self.links.iter().find(|(_, l)| speaks(&l.domains) && has(&l.outboxes));
         if let Some((replica, _)) = live {
             return Some(replica.clone());
         }
-        let pending = self.pending.iter().find(|(_, r)| r.domains.contains(user.domain()) && has(&r.outbox_names()));
+        let pending = self.pending.iter().find(|(_, r)| speaks(&r.domains) && has(&r.outbox_names()));
         pending.map(|(replica, _)| replica.clone())
     }
 }

@@ -7,6 +7,7 @@
 use super::link::Link;
 use super::marks::{Judged, Up};
 use super::replicate::{HeldUp, PENDING_MS};
+use crate::flaws::flaw;
 use crate::room::{Cx, Room, Via};
 use crate::wire::{self, Down, Kind, Stale, UpMark};
 use machine::Output;
@@ -126,6 +127,7 @@ impl Room {
         let present = self.links.links.get(&replica);
         if let Some(epoch) = &mark.epoch
             && present.is_none_or(|link| link.epoch != *epoch || link.is_over() || link.is_split())
+            && !flaw!(EpochNotChecked)
         {
             return self.tell_stale(&replica, epoch, cx);
         }
@@ -165,7 +167,7 @@ impl Room {
             (None, Some(replica)) if self.is_closed_to(&replica) => {
                 self.said_once_more(stanza, user, replica, mark, cx)
             }
-            (Some(epoch), Some(replica)) => self.tell_stale(&replica, epoch, cx),
+            (Some(epoch), Some(replica)) if !flaw!(EpochNotChecked) => self.tell_stale(&replica, epoch, cx),
             (None, _)
                 if self.links.early.len() < EARLY_MAX
                     && !self.links.was_refused(&user, &mark.outbox, cx.now.mono_ms)
@@ -243,7 +245,7 @@ impl Room {
     pub(super) fn tell_stale(&mut self, replica: &Jid, epoch: &str, cx: &mut Cx<'_>) {
         let now = cx.now.mono_ms;
         self.links.stale_told.retain(|_, told| now < *told + STALE_MS);
-        if self.links.stale_told.contains_key(replica) {
+        if self.links.stale_told.contains_key(replica) && !flaw!(StaleEachTime) {
             return;
         }
         self.links.stale_told.insert(replica.clone(), now);

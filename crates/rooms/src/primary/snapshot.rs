@@ -4,6 +4,7 @@
 use super::changes::RosterWanted;
 use super::link::{Link, Phase};
 use super::receive::is_connectivity;
+use crate::flaws::flaw;
 use crate::room::{Cx, Past, Room, absent};
 use crate::wire::{At, Down, JIDS_MAX, Kind, Resume};
 use machine::{ArchivePage, ArchiveQuery, Class, Output, QueryId};
@@ -49,7 +50,10 @@ impl Room {
         match missed {
             Missed::Recent => self.finish_snapshot(replica, true, false, cx),
             Missed::Remembered(seq) => {
-                let past: Vec<Past> = self.history.iter().filter(|past| past.seq > seq).cloned().collect();
+                let mut past: Vec<Past> = self.history.iter().filter(|past| past.seq > seq).cloned().collect();
+                if flaw!(MergeByClock) {
+                    past.sort_by_key(said_ms);
+                }
                 self.send_past(replica, Kind::Missed, &past, cx);
                 self.finish_snapshot(replica, false, false, cx);
             }
@@ -198,6 +202,7 @@ impl Room {
         let there: Vec<Element> = there.map(|o| self.roster_presence(o, class).element().clone()).collect();
         let gone = match wanted {
             RosterWanted::Full => Vec::new(),
+            RosterWanted::Changes { .. } if flaw!(RemovalsDropped) => Vec::new(),
             RosterWanted::Changes { nicks, .. } => {
                 let gone = nicks.iter().filter(|nick| !self.occupants.contains_key(*nick));
                 gone.map(|nick| absent(&self.jid, nick)).collect()
@@ -303,6 +308,12 @@ impl super::Links {
 /// The dmuc element of a message of the past; the delay names the occupant, as in 4.9.
 fn said(stanza: &Element, stamp_ms: i64) -> Element {
     Element::new("x", ns::DMUC).child(stanza::delay(stanza.get("from"), stamp_ms))
+}
+
+/// When somebody says that it was said.
+fn said_ms(past: &Past) -> i64 {
+    let delay = past.stanza.element().get_child("delay", ns::DELAY);
+    delay.and_then(|delay| stanza::parse_ms(delay.get("stamp")?)).unwrap_or(past.stamp_ms)
 }
 
 /// What of a page is sent, within the bytes the replica takes at a time and up to the event its snapshot stands at; and from

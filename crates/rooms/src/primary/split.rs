@@ -3,6 +3,7 @@
 
 use super::link::{Link, Links, Phase};
 use super::removals::Why;
+use crate::flaws::flaw;
 use crate::names::{Nick, Status};
 use crate::room::{Cx, JoinError, Room, Via};
 use crate::wire::{CensusSeat, Removed, Verdict};
@@ -38,7 +39,9 @@ impl Room {
             let Some(nick) = self.sessions.get(jid).cloned() else { continue };
             let session = self.occupants.get(&nick).and_then(|o| o.sessions.iter().find(|s| s.jid == *jid));
             if let Some(session) = session.filter(|s| s.via == Via::Replica(replica.clone())).cloned() {
-                self.links.removals.split(&session, nick.clone(), cx.now.mono_ms);
+                if !flaw!(RetentionVoids) {
+                    self.links.removals.split(&session, nick.clone(), cx.now.mono_ms);
+                }
                 self.remove_session(jid, &[Status::FAILURE], None, cx);
                 // Its record stays, so that it may come back after a restart as well.
                 self.keep_session(&session, &nick, cx);
@@ -57,6 +60,7 @@ impl Room {
                     let removed = Removed { status: Status::FAILURE, actor: None, reason: None };
                     return Some((seat.nick.clone(), Verdict::Removed(removed)));
                 }
+                Why::Done(_) if flaw!(KickUndone) => true,
                 Why::Done(removed) => return Some((seat.nick.clone(), Verdict::Removed(removed.clone()))),
             },
             _ => was_here || self.has_seat_for(seat),
@@ -162,6 +166,11 @@ impl Room {
             let Some(link) = self.links.links.get(&replica) else { continue };
             match link.split_ms() {
                 Some(since) if since.saturating_add(retention_ms) <= now => self.lapse(&replica, cx),
+                None if flaw!(RetentionGoesOn)
+                    && self.links.split_before(&replica, now.saturating_sub(retention_ms)) =>
+                {
+                    self.lapse(&replica, cx);
+                }
                 None if self.splits_at(&replica, link).is_some_and(|at| at <= now) => self.split(&replica, cx),
                 None if link.report_ms.is_some_and(|at| at <= now) => self.report_over(&replica, cx),
                 _ => {}
@@ -191,6 +200,11 @@ impl Links {
         if splits.len() > DOUBLINGS_MAX as usize {
             splits.remove(0);
         }
+    }
+
+    /// Whether a link was last split before this time, monotonic milliseconds, as far as that is remembered.
+    fn split_before(&self, replica: &Jid, at_ms: u64) -> bool {
+        self.splits.get(replica).and_then(|splits| splits.last()).is_some_and(|at| *at < at_ms)
     }
 
     /// By what the suspect time is multiplied for a link that is doubted since `since_ms`.

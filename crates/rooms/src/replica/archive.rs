@@ -10,6 +10,7 @@ use super::mirror::Mirror;
 use super::provisional::ISLAND_SEQ;
 use super::site::Cx;
 use crate::archive::{Asked, Next, Reading, Stability, asked};
+use crate::flaws::flaw;
 use machine::{ArchivePage, ArchiveQuery, By, Class, Now, Output, QueryId};
 use xmpp::stanza::{Condition, StanzaError};
 use xmpp::{Element, Jid};
@@ -81,7 +82,7 @@ impl Mirror {
             return self.refuse_here(&reading.iq, cx);
         }
         page.complete &= whole;
-        let provisional = page.rows.iter().any(|row| row.seq >= ISLAND_SEQ);
+        let provisional = page.rows.iter().any(|row| row.seq >= ISLAND_SEQ) && !flaw!(UnstableDenied);
         let stability = if provisional { Stability::Unstable } else { Stability::Stable };
         let asker = reading.asker.clone();
         match reading.next(&self.room, self.archive(), page, stability) {

@@ -5,6 +5,7 @@ use super::mirror::{Mirror, Session};
 use super::numbers::Outbox;
 use super::roster::Seat;
 use super::site::Cx;
+use crate::flaws::flaw;
 use crate::room::presence_with;
 use crate::wire::{self, CensusSeat, Verdict};
 use std::collections::BTreeSet;
@@ -22,12 +23,12 @@ impl Mirror {
         };
         let known = self.sessions.iter().filter(|(_, session)| !session.awaits_enter);
         // Of whom the primary has had the leave it has taken out, whether or not the word of that arrived.
-        let leaving = self.gone.iter().filter(|(jid, _)| self.outbox.holds_leave_of(jid));
+        let leaving = self.gone.iter().filter(|(jid, _)| self.outbox.holds_leave_of(jid) && !flaw!(LeavesFirst));
         let mut here: Vec<(&Jid, &Session)> = known.chain(leaving).collect();
         here.sort_by_key(|(_, session)| session.entry);
         let mut seats: Vec<CensusSeat> = here.into_iter().map(|(jid, session)| seat(jid, session)).collect();
         for (jid, nick) in self.older.iter().flat_map(Outbox::authors) {
-            if !seats.iter().any(|seat| seat.jid == jid) {
+            if !seats.iter().any(|seat| seat.jid == jid) && !flaw!(CensusOfSessions) {
                 seats.push(CensusSeat { nick, jid, payload: Vec::new() });
             }
         }

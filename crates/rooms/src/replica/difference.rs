@@ -4,6 +4,7 @@
 use super::mirror::Mirror;
 use super::roster::{Seat, Shown};
 use super::site::Cx;
+use crate::flaws::flaw;
 use crate::names::{Nick, Status};
 use crate::room::{add_statuses, without_jids};
 use machine::Class;
@@ -28,7 +29,7 @@ impl Mirror {
         }
         let (renamed, gone): (Vec<(Named<'_>, Option<Nick>)>, _) =
             departed(before, after).into_iter().partition(|(_, new)| new.is_some());
-        for (old, _) in gone {
+        for (old, _) in gone.into_iter().filter(|_| !flaw!(GoneNotShown)) {
             self.show_gone(old, None, cx);
         }
         let mut shown = BTreeSet::new();

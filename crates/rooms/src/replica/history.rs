@@ -1,7 +1,9 @@
 //! What was said, XEP-0282 4.4: in memory for those who enter, and as rows of the mirrored archive.
 
+use super::archive::Whole;
 use super::mirror::Mirror;
 use super::site::Cx;
+use crate::flaws::flaw;
 use crate::room::{Past, tombstone, without_jids};
 use machine::{Born, Change, Row, Token};
 use std::collections::VecDeque;
@@ -98,15 +100,31 @@ impl Mirror {
     /// Writes messages to the mirrored archive; nobody waits for it, since a resumption begins where it ends.
     pub(super) fn archive_rows(&mut self, past: &[Past], cx: &mut Cx<'_>) {
         self.wipe_what_is_owed(cx);
-        cx.keep(past.iter().filter(|_| self.config.logging).map(|past| self.row(past, None)).collect());
+        self.keep_rows(past.iter().filter(|_| self.config.logging).map(|past| self.row(past, None)).collect(), cx);
+    }
+
+    /// What the disk does not take of them the mirror lacks, and must know that it does.
+    fn keep_rows(&mut self, changes: Vec<Change>, cx: &mut Cx<'_>) {
+        if !changes.is_empty() {
+            cx.keep_or_say(changes, &self.room);
+        }
+    }
+
+    /// A write has failed, and perhaps a row with it: only behind what has come by now is nothing missing.
+    pub(super) fn tear(&mut self, cx: &mut Cx<'_>) {
+        if let Some(place) = &mut self.link.place {
+            place.whole = Whole { behind: place.seq, since_ms: cx.now.unix_ms };
+            cx.keep(vec![self.meta_change()]);
+        }
     }
 
     /// The same for one that may have been provisional here: it has its place now, and stays known as one of this site's.
     pub(super) fn archive_row(&mut self, past: &Past, was: Option<Born>, cx: &mut Cx<'_>) {
         self.wipe_what_is_owed(cx);
         let provisional = was.as_ref().map(|_| self.row_gone(&past.id));
+        let was = was.filter(|_| !flaw!(BaseForgotten));
         let row = self.config.logging.then(|| self.row(past, was));
-        cx.keep(provisional.into_iter().chain(row).collect());
+        self.keep_rows(provisional.into_iter().chain(row).collect(), cx);
     }
 
     /// Removes what is on disk of a former room of this name.
@@ -136,6 +154,9 @@ impl Mirror {
 
     /// XEP-0425: the mirror, too, keeps a tombstone at most.
     pub(super) fn bury(&mut self, id: &str, cx: &mut Cx<'_>) {
+        if flaw!(TakenBackStays) {
+            return;
+        }
         let mut changes = vec![self.row_gone(id)];
         if let Some(past) = self.past.forget(id) {
             let stanza = Shared::new(tombstone(past.stanza.element(), None));

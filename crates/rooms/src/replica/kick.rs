@@ -6,6 +6,7 @@ use super::mirror::Mirror;
 use super::numbers::leave_of;
 use super::relay::refused;
 use super::site::Cx;
+use crate::flaws::flaw;
 use crate::names::{Nick, Role, Status};
 use crate::room::{REASON_BYTES_MAX, Standing, judge_role};
 use xmpp::stanza::{Condition, iq_result};
@@ -54,6 +55,9 @@ impl Mirror {
     }
 
     fn judge_kicks(&self, kicks: &[Kick], actor: &Nick) -> Result<(), Condition> {
+        if flaw!(KickWithoutRank) {
+            return Ok(());
+        }
         let standing = |nick: &Nick| {
             let seat = self.as_shown(nick).ok_or(Condition::ItemNotFound)?;
             Ok(Standing { role: seat.role, affiliation: seat.affiliation })

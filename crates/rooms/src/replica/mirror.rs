@@ -15,6 +15,7 @@ use super::site::Cx;
 use super::snapshot::Staging;
 use super::withheld::Withheld;
 use super::{ReplicaConfig, intent, register};
+use crate::flaws::flaw;
 use crate::names::{Nick, Role};
 use crate::room::is_of_versions;
 use crate::wire::{At, Down, RoomConfig, Stale, Up, UpMark};
@@ -224,7 +225,7 @@ impl Mirror {
         if at.d <= self.link.d {
             return;
         }
-        if at.d != self.link.d + 1 {
+        if at.d != self.link.d + 1 && !flaw!(GapIgnored) {
             cx.log(format!("link {}: {} follows {}", self.room, at.d, self.link.d));
             return self.lost(cx);
         }

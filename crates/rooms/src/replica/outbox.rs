@@ -9,6 +9,7 @@ use super::life::Life;
 use super::mirror::Mirror;
 use super::numbers::{Entry, Outbox, author, leave_of};
 use super::site::Cx;
+use crate::flaws::flaw;
 use crate::names::Nick;
 use crate::wire::UpMark;
 use machine::{Change, Token};
@@ -71,7 +72,7 @@ impl Mirror {
         let put = keep::outbox_put(&self.room, entry)?;
         let swept = if self.life == Life::Syncing { Vec::new() } else { std::mem::take(&mut self.outbox.done) };
         let mut changes: Vec<Change> = swept.iter().map(|key| keep::outbox_gone(&self.room, key.clone())).collect();
-        changes.push(put);
+        changes.extend(Some(put).filter(|_| !flaw!(OutboxNotKept)));
         changes.extend(with);
         if relayed && swept.is_empty() {
             cx.keep(changes);
@@ -98,6 +99,7 @@ impl Mirror {
     /// A write has failed: its author is told, unless it has been relayed by now.
     pub(super) fn not_kept(&mut self, token: Token, cx: &mut Cx<'_>) {
         self.wiped(token, false);
+        self.tear(cx);
         self.never_shown(token);
         // What was to be removed with it is there still.
         self.outbox.done.extend(self.outbox.sweeping.remove(&token).into_iter().flatten());
@@ -155,6 +157,7 @@ impl Mirror {
     pub(super) fn acknowledged(&mut self, name: &str, n: u64, cx: &mut Cx<'_>) {
         if self.outbox.name == name {
             // What was never sent cannot have had an outcome.
+            let n = n + u64::from(flaw!(AcknowledgedTooFar));
             return self.outbox.acknowledge(n.min(self.outbox.last()));
         }
         let Some(outbox) = self.older.iter_mut().find(|outbox| outbox.name == name) else { return };

@@ -3,6 +3,7 @@
 use super::mirror::Mirror;
 use super::relay::refused;
 use super::site::Cx;
+use crate::flaws::flaw;
 use crate::names::Nick;
 use crate::room::as_private;
 use xmpp::stanza::Condition;
@@ -11,7 +12,10 @@ use xmpp::{Element, Jid};
 impl Mirror {
     /// A message, or the error that answers one, to an occupant.
     pub(super) fn whisper_here(&mut self, stanza: &Element, from: &Jid, to: &Nick, cx: &mut Cx<'_>) {
-        let to_here = self.sessions_of(to);
+        let mut to_here = self.sessions_of(to);
+        if flaw!(WhisperToAll) {
+            to_here.extend(self.sessions.keys().cloned());
+        }
         if !cx.site.config.split.private_messages || (to_here.is_empty() && self.seats.contains_key(to)) {
             return self.refuse_here(stanza, cx);
         }

@@ -9,6 +9,7 @@ use super::numbers::{Entry, Outbox, Provisionally, author};
 use super::refused::{orphans_aside, refused_row};
 use super::relay::refused;
 use super::site::Cx;
+use crate::flaws::flaw;
 use crate::names::{Nick, Role};
 use crate::room::{Past, RETRACT, as_broadcast, is_subject, worth_keeping};
 use crate::wire::UpMark;
@@ -161,6 +162,7 @@ impl Mirror {
                 self.hold.forget(token);
                 Vec::new()
             }
+            None if flaw!(ShownAgain) => Vec::new(),
             None => self.entered_before(said.seen_before.unwrap_or(self.entries)),
         };
         Shown { seen_by, was: Some(said.born) }
@@ -206,7 +208,7 @@ impl Mirror {
         // One that is not on disk yet was never shown; its row, should it come to be written, goes as well.
         let Shown { seen_by, was } = self.has_come(id);
         let row = was.map(|_| self.row_gone(id));
-        for to in seen_by {
+        for to in seen_by.into_iter().filter(|_| !flaw!(RefusedStays)) {
             cx.pass(&to, self.retraction(id));
         }
         cx.keep(row.into_iter().chain(refused).collect());
@@ -278,7 +280,11 @@ impl Mirror {
     fn show_when_kept(&mut self, past: Past, born: Born, token: Token, cx: &mut Cx<'_>) {
         let (plain, jids) = (Some(past.stanza.clone()), Some(past.stanza.clone()));
         let shown = Output::Broadcast { audience: self.audience, plain, jids, except: Vec::new() };
-        cx.when_kept(token, shown);
+        if flaw!(ShownBeforeKept) {
+            cx.out.push(shown);
+        } else {
+            cx.when_kept(token, shown);
+        }
         self.provisional.writes.insert(token, past.id.clone());
         let said = Provisional { waits: Some(token), seen_before: None, had: false, born, past };
         self.provisional.by_id.insert(said.past.id.clone(), said);

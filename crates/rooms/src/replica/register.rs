@@ -14,6 +14,7 @@ use super::roster::Stored;
 use super::site::{Asked, Cx};
 use super::snapshot::Staging;
 use super::{intent, keepalive};
+use crate::flaws::flaw;
 use crate::names::{Nick, Status};
 use crate::tally::Tally;
 use crate::wire::{
@@ -76,7 +77,7 @@ impl Mirror {
         let resume = self.link.place.as_ref().filter(|_| !self.link.fresh).map(|place| Resume {
             incarnation: place.incarnation.clone(),
             term: place.term.clone(),
-            seq: place.seq,
+            seq: place.seq + u64::from(flaw!(ResumeTooFar)),
             archive: self.past.last_id(),
             roster: self.roster_held(),
         });
@@ -118,7 +119,9 @@ impl Mirror {
 
     /// Whether what is stored is the roster that a primary of this start has been told of.
     fn asked_for_changes(&self, granted: &Granted) -> bool {
-        let is_of = |place: &Place| place.incarnation == granted.incarnation && place.term == granted.term;
+        let is_of = |place: &Place| {
+            place.incarnation == granted.incarnation && (place.term == granted.term || flaw!(TermForgotten))
+        };
         !self.link.fresh && self.link.roster == Stored::AsOfPlace && self.link.place.as_ref().is_some_and(is_of)
     }
 
@@ -393,7 +396,9 @@ impl Mirror {
             // Whoever said it was put out before the primary heard it.
             self.give_up_provisional(Condition::RemoteServerTimeout, cx);
             let unheard = self.outbox.drain(&self.room);
-            self.give_back(unheard, Condition::RemoteServerTimeout, cx);
+            if !flaw!(LeaveForgetsOutbox) {
+                self.give_back(unheard, Condition::RemoteServerTimeout, cx);
+            }
             self.outbox = Outbox::new(cx.site.name());
             self.forget_seats();
         }

@@ -9,6 +9,7 @@ use super::life::Life;
 use super::mirror::{Join, Mirror};
 use super::numbers::leave_of;
 use super::site::Cx;
+use crate::flaws::flaw;
 use crate::names::Status;
 use crate::room::payload_of;
 use crate::wire::UpMark;
@@ -74,6 +75,12 @@ impl Mirror {
                 let leave = leave_of(from, &session.nick.in_room(&self.room));
                 self.relay_leave(leave, from, cx);
             }
+            // That he is gone, as he says under each nickname he has had, and as what bounces says: the room hears it in its turn,
+            // behind what he said before.
+            Sent::Other
+                if stanza.name() != "iq"
+                    && matches!(stanza.get("type"), Some("unavailable" | "error"))
+                    && self.outbox.holds_leave_of(from) => {}
             Sent::Other if !self.relays() && self.pings_himself(&stanza, from, to) => cx.pass(from, iq_result(&stanza)),
             Sent::Other => cx.up(to, stanza),
         }
@@ -147,7 +154,7 @@ impl Mirror {
         let waits = self.life == Life::Registering && self.link.fresh;
         let here = self.sessions.contains_key(to) || self.joins.contains_key(to);
         let kept = mark.as_ref().is_some_and(|mark| self.keeps(mark));
-        if unreachable && !waits && (kept || ours && here) {
+        if unreachable && !waits && (kept || ours && here) && !flaw!(BounceGiven) {
             return self.unreached(cx);
         }
         // Whoever is told that it failed must not hear it said later.

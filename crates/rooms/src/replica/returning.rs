@@ -8,7 +8,8 @@ use super::echo::Echo;
 use super::mirror::{Mirror, Session};
 use super::roster::Seat;
 use super::site::Cx;
-use crate::names::{Nick, Status};
+use crate::flaws::flaw;
+use crate::names::{Nick, Role, Status};
 use crate::room::{HistoryWanted, add_statuses, has_status, payload_of};
 use machine::Class;
 use xmpp::{Element, Jid, ns};
@@ -51,7 +52,8 @@ impl Mirror {
         // Who entered here and left again is in no seat of the room's yet.
         let entered = || self.echoes.iter().rev().find(|echo| echo.nick == *nick).map(|echo| &echo.seat);
         let Some(seat) = self.seats.get(nick).or_else(entered) else { return };
-        let seat = Seat { payload: payload.to_vec(), ..seat.clone() };
+        let role = if flaw!(RoleRaised) { Role::Moderator } else { seat.role };
+        let seat = Seat { payload: payload.to_vec(), role, ..seat.clone() };
         if self.shows(&seat) {
             self.broadcast(&seat.presence(&nick.in_room(&self.room), Class::Jids), self.sessions_of(nick), cx);
         }

@@ -11,6 +11,7 @@ use super::members::Memberships;
 use super::mirror::Mirror;
 use super::roster::{Seat, Seats, Stored};
 use super::site::Cx;
+use crate::flaws::flaw;
 use crate::names::{Nick, Status};
 use crate::room::{Past, is_subject};
 use crate::wire::{At, Granted, HistorySent, Kind, RoomConfig, RosterSent, Verdict};
@@ -168,7 +169,9 @@ impl Mirror {
         for seat in &granted.seats {
             let Verdict::Removed(removed) = &seat.verdict else {
                 // Renamed while the link was down.
-                if let Some(session) = self.sessions.get_mut(&seat.jid).filter(|session| session.nick != seat.nick) {
+                if let Some(session) = self.sessions.get_mut(&seat.jid).filter(|session| session.nick != seat.nick)
+                    && !flaw!(NickKept)
+                {
                     let before = std::mem::replace(&mut session.nick, seat.nick.clone());
                     self.rename_echoes(&before, &seat.nick);
                     if seat.verdict == Verdict::Reenter {
@@ -183,6 +186,9 @@ impl Mirror {
                 }
                 continue;
             };
+            if flaw!(VerdictSkipped) {
+                continue;
+            }
             self.gone.remove(&seat.jid);
             if self.sessions.get(&seat.jid).is_some_and(|session| session.awaits_enter) {
                 // He has come back since; that has an outcome of its own.
@@ -220,6 +226,9 @@ impl Mirror {
             self.tell_gap(cx);
         }
         for missed in past.into_iter().filter(|past| past.seq > told) {
+            if flaw!(SubjectMissed) && is_subject(missed.stanza.element()) {
+                continue;
+            }
             let stanza = missed.delayed(&self.room);
             let shown = self.has_come(&missed.id);
             if !self.sessions.is_empty() {
@@ -243,6 +252,9 @@ impl Mirror {
         let id = |past: &Option<Past>| past.as_ref().map(|past| past.id.clone());
         let changed = id(&self.past.subject) != id(&subject);
         self.past.subject = subject;
+        if flaw!(SubjectMissed) {
+            return;
+        }
         if changed && !self.link.fresh && !self.sessions.is_empty() {
             let stanza: Shared = self.past.subject_stanza(&self.room);
             let (plain, jids) = (Some(stanza.clone()), Some(stanza));

@@ -1,6 +1,7 @@
 //! Messages to all, XEP-0045 7.4, and what of a message is the room's alone to say.
 
 use super::{Cx, Event, Life, Occupant, Part, Past, Room, Shown};
+use crate::flaws::flaw;
 use crate::names::{Affiliation, Nick, Role};
 use crate::primary::Up;
 use machine::{Author, Born, Change, Gate, Row};
@@ -69,7 +70,9 @@ impl Room {
     /// The archive's row for what this session has said, or the room itself.
     pub fn row(&self, past: &Past, by: Option<&Jid>, up: Option<&Up>) -> Change {
         let said = past.stanza.element();
-        let born = up.and_then(|up| Some(Born { base: up.island.as_ref()?.base, site: up.from.domain().to_owned() }));
+        let born = up
+            .filter(|_| !flaw!(BaseForgotten))
+            .and_then(|up| Some(Born { base: up.island.as_ref()?.base, site: up.from.domain().to_owned() }));
         Change::Append(Row {
             archive: self.jid.to_string(),
             seq: past.seq,
@@ -127,6 +130,7 @@ pub(crate) fn clean(stanza: &Element, room: &Jid) -> Element {
         (_, ns::MUC_USER | ns::OCCUPANT_ID | ns::MODERATE | ns::DMUC | ns::NETJOIN) => false,
         ("retracted", RETRACT) => false,
         ("retract", RETRACT) => !child.children().any(|c| c.ns() == ns::MODERATE),
+        ("stanza-id", ns::SID) if flaw!(ForgedIdKept) => true,
         ("stanza-id", ns::SID) => child.get("by").and_then(|by| Jid::new(by).ok()).is_some_and(|by| by != *room),
         ("delay", ns::DELAY) => child.get("from").and_then(|by| Jid::new(by).ok()).is_none_or(|by| by.bare() != *room),
         _ => true,

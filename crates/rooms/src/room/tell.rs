@@ -6,6 +6,7 @@
 //! [`Room::answer`] is everything one-to-one.
 
 use super::{Cx, Occupant, Past, Room, Session, Unsure, Via, config::Whois};
+use crate::flaws::flaw;
 use crate::names::{Nick, Role, Status};
 use machine::{AudienceChange, Change, Class, Output};
 use xmpp::{Element, Jid, Shared, ns};
@@ -71,7 +72,14 @@ impl Room {
             self.gate.pass_all(outputs, cx.out);
         } else {
             let mut durable = event.durable;
-            durable.extend(cx.take_mark(&self.jid));
+            if !flaw!(MarkApart) {
+                durable.extend(cx.take_mark(&self.jid));
+            }
+            if flaw!(ToldBeforeDurable) {
+                self.gate.persist(durable, cx.out);
+                self.gate.pass_all(outputs, cx.out);
+                return seq;
+            }
             let token = self.gate.persist_first(durable, outputs, event.otherwise, cx.out);
             self.unsure.push_back(Unsure { token, seq, subject_before: None });
         }

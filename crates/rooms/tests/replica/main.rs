@@ -14,6 +14,7 @@ mod s4_11_archive;
 mod s4_11_changes;
 mod s4_11_destroyed;
 mod s4_11_disks;
+mod s4_11_leaves;
 mod s4_11_losses;
 mod s4_11_members;
 mod s4_11_netsplit;

@@ -281,3 +281,29 @@ fn s4_7_real_addresses_in_results() {
     assert_eq!(with(&mut world, "Wumpus"), Err("remote-server-timeout".into()));
     assert_eq!(with(&mut world, "Troy"), Ok(String::new()), "as the room would have said");
 }
+
+/// What the disk of a site did not take its mirror lacks: no answer that may lack it is complete.
+#[test]
+fn s4_11_1_a_full_disk_leaves_a_hole_that_is_known() {
+    for full in [false, true] {
+        let mut world = World::with_cast(true);
+        world.take(of("Troy"));
+        world.says("Wumpus", "one");
+        let got = world.take(of("Troy"));
+        let one =
+            got.iter().find_map(|said| said.get_child("stanza-id", ns::SID)?.get("id")).expect("its id").to_owned();
+        world.full.extend(full.then(|| ERIS.to_owned()));
+        world.says("Wumpus", "two");
+        world.full.clear();
+        world.says("Wumpus", "three");
+        world.cut(ERIS);
+        world.pass_ms(SPLIT_MS);
+        let behind = ask(&mut world, "Troy", Some(&one), 9).expect("a page");
+        let all = ["two".to_owned(), "three".to_owned()];
+        assert_eq!((&*behind.bodies, behind.complete), (&all[usize::from(full)..], !full));
+        if full {
+            let rest = ask(&mut world, "Troy", behind.last.as_deref(), 9).expect("a page");
+            assert!(rest.bodies.is_empty() && rest.complete, "nothing is missing behind that");
+        }
+    }
+}

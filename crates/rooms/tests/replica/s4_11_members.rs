@@ -259,6 +259,44 @@ fn s4_11_1_2_a_member_leaves_again() {
     }
 }
 
+/// She leaves and comes back, and it is split again in the middle of the join: she is in where she is the last to have asked for it, and
+/// what she said is hers.
+#[test]
+fn s4_11_1_2_leaves_comes_back_and_is_split_again() {
+    for comes_back in [false, true] {
+        let mut world = cut();
+        world.user(&join(EVE, "Eve"));
+        world.user(&says(EVE, "one"));
+        let leave = format!("<presence from='{EVE}' type='unavailable' to='{ROOM}/Eve'/>");
+        world.user(&leave);
+        world.user(&join(EVE, "Eve"));
+        world.user(&says(EVE, "two"));
+        world.inbox.clear();
+        world.heal(ERIS);
+        world.cut_while_joining(ERIS);
+        world.pass_ms(4 * SPLIT_MS);
+        world.user(&leave);
+        if comes_back {
+            world.user(&join(EVE, "Eve"));
+            world.user(&says(EVE, "three"));
+        }
+        world.inbox.clear();
+        world.heal(ERIS);
+        world.pass_ms(240_000);
+        assert_eq!(world.states(ERIS), ["live"]);
+        let all = ["one", "two", "three"];
+        assert_eq!(world.archived(SERVICE), all[..if comes_back { 3 } else { 2 }]);
+        let there: Vec<bool> = of_nick(&world.take(of("Wumpus")), "Eve").iter().map(|(there, _)| *there).collect();
+        assert_eq!(there.last(), Some(&comes_back), "{there:?}");
+        assert_eq!(of_nick(&world.take(of("Troy")), "Eve"), [], "to those here nothing is new");
+        world.inbox.clear();
+        world.says("Wumpus", "who is there?");
+        assert_eq!(said(&world.take(EVE)).len(), usize::from(comes_back));
+        let refusals = world.crossed.iter().filter(|(from, _, s)| from == ERIS && s.to_xml().contains("<refused "));
+        assert_eq!(refusals.count(), 0, "no ENTER is refused");
+    }
+}
+
 /// She leaves and comes back, twice, while somebody else waits to be let in as well: what was said elsewhere she hears once.
 #[test]
 fn s4_11_1_2_who_is_let_in_again_and_again_hears_it_once() {

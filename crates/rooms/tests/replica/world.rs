@@ -83,6 +83,8 @@ pub struct World {
     replicas: bool,
     /// Whether islands let members in.
     enter_members: bool,
+    /// Whose disk takes nothing more.
+    pub full: BTreeSet<String>,
     /// What operators were told.
     pub logs: Vec<String>,
     /// Who wanted streams made anew, and to whom.
@@ -107,6 +109,7 @@ impl World {
             lost_grants: 0,
             replicas,
             enter_members,
+            full: BTreeSet::new(),
             logs: Vec::new(),
             renewed: Vec::new(),
         };
@@ -404,6 +407,9 @@ impl World {
                         self.route(domain, stanza.addressed(member.as_str()));
                     }
                 }
+            }
+            Output::Persist { token, .. } if self.full.contains(domain) => {
+                inputs.push_back(Input::PersistFailed(token))
             }
             Output::Persist { token, changes } => inputs.push_back(server.commit(token, changes)),
             Output::Query { id, query } => inputs.push_back(Input::Rows(id, Some(server.page(&query)))),

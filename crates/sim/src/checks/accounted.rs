@@ -1,13 +1,16 @@
-//! What somebody said who stayed to the end has come back or was refused, never both and never more than once. An error
-//! may be lost with a stream: nobody keeps it.
+//! What somebody said who stayed to the end, or was put out and is still there, has come back or was refused, never both and never more
+//! than once. An error may be lost with a stream: nobody keeps it.
 
 use super::Evidence;
 use super::fates::Fates;
+use crate::users::stays::{Stay, body_of};
+use crate::world::{Scene, Telling};
 
 pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
     let fates = Fates::of(evidence);
     for stay in evidence.stays {
-        for (id, body) in &stay.said {
+        for said in &stay.said {
+            let (id, body) = said;
             let reflected = stay.reflected.iter().filter(|other| *other == id).count();
             let refused = stay.refused.iter().filter(|(other, _)| other == id).count();
             if reflected > 1 {
@@ -17,12 +20,30 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
                 return Err(format!("{body:?} of {} came back and was refused: {:?}", stay.who, stay.refused));
             }
             let answered = reflected + refused > 0 || fates.is_refused(body) || was_taken_back(evidence, body);
-            if stay.to_ms.is_none() && !answered && !evidence.is_excused(stay) {
+            let is_waited_for = || stay.to_ms.is_none() || was_put_out(evidence, stay, said);
+            if !answered && !evidence.is_excused(stay) && is_waited_for() {
                 return Err(format!("{body:?} of {} was never answered for", stay.who));
             }
         }
     }
     Ok(())
+}
+
+/// Whether somebody was put out after he had said something that nobody came to hear, and has stayed online to be told what became
+/// of it.
+fn was_put_out(evidence: &Evidence<'_>, stay: &Stay, (id, body): &(String, String)) -> bool {
+    let his = evidence.tape.tellings.iter().filter(|telling| telling.who == stay.who);
+    let says =
+        |telling: &&Telling| matches!(&telling.what, Scene::Sent(s) if s.get("id") == Some(id) && body_of(s).is_some());
+    let mut later = his.skip_while(|telling| !says(telling));
+    let is_before = later.next().is_some_and(|said| stay.to_ms.is_some_and(|to_ms| said.at_ms < to_ms));
+    let is_heard = evidence.archive.iter().any(|row| row.body.as_ref() == Some(body));
+    let goes = |telling: &Telling| match &telling.what {
+        Scene::Ended => true,
+        Scene::Sent(stanza) => stanza.name() == "presence" && stanza.get("type") == Some("unavailable"),
+        _ => false,
+    };
+    is_before && !is_heard && !evidence.of_former_rooms().contains(body) && !later.any(goes)
 }
 
 /// Whether others have heard it and a moderator has had it taken back: whoever missed it is not sent it any more (XEP-0425).

@@ -1,6 +1,8 @@
 //! XEP-0045 4.2: in a semi-anonymous room nobody but moderators is sent the real address of another.
 
 use super::Evidence;
+use super::people::domain;
+use crate::users::stays::body_of;
 use crate::users::view::{News, View, statuses};
 use crate::world::Scene;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +34,9 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
         if !from_room || stanza.get("type") == Some("error") {
             continue;
         }
+        if let Some(site) = named_by_room(evidence, stanza).find(|site| *site != domain(&telling.who)) {
+            return Err(format!("{} was told of {site}: {stanza}", telling.who));
+        }
         match view.role() {
             // Its role comes last of what an entrant is sent of others.
             None => entering.push(stanza),
@@ -50,6 +55,13 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// The sites that the room itself speaks of, whose names tell who is where.
+fn named_by_room<'a>(evidence: &'a Evidence<'_>, stanza: &Element) -> impl Iterator<Item = &'a str> {
+    let is_rooms = stanza.get("from") == Some(evidence.room.as_str());
+    let said = body_of(stanza).filter(|_| is_rooms).unwrap_or_default();
+    evidence.views.keys().map(|who| domain(who)).filter(move |site| said.contains(site))
 }
 
 /// Whether the last the room had said to a client itself of its own role was that, even if the word was lost on the way:

@@ -6,6 +6,7 @@ mod addresses;
 mod answered;
 mod banned;
 mod bounds;
+mod buried;
 mod copies;
 mod delivered;
 mod fates;
@@ -13,17 +14,23 @@ mod gone;
 mod islands;
 mod jids;
 mod kicked;
+mod mirrors;
 mod outside;
 mod paged;
 mod people;
 mod powers;
+mod private;
 mod rosters;
 mod sealed;
 mod seats;
+mod subjects;
+mod taken_back;
 #[cfg(test)]
 mod tests;
+mod upheld;
 mod voided;
 mod watch;
+mod whole;
 
 pub use watch::Safety;
 
@@ -60,6 +67,12 @@ pub struct Evidence<'a> {
     pub disturbed: &'a [(String, u64, u64)],
     /// Which servers have lost what they had kept.
     pub set_back: &'a [SetBack],
+    /// Which servers have lost their power, and when.
+    pub crashed: &'a [(String, u64)],
+    /// How long the seats of a split site are kept, milliseconds.
+    pub retention_ms: u64,
+    /// When all had had their time to heal and nobody had said anything more.
+    pub healed_ms: u64,
 }
 
 /// A server has lost its disk, and has gone on with a copy, or an empty one: what it had kept between these times is lost.
@@ -77,16 +90,23 @@ pub struct SetBack {
 type Check = (&'static str, fn(&Evidence<'_>) -> Result<(), String>);
 
 /// What must hold in the end.
-pub const CHECKS: [Check; 10] = [
+pub const CHECKS: [Check; 17] = [
     ("what was acknowledged is in the archive once", acknowledged::check),
     ("what was said is answered for", accounted::check),
     ("who stayed was sent everything once, in one order", delivered::check),
+    ("what is lost is found by itself", whole::check),
     ("who is on an island hears what is said there", islands::check),
     ("who pages has every message he was not sent", paged::check),
     ("everybody sees the same people", rosters::check),
+    ("everybody has the same subject", subjects::check),
+    ("a mirror is as the room is", mirrors::check),
+    ("private messages are for one", private::check),
+    ("what was taken back is in no archive", taken_back::check),
     ("real addresses are seen by those who may", jids::check),
     ("who is removed is not heard", voided::check),
+    ("who is removed by nobody is heard", upheld::check),
     ("who believes to be in is", answered::check),
+    ("who was in a room that is destroyed is told so", buried::check),
     ("who is banned is gone", gone::check),
 ];
 

@@ -1,5 +1,7 @@
 //! Every check sees what it is there to see: a small story that is in order, and faults put into it.
 
+mod told;
+
 use super::watch::{ADDRESSES, BANNED, BOUNDS, COPIES, KICKED, OUTSIDE, POWERS, SEALED, SEATS};
 use super::{CHECKS, Evidence, Safety};
 use crate::users::archive::Archived;
@@ -19,11 +21,12 @@ struct Story {
     tape: Tape,
     archive: Vec<Archived>,
     banned: Vec<String>,
+    healed_ms: u64,
 }
 
 impl Story {
     fn told() -> Story {
-        let mut story = Story { tape: Tape::default(), archive: Vec::new(), banned: Vec::new() };
+        let mut story = Story { tape: Tape::default(), archive: Vec::new(), banned: Vec::new(), healed_ms: 0 };
         for who in [WIZ, EFCHEN] {
             story.add(who, Scene::Connected);
         }
@@ -125,6 +128,9 @@ impl Story {
             banned: &self.banned,
             disturbed: &[],
             set_back: &[],
+            crashed: &[],
+            retention_ms: 600_000,
+            healed_ms: self.healed_ms,
         };
         let failed = CHECKS.iter().filter(|(_, check)| check(&evidence).is_err()).map(|(name, _)| (*name).to_owned());
         let watched = seen.iter().map(|violation| violation.split(':').next().unwrap_or_default().to_owned());

@@ -232,7 +232,7 @@ impl Scene {
     }
 
     /// One of the last messages it has heard; only a moderator may.
-    fn retract(&mut self, index: usize) {
+    pub(super) fn retract(&mut self, index: usize) {
         let heard = self.users[index].last_heard(&self.world, LATELY);
         let Some(message) = self.rng.pick(&heard).cloned() else { return };
         let id = self.next_id();

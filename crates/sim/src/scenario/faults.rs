@@ -141,6 +141,9 @@ impl Scene {
             Spring::Cut(_, ms) | Spring::HalfCut(.., ms) | Spring::Crash(_, ms) => *ms,
             Spring::LoseTail(..) => 0,
         };
+        if let Spring::Crash(domain, _) = &trap.spring {
+            self.crashed.push((domain.clone(), at_ms));
+        }
         let rooms_crash = matches!(&trap.spring, Spring::Crash(domain, _) if domain == ROOMS);
         let all: Vec<String> = self.plan.sites.iter().map(|site| site.domain.clone()).collect();
         for site in all.into_iter().filter(|site| rooms_crash || *site == trap.site) {
@@ -216,6 +219,7 @@ impl Scene {
         let unsynced = self.world.unsynced(server) as u64;
         let (kept, down_ms) = (self.rng.below(unsynced + 1) as usize, self.rng.between(10, 60_000));
         self.world.crash(server, kept, down_ms);
+        self.crashed.push((domain.to_owned(), self.world.now().mono_ms));
         self.tell(format!("FAULT {domain} loses its power for {down_ms}, {kept} of {unsynced} writes kept by luck"));
         // What the room had sent directly to users of other sites may be lost with it.
         let all: Vec<String> = self.plan.sites.iter().map(|site| site.domain.clone()).collect();

@@ -15,6 +15,7 @@ impl Scene {
         self.world.calm();
         self.world.pass_ms(HEALING_MS);
         self.hear();
+        self.healed_ms = self.world.now().mono_ms;
         self.open_again();
         self.come_back();
         self.settle_bans();
@@ -209,6 +210,9 @@ impl Scene {
             banned: &banned,
             disturbed: &self.disturbed,
             set_back: &self.set_back,
+            crashed: &self.crashed,
+            retention_ms: self.plan.retention_seconds * 1_000,
+            healed_ms: self.healed_ms,
         };
         let violations = evidence.violations();
         let counts = (archive.len(), stays.len());

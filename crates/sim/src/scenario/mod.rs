@@ -4,6 +4,7 @@
 //! - [`plan`][]: what chance decides beforehand, so that seeds differ in kind and not in detail alone
 //! - [`acts`][]: what users do
 //! - [`faults`][]: what befalls servers and links
+//! - `mischief`: mirrors that go wrong and sites that lie
 //! - [`shorten`][]: the least of a run that still shows what should not have been
 //! - [`replay`][]: what happens given beforehand
 //! - `heal`: the end
@@ -11,6 +12,7 @@
 pub mod acts;
 pub mod faults;
 mod heal;
+mod mischief;
 pub mod plan;
 pub mod replay;
 pub mod shorten;
@@ -86,7 +88,7 @@ pub fn run_without(seed: u64, left_out: &BTreeSet<u64>) -> Outcome {
         for step in 0..scene.plan.steps {
             // Each step has chance of its own, so that the others stay what they are without it.
             scene.rng = Rng::part(seed, step);
-            scene.step(left_out.contains(&step));
+            scene.step(step, left_out.contains(&step));
             if scene.is_unsafe() {
                 return None;
             }
@@ -123,6 +125,10 @@ struct Scene {
     backed_up: BTreeMap<String, u64>,
     /// Which servers have lost their disks.
     set_back: Vec<SetBack>,
+    /// Which servers have lost their power.
+    crashed: Vec<(String, u64)>,
+    /// When all had had their time to heal and nobody had said anything more.
+    healed_ms: u64,
     /// What must hold at any moment.
     safety: Safety,
     /// What should not have been, as it was seen on the way.
@@ -138,6 +144,7 @@ impl Scene {
             keepalive_seconds: plan.keepalive_seconds,
             suspect_seconds: plan.suspect_seconds,
             retention_seconds: plan.retention_seconds,
+            members: plan.members,
             ..config
         };
         world.add(patience(ServerConfig::rooms(ROOMS)));
@@ -178,6 +185,8 @@ impl Scene {
             disturbed,
             backed_up,
             set_back,
+            crashed: Vec::new(),
+            healed_ms: 0,
             safety,
             violations,
         }
@@ -209,7 +218,7 @@ impl Scene {
         }
     }
 
-    fn step(&mut self, idle: bool) {
+    fn step(&mut self, step: u64, idle: bool) {
         let pause = match self.rng.below(100) {
             chance if chance < self.plan.slow_percent => self.rng.between(10_000, 90_000),
             0..70 => self.rng.below(30),
@@ -219,6 +228,9 @@ impl Scene {
             _ if idle => {}
             true => self.fault(),
             false => self.act(),
+        }
+        if !idle {
+            self.mischief(step);
         }
         self.world.pass_ms(pause);
         self.hear();

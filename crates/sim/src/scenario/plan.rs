@@ -2,6 +2,7 @@
 
 use super::acts::Deed;
 use super::faults::Fault;
+use super::mischief;
 use crate::rng::Rng;
 
 /// The kind of a run.
@@ -31,6 +32,8 @@ pub struct Plan {
     pub suspect_seconds: u64,
     /// How long the seats of a split site are kept.
     pub retention_seconds: u64,
+    /// Whether members enter on an island.
+    pub members: bool,
 }
 
 /// A site of a run.
@@ -71,7 +74,12 @@ impl Plan {
             disk_ms: (1, rng.between(1, 60)),
             keepalive_seconds: rng.between(5, 60),
             suspect_seconds: rng.between(2, 30),
-            retention_seconds: if rng.percent(30) { rng.between(60, 300) } else { RETENTION_SECONDS },
+            retention_seconds: match rng.percent(30) {
+                true => rng.between(60, 300),
+                false if seed % mischief::EVERY == mischief::TAKES => 60,
+                false => RETENTION_SECONDS,
+            },
+            members: seed % MEMBERS_EVERY == MEMBERS_EVERY / 2 - 1,
         }
     }
 }
@@ -100,6 +108,8 @@ const SLOW_PERCENT: [u64; 3] = [3, 8, 25];
 const LONG_EVERY: u64 = 100;
 /// How much longer.
 const LONG_TIMES: u64 = 8;
+/// In every so many seeds members enter on an island, which is off as a rule.
+const MEMBERS_EVERY: u64 = 16;
 /// An XMPP server like any other.
 const PLAIN_SITE: &str = "undernet.example";
 /// How long the seats of a split site are kept as a rule: over before a run that has healed is looked at, since who has gone at a

@@ -60,6 +60,7 @@ pub fn replay(acts: &[Act]) -> Outcome {
         keepalive_seconds: 5,
         suspect_seconds: 2,
         retention_seconds: 3_600,
+        members: false,
     };
     let mut scene = Scene::new(0, Rng::new(0), plan);
     scene.open();
@@ -134,6 +135,7 @@ impl Scene {
     fn lose_power(&mut self, domain: &str) {
         if let Some(server) = self.world.server_of(domain).filter(|&server| self.world.is_up(server)) {
             self.world.crash(server, 0, HOP_MS);
+            self.crashed.push((domain.to_owned(), self.world.now().mono_ms));
             self.disturb(domain, 0);
         }
     }

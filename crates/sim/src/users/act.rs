@@ -32,6 +32,17 @@ pub fn say(room: &Jid, id: &str, body: &str) -> Element {
         .child(Element::new("body", ns::CLIENT).text(body))
 }
 
+/// XEP-0085: somebody writes, of which no archive keeps anything.
+pub fn composing(room: &Jid) -> Element {
+    let state = Element::new("composing", "http://jabber.org/protocol/chatstates");
+    Element::stanza("message").attr("to", room.as_str()).attr("type", "groupchat").child(state)
+}
+
+/// Whether it is one of those.
+pub fn is_composing(stanza: &Element) -> bool {
+    stanza.children().any(|child| child.name() == "composing")
+}
+
 /// 7.5.
 pub fn whisper(room: &Jid, nick: &str, id: &str, body: &str) -> Element {
     say(room, id, body).attr("to", occupant(room, nick)).attr("type", "chat")

@@ -5,7 +5,7 @@ use super::route::Origin;
 use super::{Crossing, World};
 use std::collections::VecDeque;
 use xmpp::stanza::Condition;
-use xmpp::{Element, Jid};
+use xmpp::{Element, Jid, ns};
 
 /// What a link does with what is put on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,6 +30,8 @@ pub(super) struct Link {
     count: u64,
     /// When the last of them arrives.
     last_ms: u64,
+    /// Whether the next event that shows something of somebody comes over without it.
+    alters: bool,
 }
 
 #[derive(Debug)]
@@ -86,7 +88,12 @@ impl World {
         if link.in_flight.front().is_none_or(|flight| flight.number != number) {
             return;
         }
-        let Some(flight) = link.in_flight.pop_front() else { return };
+        let Some(mut flight) = link.in_flight.pop_front() else { return };
+        if link.alters && shows_something(&flight.stanza) {
+            link.alters = false;
+            flight.stanza.retain(|child| child.ns() != ns::CLIENT);
+            self.tape.altered.insert(to.to_owned());
+        }
         let Some(server) = self.server_of(to).filter(|&s| self.is_up(s)) else { return };
         let stanza = match self.is_read_again() {
             false => flight.stanza,
@@ -102,6 +109,16 @@ impl World {
         let Some(Ok(address)) = stanza.get("to").map(Jid::new) else { return };
         self.submit(server, Origin::Remote, &address, stanza);
         self.work(server);
+    }
+
+    /// Of the next event that shows something of somebody the receiver does not get what it shows, and nobody notices.
+    pub fn alter_next(&mut self, from: &str, to: &str) {
+        self.links.entry((from.to_owned(), to.to_owned())).or_default().alters = true;
+    }
+
+    /// A server says something in the name of a user of its own, of whatever kind.
+    pub fn put_on_link(&mut self, from: &Jid, to: &Jid, stanza: Element) {
+        self.depart(from, to, stanza.attr("from", from.as_str()));
     }
 
     /// The server returns a stanza it could not hand over.
@@ -143,3 +160,10 @@ impl World {
 
 /// How long a stanza takes on a slow link, milliseconds: least and most.
 const SLOW_MS: (u64, u64) = (500, 1_500);
+
+/// Whether this is an event that shows what somebody who is there says of himself.
+fn shows_something(stanza: &Element) -> bool {
+    let at = stanza.get_child("x", ns::DMUC).and_then(|x| x.get_child("at", ns::NETJOIN));
+    let is_event = stanza.name() == "presence" && stanza.get("type").is_none();
+    is_event && at.is_some_and(|at| at.get("kind") == Some("event")) && stanza.has_child("status", ns::CLIENT)
+}

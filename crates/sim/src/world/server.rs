@@ -28,6 +28,8 @@ pub struct ServerConfig {
     pub grace_seconds: u64,
     /// How long the seats of a split site are kept, seconds.
     pub retention_seconds: u64,
+    /// Whether members enter on an island: its rooms name them to sites beforehand, and its site lets them in.
+    pub members: bool,
 }
 
 impl ServerConfig {
@@ -43,6 +45,7 @@ impl ServerConfig {
             suspect_seconds: 10,
             grace_seconds: 60,
             retention_seconds: 3_600,
+            members: false,
         }
     }
 
@@ -174,7 +177,7 @@ impl Server {
         });
         self.primary = config.rooms.as_ref().map(|domain| {
             let primary = PrimaryConfig {
-                supply_members: false,
+                supply_members: config.members,
                 domain: jid(domain),
                 create: Create::Anyone,
                 local_domains: config.accounts.iter().cloned().collect(),
@@ -198,7 +201,7 @@ impl Server {
                 suspect_seconds: config.suspect_seconds,
                 grace_seconds: config.grace_seconds,
                 mirror_days: 30,
-                split: SplitConfig::default(),
+                split: SplitConfig { enter_members: config.members, ..SplitConfig::default() },
             };
             let rows = loaded.recent.iter().filter(|row| row.archive.starts_with(MIRROR)).cloned().collect();
             Replica::new(replica, seed, of(&["mirror", "outbox"]), rows)

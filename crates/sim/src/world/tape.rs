@@ -1,6 +1,7 @@
 //! What users sent and received, and what crossed the links. Checks look at nothing else.
 
 use crate::users::act;
+use std::collections::BTreeSet;
 use xmpp::Element;
 
 /// Everything that was seen, in order.
@@ -12,6 +13,8 @@ pub struct Tape {
     pub crossings: Vec<Crossing>,
     /// What the engines wrote to the operator's log: (time, server, text).
     pub logs: Vec<(u64, usize, String)>,
+    /// Sites that were told something else than the rooms' server had put on the link.
+    pub altered: BTreeSet<String>,
     /// What must never happen and did, seen by the world itself.
     pub complaints: Vec<String>,
 }

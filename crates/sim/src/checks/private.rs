@@ -1,0 +1,48 @@
+//! Protocol property P5, XEP-0045 7.5: a private message is sent to whoever has the nickname it is for, and to nobody else.
+
+use super::Evidence;
+use crate::users::stays::body_of;
+use crate::users::view::View;
+use crate::world::Scene;
+use std::collections::{BTreeMap, BTreeSet};
+use xmpp::Element;
+
+pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
+    let mut nicks: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let mut views: BTreeMap<&str, View> = BTreeMap::new();
+    // Whom what was said is for, by its text: each is said but once.
+    let mut meant: BTreeMap<String, &str> = BTreeMap::new();
+    let mut received: Vec<(&str, String)> = Vec::new();
+    for telling in &evidence.tape.tellings {
+        let had = nicks.entry(&telling.who).or_default();
+        match &telling.what {
+            Scene::Connected | Scene::Ended => drop(views.remove(telling.who.as_str())),
+            Scene::Sent(stanza) => {
+                let nick = stanza.get("to").and_then(|to| to.split_once('/')).map(|(_, nick)| nick);
+                had.extend(nick.filter(|_| stanza.name() == "presence").map(str::to_owned));
+                meant.extend(private(stanza).zip(nick));
+            }
+            Scene::Received(stanza) => {
+                let view = views.entry(&telling.who).or_insert_with(|| View::of(evidence.room));
+                view.hear(stanza);
+                had.extend(view.me.clone());
+                received.extend(private(stanza).map(|body| (&*telling.who, body)));
+            }
+        }
+    }
+    let is_his = |who: &str, nick: &str| nicks.get(who).is_some_and(|nicks| nicks.contains(nick));
+    for (who, body) in &received {
+        match meant.get(body) {
+            Some(nick) if !is_his(who, nick) => {
+                return Err(format!("{who} was sent {body:?}, which is for {nick}"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The text of a private message.
+fn private(stanza: &Element) -> Option<String> {
+    body_of(stanza).filter(|_| stanza.name() == "message" && stanza.get("type") == Some("chat"))
+}

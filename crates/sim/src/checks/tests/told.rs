@@ -1,0 +1,173 @@
+//! What clients are told: private messages, subjects, what was taken back, sites, themselves.
+
+use super::*;
+
+fn private(to: &str, body: &str) -> String {
+    format!("<message {to} type='chat' id='{body}'><body>{body}</body></message>")
+}
+
+#[test]
+fn a_private_message_that_another_is_sent_shows() {
+    for (who, fails) in [(WIZ, &[][..]), (EFCHEN, &["private messages are for one"][..])] {
+        let mut story = Story::told();
+        story.add(EFCHEN, Scene::Sent(Element::parse(&private(&format!("to='{ROOM}/WiZ'"), "m9")).unwrap()));
+        story.receives(who, &private(&format!("from='{ROOM}/Efchen'"), "m9"));
+        assert_eq!(story.fails(), fails);
+    }
+}
+
+#[test]
+fn a_subject_that_one_of_them_has_not_shows() {
+    let subject = format!("<message from='{ROOM}/WiZ' type='groupchat'><subject>new</subject></message>");
+    let mut story = Story::told();
+    story.receives(WIZ, &subject);
+    assert_eq!(story.fails(), ["everybody has the same subject"]);
+    story.receives(EFCHEN, &subject);
+    assert_eq!(story.fails(), [""; 0]);
+}
+
+#[test]
+fn what_was_taken_back_and_is_given_out_shows() {
+    let retract = format!(
+        "<message from='{ROOM}' type='groupchat'><retract xmlns='urn:xmpp:message-retract:1' id='2'>\
+         <moderated xmlns='urn:xmpp:message-moderate:1' by='{ROOM}/WiZ'/></retract></message>"
+    );
+    let query =
+        Element::parse(&format!("<iq to='{ROOM}' type='set' id='q'><query xmlns='urn:xmpp:mam:2' queryid='q'/></iq>"));
+    let row = format!(
+        "<message from='{ROOM}'><result xmlns='urn:xmpp:mam:2' queryid='q' id='2'><forwarded xmlns='urn:xmpp:forward:0'>\
+         <message xmlns='jabber:client'><body>b2</body></message></forwarded></result></message>"
+    );
+    let mut story = Story::told();
+    story.receives(EFCHEN, &retract);
+    story.add(EFCHEN, Scene::Sent(query.clone().unwrap()));
+    story.receives(EFCHEN, &row);
+    assert!(story.fails().contains(&"what was taken back is in no archive".to_owned()));
+    // What was asked before may have been read before.
+    let mut story = Story::told();
+    story.add(EFCHEN, Scene::Sent(query.unwrap()));
+    story.receives(EFCHEN, &retract);
+    story.receives(EFCHEN, &row);
+    assert!(!story.fails().contains(&"what was taken back is in no archive".to_owned()));
+}
+
+#[test]
+fn a_site_that_is_named_where_addresses_are_hidden_shows() {
+    let says = |text| format!("<message from='{ROOM}' type='groupchat'><body>{text}</body></message>");
+    let mut story = Story::told();
+    story.receives(EFCHEN, &says("Another site is cut off"));
+    assert_eq!(story.fails(), [""; 0]);
+    story.receives(EFCHEN, &says("eris.dclxvii.irc is cut off"));
+    assert_eq!(story.fails(), ["real addresses are seen by those who may"]);
+}
+
+#[test]
+fn somebody_who_is_shown_otherwise_to_himself_shows() {
+    let mut story = Story::told();
+    story.receives(WIZ, &presence("WiZ", "moderator", "", true).replace("<x ", "<show>dnd</show><x "));
+    assert_eq!(story.fails(), ["everybody sees the same people"]);
+    let mut story = Story::told();
+    story.receives(EFCHEN, &presence("Efchen", "visitor", "", true));
+    assert!(story.fails().contains(&"everybody sees the same people".to_owned()));
+}
+
+#[test]
+fn a_mirror_that_is_not_as_the_room_shows() {
+    let resume = "<resume incarnation='i' term='t' seq='1' roster='full'/>";
+    let asked = format!("<iq type='set' id='r'><replicate xmlns='urn:netjoin:dmuc:0'>{resume}</replicate></iq>");
+    let mut story = Story::told();
+    story.crosses(&asked);
+    assert!(story.fails().contains(&"a mirror is as the room is".to_owned()));
+    let mut story = Story::told();
+    story.crosses(&asked);
+    // As the story has it, everything crosses from here.
+    story.tape.altered.insert("channel.avalon.irc".to_owned());
+    assert_eq!(story.fails(), [""; 0]);
+}
+
+#[test]
+fn a_message_that_comes_only_when_more_is_said_shows() {
+    let mut story = Story::told();
+    for (n, telling) in story.tape.tellings.iter_mut().enumerate() {
+        telling.at_ms = 1 + n as u64;
+    }
+    let said = story.tape.tellings.len() as u64;
+    story.healed_ms = said + 600_000;
+    assert_eq!(story.fails(), [""; 0]);
+    // Efchen is sent the last of them much later.
+    let late = story.tape.tellings.iter_mut().filter(|telling| telling.who == EFCHEN);
+    late.rev().take(3).for_each(|telling| telling.at_ms = said + 600_001);
+    assert_eq!(story.fails(), ["what is lost is found by itself"]);
+}
+
+#[test]
+fn somebody_who_is_out_by_nothing_but_a_join_shows() {
+    let granted = |status| {
+        let seat = format!("<seat nick='Efchen' jid='{EFCHEN}' verdict='removed' status='{status}'/>");
+        format!("<iq type='result' id='r'><granted xmlns='urn:netjoin:dmuc:0'>{seat}</granted></iq>")
+    };
+    for (status, fails) in [("307", &[][..]), ("333", &["who is removed by nobody is heard"][..])] {
+        let mut story = Story::told();
+        story.crosses(&granted(status));
+        assert_eq!(story.fails(), fails);
+    }
+}
+
+#[test]
+fn words_of_somebody_who_was_in_and_are_refused_for_it_show() {
+    let said = format!("<message to='{ROOM}' type='groupchat' id='m3'><body>b3</body></message>");
+    let refused = format!(
+        "<message from='{ROOM}' to='{EFCHEN}' type='error' id='m3'><error type='modify'>\
+         <not-acceptable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>"
+    );
+    let kicked = occupant("Efchen", GONE, "none", "none", &["307"], "")
+        .replace("</presence>", &format!("<x xmlns='urn:xmpp:tmp:dmuc:0'><leave jid='{EFCHEN}'/></x></presence>"));
+    for (by_somebody, fails) in [(true, &[][..]), (false, &["who is removed by nobody is heard"][..])] {
+        let mut story = Story::told();
+        story.add(EFCHEN, Scene::Sent(Element::parse(&said).unwrap()));
+        if by_somebody {
+            story.crosses(&kicked);
+        }
+        story.crosses(&refused);
+        assert_eq!(story.fails(), fails);
+    }
+}
+
+#[test]
+fn a_site_that_is_not_told_that_its_room_is_no_more_shows() {
+    let granted = "<iq type='result' id='g'><granted xmlns='urn:netjoin:dmuc:0' incarnation='first'/></iq>";
+    let destroyed = format!(
+        "<presence from='{ROOM}/Efchen' type='unavailable'><x xmlns='http://jabber.org/protocol/muc#user'><destroy/></x></presence>"
+    );
+    let asked = format!(
+        "<iq from='replica@vesa.yeggmaex.irc' type='set' id='r'><replicate xmlns='urn:netjoin:dmuc:0'>\
+         <resume incarnation='first'/><census><seat jid='{EFCHEN}'/></census></replicate></iq>"
+    );
+    let answer = |error: &str| {
+        let error = format!("<error type='cancel'>{error}</error>");
+        format!("<iq from='{ROOM}' to='replica@vesa.yeggmaex.irc' type='error' id='r'>{error}</iq>")
+    };
+    let (told, untold) = ("<destroyed xmlns='urn:netjoin:dmuc:0'/>", "<item-not-found/>");
+    for (error, fails) in [(told, false), (untold, true)] {
+        let mut story = Story::told();
+        [granted, &destroyed, &asked, &answer(error)].iter().for_each(|xml| story.crosses(xml));
+        let name = "who was in a room that is destroyed is told so".to_owned();
+        assert_eq!(story.fails().contains(&name), fails, "{error}");
+    }
+}
+
+#[test]
+fn words_of_somebody_who_is_put_out_and_never_hears_of_them_show() {
+    let said = format!("<message to='{ROOM}' type='groupchat' id='m3'><body>b3</body></message>");
+    let refused = format!("<message from='{ROOM}' type='error' id='m3'><body>b3</body></message>");
+    for (told, fails) in [(true, &[][..]), (false, &["what was said is answered for"][..])] {
+        let mut story = Story::told();
+        story.add(EFCHEN, Scene::Sent(Element::parse(&said).unwrap()));
+        story.receives(EFCHEN, &occupant("Efchen", GONE, "none", "none", &["110", "307"], ""));
+        story.receives(WIZ, &occupant("Efchen", GONE, "none", "none", &["307"], ""));
+        if told {
+            story.receives(EFCHEN, &refused);
+        }
+        assert_eq!(story.fails(), fails);
+    }
+}

@@ -1,0 +1,115 @@
+//! Protocol 5.3: only a removal by somebody voids what was said, and a join alone puts nobody out. Whose seat a split has cost has it
+//! again, and what he said before he left counts.
+//!
+//! A crash of the rooms' server may cost seats, a site that has lost its disk has lost its words, and who was away for so long that
+//! nobody remembers him comes anew.
+
+use super::Evidence;
+use super::people::{Occupant, People, bare, domain, subject};
+use crate::users::stays::Stay;
+use crate::users::view::{condition, is_destroyed, statuses};
+use crate::world::{Crossing, Scene, Telling};
+use std::collections::BTreeMap;
+use xmpp::{Element, ns};
+
+pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
+    let rooms = evidence.room.domain();
+    let (mut causes, former) = (Causes::default(), evidence.of_former_rooms());
+    let said_ms: BTreeMap<&str, u64> = evidence.tape.tellings.iter().filter_map(said).collect();
+    for crossing in &evidence.tape.crossings {
+        if crossing.from == rooms {
+            causes.note(crossing);
+            for (who, id) in put_out(&crossing.stanza) {
+                let at_ms = id.map_or(crossing.at_ms, |id| said_ms.get(id).copied().unwrap_or_default());
+                let Some(stay) = stay_of(evidence, who, id, at_ms) else { continue };
+                let mut said = stay.said.iter().filter(|(said, _)| id == Some(said));
+                let crashes = evidence.crashed.iter().filter(|(server, _)| server == rooms);
+                let is_excused = evidence.was_direct(stay)
+                    || crashes.into_iter().any(|(_, at_ms)| *at_ms <= crossing.at_ms)
+                    || evidence.set_back.iter().any(|lost| lost.domain == domain(who))
+                    || said.any(|(_, body)| former.contains(body))
+                    || causes.away_ms(crossing, stay.from_ms) >= 2 * evidence.retention_ms
+                    || causes.removed.get(bare(who)).is_some_and(|at_ms| *at_ms >= stay.from_ms);
+                if !is_excused {
+                    return Err(format!(
+                        "{who}, in since {}, was removed by nobody: {}",
+                        stay.from_ms, crossing.stanza
+                    ));
+                }
+            }
+        }
+        if !crossing.lost {
+            causes.met.entry((crossing.from.clone(), crossing.to.clone())).or_default().push(crossing.at_ms);
+        }
+    }
+    Ok(())
+}
+
+/// Who is not in, as a stanza of the room says, by a verdict or since what he said under this id is refused for it.
+fn put_out(stanza: &Element) -> Vec<(&str, Option<&str>)> {
+    if stanza.name() == "message" && stanza.get("type") == Some("error") && condition(stanza) == "not-acceptable" {
+        return stanza.get("to").zip(stanza.get("id")).map(|(to, id)| (to, Some(id))).into_iter().collect();
+    }
+    let seats = stanza.get_child("granted", ns::NETJOIN).into_iter().flat_map(Element::children);
+    seats.filter(|seat| seat.get("status") == Some("333")).filter_map(|seat| Some((seat.get("jid")?, None))).collect()
+}
+
+/// The time in the room in which that was said, at this time, or which is ended by it. Who has asked to leave is not promised anything.
+fn stay_of<'a>(evidence: &Evidence<'a>, who: &str, said: Option<&str>, at_ms: u64) -> Option<&'a Stay> {
+    let lasts = |stay: &&Stay| stay.from_ms < at_ms && stay.to_ms.is_none_or(|to_ms| to_ms > at_ms);
+    // Of who came to an island a verdict is about the time before.
+    let said_in = |stay: &&Stay| match said {
+        Some(said) => stay.said.iter().any(|(id, _)| id == said),
+        None => !stay.came_split,
+    };
+    evidence.stays.iter().filter(|stay| stay.who == who).filter(lasts).find(said_in)
+}
+
+/// When something was said, by its id.
+fn said(telling: &Telling) -> Option<(&str, u64)> {
+    let Scene::Sent(stanza) = &telling.what else { return None };
+    stanza.get("id").filter(|_| stanza.get("type") == Some("groupchat")).map(|id| (id, telling.at_ms))
+}
+
+/// What has been seen of why somebody may be out.
+#[derive(Default)]
+struct Causes {
+    people: People,
+    /// When each user was last removed by somebody, as the room says: by bare address.
+    removed: BTreeMap<String, u64>,
+    /// When something was put on a link that was whole, in rising order.
+    met: BTreeMap<(String, String), Vec<u64>>,
+}
+
+impl Causes {
+    fn note(&mut self, crossing: &Crossing) {
+        let (stanza, at_ms) = (&crossing.stanza, crossing.at_ms);
+        self.people.crossed(crossing);
+        if is_destroyed(stanza) {
+            self.removed.values_mut().for_each(|removed_ms| *removed_ms = at_ms);
+        }
+        let is_removal = statuses(stanza).iter().any(|code| REMOVALS.contains(&code.as_str()));
+        if stanza.name() == "presence" && is_removal {
+            let user = Occupant::of(stanza).and_then(|occupant| self.people.user(&occupant.id).map(str::to_owned));
+            self.removed.extend(subject(stanza).map(|full| bare(full).to_owned()).or(user).map(|user| (user, at_ms)));
+        }
+        let seats = stanza.get_child("granted", ns::NETJOIN).into_iter().flat_map(Element::children);
+        let removed = seats.filter(|seat| seat.get("status").is_some_and(|code| REMOVALS.contains(&code)));
+        self.removed.extend(removed.filter_map(|seat| Some((bare(seat.get("jid")?).to_owned(), at_ms))));
+    }
+
+    /// For how long at a stretch the site had not been reached, or not been heard, since then.
+    fn away_ms(&self, crossing: &Crossing, since_ms: u64) -> u64 {
+        let pair = (crossing.from.clone(), crossing.to.clone());
+        let back = (pair.1.clone(), pair.0.clone());
+        let longest = |pair| {
+            let met = self.met.get(&pair).into_iter().flatten().copied().filter(|at_ms| *at_ms >= since_ms);
+            let times: Vec<u64> = [since_ms].into_iter().chain(met).chain([crossing.at_ms]).collect();
+            times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default()
+        };
+        longest(pair).max(longest(back))
+    }
+}
+
+/// What somebody does to another, XEP-0045 15.6.2.
+const REMOVALS: [&str; 4] = ["301", "307", "321", "322"];

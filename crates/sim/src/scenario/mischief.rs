@@ -1,0 +1,110 @@
+//! What befalls few runs: a site's mirror goes wrong, a site lies, nicknames are taken from those who are cut off for long, and they
+//! read what was taken back.
+//!
+//! Chance of its own decides it, so that all other runs stay what they are.
+
+use super::{ROOMS, Scene};
+use crate::rng::Rng;
+use crate::users::{act, archive};
+use crate::world::Weather;
+use xmpp::{Element, ns};
+
+impl Scene {
+    /// Perhaps something of it, in a step.
+    pub(super) fn mischief(&mut self, step: u64) {
+        let mut chance = Rng::part(self.seed, MISCHIEF + step);
+        if !chance.percent(MISCHIEF_PERCENT) {
+            return;
+        }
+        let sites: Vec<String> = self.plan.sites.iter().filter(|s| s.replica).map(|s| s.domain.clone()).collect();
+        let Some(site) = chance.pick(&sites).cloned() else { return };
+        match self.seed % EVERY {
+            ALTERS => {
+                self.world.alter_next(ROOMS, &site);
+                self.tell(format!("FAULT the next presence that {site} is told of loses what it shows"));
+            }
+            LIES => self.lie(&site, &mut chance),
+            TAKES => self.take_nick(&site, &mut chance),
+            READS => self.take_back_or_read(&site, &mut chance),
+            _ => {}
+        }
+    }
+
+    /// A site is cut off until its seats are given up; somebody elsewhere wants the nickname of somebody there.
+    fn take_nick(&mut self, site: &str, chance: &mut Rng) {
+        if !self.world.is_cut(site, ROOMS) {
+            let weather = if chance.percent(50) { Weather::Refused } else { Weather::Silent };
+            let patience_seconds = 2 * self.plan.keepalive_seconds + self.plan.suspect_seconds;
+            let ms = (patience_seconds + 2 * self.plan.retention_seconds) * 1_000;
+            self.world.storm(site, ROOMS, weather, ms);
+            self.tell(format!("FAULT between {site} and {ROOMS}: {weather:?} for {ms}, until its seats are given up"));
+            return self.disturb(site, ms);
+        }
+        let is_there = |user: &usize| self.users[*user].jid.domain() == site;
+        let (there, elsewhere): (Vec<usize>, Vec<usize>) =
+            (0..self.users.len()).filter(|&user| self.users[user].is_in()).partition(is_there);
+        let (Some(&holder), Some(&taker)) = (chance.pick(&there), chance.pick(&elsewhere)) else { return };
+        let Some(nick) = self.users[holder].view.me.clone() else { return };
+        let stanza = act::presence(&self.room, &nick, None, None).attr("id", self.next_id());
+        self.does(taker, &format!("wants to be {nick}"), stanza);
+    }
+
+    /// The owner has something taken back; somebody at a site that is cut off reads what was said a while ago.
+    fn take_back_or_read(&mut self, site: &str, chance: &mut Rng) {
+        if chance.percent(50) {
+            return self.retract(0);
+        }
+        if !self.world.is_cut(site, ROOMS) {
+            let ms = chance.between(60_000, 200_000);
+            self.world.storm(site, ROOMS, Weather::Refused, ms);
+            self.tell(format!("FAULT between {site} and {ROOMS}: nothing for {ms}"));
+            return self.disturb(site, ms);
+        }
+        let is_there = |user: &usize| self.users[*user].jid.domain() == site && self.users[*user].is_in();
+        let there: Vec<usize> = (0..self.users.len()).filter(is_there).collect();
+        let Some(&reader) = chance.pick(&there) else { return };
+        let after = self.users[reader].last_heard(&self.world, LONG_AGO).first().cloned();
+        let id = self.next_id();
+        let stanza = archive::page(&self.room, &id, &id, after.as_deref(), archive::PAGE_ROWS);
+        self.does(reader, &format!("reads on behind {after:?} ({id})"), stanza);
+    }
+
+    /// A site says something of its user's under the next mark of another's outbox, whose name it has come to know.
+    fn lie(&mut self, victim: &str, chance: &mut Rng) {
+        let liars: Vec<usize> = (0..self.users.len()).filter(|&u| self.users[u].jid.domain() != victim).collect();
+        let ups = self.world.tape.crossings.iter().rev().filter(|c| c.from == victim && c.to == ROOMS);
+        // What it has lied about itself is not its own.
+        let own = ups.filter(|c| !act::is_composing(&c.stanza));
+        let up = own.filter_map(|c| c.stanza.get_child("x", ns::DMUC)?.get_child("up", ns::NETJOIN)).next();
+        let (Some(up), Some(&liar)) = (up, chance.pick(&liars)) else { return };
+        let Some(n) = up.get("n").and_then(|n| n.parse::<u64>().ok()) else { return };
+        let mark = Element::new("up", ns::NETJOIN)
+            .attr_opt("outbox", up.get("outbox"))
+            .attr_opt("epoch", up.get("epoch"))
+            .attr("n", (n + 1).to_string());
+        let from = self.users[liar].jid.clone();
+        self.tell(format!("FAULT {} speaks under a mark of {victim}", from.domain()));
+        self.world.put_on_link(
+            &from,
+            &self.room,
+            act::composing(&self.room).child(Element::new("x", ns::DMUC).child(mark)),
+        );
+    }
+}
+
+/// So many seeds are of each kind that there is.
+pub(super) const EVERY: u64 = 16;
+/// In which of them a mirror goes wrong,
+const ALTERS: u64 = 3;
+/// a site lies,
+const LIES: u64 = 11;
+/// much is taken back, and people on islands read it,
+const READS: u64 = 7;
+/// and somebody is after the nicknames of those who are cut off.
+pub(super) const TAKES: u64 = 8;
+/// How many messages back people read.
+const LONG_AGO: usize = 20;
+/// In so many steps of a hundred.
+const MISCHIEF_PERCENT: u64 = 6;
+/// Behind all parts of a run that have chance of their own.
+const MISCHIEF: u64 = 1 << 32;
