@@ -389,7 +389,7 @@ fn dies_while_nobody_reads<S: Read>(settings: Settings, taken_by: impl Fn(&TcpLi
 
 /// A server's answer to the opening of a stream.
 pub fn offer(socket: &mut (impl Read + Write), feature: &str) {
-    read_to(socket, "xml:lang='en'>");
+    read_to(socket, "version='1.0'>");
     let opening = format!(
         "<stream:stream xmlns='jabber:server' xmlns:db='jabber:server:dialback' \
          xmlns:stream='http://etherx.jabber.org/streams' from='capulet.lit' to='montague.lit' id='s1' version='1.0'>\
