@@ -6,7 +6,7 @@
 use super::link::Links;
 use crate::flaws::flaw;
 use crate::names::Nick;
-use crate::room::{Cx, Occupant, Part, Room, Whois};
+use crate::room::{Cx, Occupant, Part, Room, Whois, shown_away};
 use crate::wire::{AWAY_MAX, Away, Down, Kind};
 use machine::{Class, Output};
 use std::collections::{BTreeMap, VecDeque};
@@ -135,20 +135,7 @@ impl Room {
             return None;
         }
         let replica = self.links.overlay.away.get(&Nick::of_sender(presence)?)?;
-        let mut shown = Element::stanza("presence");
-        for attr in presence.attrs() {
-            shown.set(attr.name.as_str(), attr.value.as_str());
-        }
-        let show = presence.get_child("show", ns::CLIENT).map(Element::content);
-        let show = show.filter(|show| matches!(show.as_str(), "xa" | "dnd")).unwrap_or_else(|| "away".to_owned());
-        let status = format!("{} is cut off", replica.domain());
-        let rest = presence.children().filter(|c| c.ns() != ns::CLIENT || !matches!(c.name(), "show" | "status"));
-        Some(
-            shown
-                .child(Element::new("show", ns::CLIENT).text(show))
-                .child(Element::new("status", ns::CLIENT).text(status))
-                .with(rest.cloned()),
-        )
+        Some(shown_away(presence.clone(), format!("{} is cut off", replica.domain())))
     }
 
     /// An occupant's presence as direct occupants see it in the roster.

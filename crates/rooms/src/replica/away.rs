@@ -7,10 +7,11 @@ use super::mirror::Mirror;
 use super::roster::Seat;
 use super::site::Cx;
 use crate::names::Nick;
+use crate::room::shown_away;
 use crate::wire::Away;
 use machine::Class;
 use std::collections::{BTreeMap, BTreeSet};
-use xmpp::{Element, ns};
+use xmpp::Element;
 
 /// Who is shown as away, and the site that is not reached, where it may be named.
 pub(super) type Overlay = BTreeMap<Nick, Option<String>>;
@@ -61,21 +62,13 @@ impl Mirror {
     }
 
     /// The same for a presence that is there already.
-    pub(super) fn laid_over(&self, nick: &Nick, mut presence: Element) -> Element {
+    pub(super) fn laid_over(&self, nick: &Nick, presence: Element) -> Element {
         let Some(site) = self.away.get(nick).filter(|_| presence.get("type").is_none()) else { return presence };
-        let is = |child: &Element, name: &str| child.ns() == ns::CLIENT && child.name() == name;
-        let rest: Vec<Element> = presence.children().cloned().collect();
-        let busy = |child: &&Element| is(child, "show") && matches!(child.content().as_str(), "xa" | "dnd");
-        let show = rest.iter().find(busy).cloned().unwrap_or_else(|| Element::new("show", ns::CLIENT).text("away"));
         let why = match site {
             Some(site) => format!("{site} is not reached at present"),
             None => "not reached at present".to_owned(),
         };
-        presence.retain(|_| false);
-        presence
-            .child(show)
-            .child(Element::new("status", ns::CLIENT).text(why))
-            .with(rest.into_iter().filter(|child| !is(child, "show") && !is(child, "status")))
+        shown_away(presence, why)
     }
 }
 

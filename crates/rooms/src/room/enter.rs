@@ -279,6 +279,21 @@ pub(crate) fn presence_with(payload: &[Element]) -> Element {
     Element::stanza("presence").attr_opt("xml:lang", lang).with(payload.iter().cloned())
 }
 
+/// A presence of somebody who is out of reach: away, or busy as he was, and why. What he has said himself names its own
+/// language, and the reason is in none of his.
+pub(crate) fn shown_away(mut presence: Element, why: String) -> Element {
+    let is = |child: &Element, name: &str| child.ns() == ns::CLIENT && child.name() == name;
+    let rest: Vec<Element> = presence.children().cloned().collect();
+    let busy = |child: &&Element| is(child, "show") && matches!(child.content().as_str(), "xa" | "dnd");
+    let show = rest.iter().find(busy).cloned().unwrap_or_else(|| Element::new("show", ns::CLIENT).text("away"));
+    presence.retain(|_| false);
+    presence.unset("xml:lang");
+    presence
+        .child(show)
+        .child(Element::new("status", ns::CLIENT).text(why))
+        .with(rest.into_iter().filter(|child| !is(child, "show") && !is(child, "status")))
+}
+
 /// Only of text there is a language. RFC 6121 4.7.2: availability and priority have no attributes; hats are the room's word, not
 /// the user's.
 fn has_language(child: &Element) -> bool {

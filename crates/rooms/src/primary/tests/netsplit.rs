@@ -243,6 +243,20 @@ fn s4_11_who_cannot_be_reached_is_shown_away() {
     schema::assert_valid(&net.crossed);
 }
 
+/// XEP-0045 13: the language of what somebody shows stays his, and why he is away is in another.
+#[test]
+fn s4_11_who_is_shown_away_is_so_in_no_language_of_his() {
+    let mut net = Net::open();
+    net.relay(&format!(
+        "<presence from='{EFCHEN}' to='{ROOM}/Efchen' xml:lang='de'><c xmlns='urn:x'>da</c></presence>"
+    ));
+    let got = split(&mut net);
+    let shown = lines(&got, EVE).into_iter().find(|l| l.contains("/Efchen'") && l.contains("<show>away</show>"));
+    let shown = shown.expect("he is shown away");
+    assert!(shown.starts_with(&format!("<presence from='{ROOM}/Efchen' to='{EVE}'><show>")), "{shown}");
+    assert!(shown.contains("<c xmlns='urn:x' xml:lang='de'>da</c>"), "{shown}");
+}
+
 /// It is lifted when the report is over, and all others are told once that the site is back.
 #[test]
 fn s4_11_the_overlay_is_lifted_when_the_report_is_over() {
