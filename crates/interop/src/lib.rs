@@ -6,6 +6,7 @@
 //! - [`room`]: what a client says to a room, and hears from it
 //! - [`kills`]: servers that are killed while people talk, and what must hold afterwards
 //! - [`splits`]: networks that break while people talk, and what must hold afterwards
+//! - [`matrix`]: clients of every kind in one room, and what each of them shows
 //! - [`authority`], [`dns`], [`relay`]: a certificate authority, a name server and a cable to cut
 //! - [`prosody`], [`ejabberd`]: the same of other people, with configurations of their own
 //! - [`page`]: pages of the documentation, followed to the letter
@@ -15,6 +16,7 @@
 pub mod authority;
 pub mod ejabberd;
 pub mod kills;
+pub mod matrix;
 pub mod network;
 pub mod page;
 pub mod peer;

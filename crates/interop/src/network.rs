@@ -26,6 +26,8 @@ pub struct Plan<'a> {
     pub proof: Proof,
     /// After how many seconds of doubt a link is split; else longer than any server of a test is away.
     pub suspect_seconds: Option<u64>,
+    /// Whether browsers reach it, by HTTPS, and find that out by host-meta at the usual port.
+    pub browsers: bool,
     /// Where it keeps its data, when not in its own folder.
     pub data: Option<&'a Path>,
 }
@@ -195,11 +197,14 @@ impl Network {
         let (host, ca) = (s2s.ip(), self.authority.certificate().display());
         let (certificate, key) = (certificate.display(), key.display());
         let data = plan.data.unwrap_or(Path::new("data")).display();
+        let url = format!("wss://{}/xmpp-websocket", plan.domain);
+        let https = format!("listen_tls = [\"{host}:0\"]\nwebsocket_url = \"{url}\"\n");
+        let browsers = if plan.browsers { https.as_str() } else { "" };
         let mut text = format!(
             "domain = \"{}\"\ndata = \"{data}\"\n\
              [tls]\ncertificate = \"{certificate}\"\nkey = \"{key}\"\n\
              [c2s]\nlisten = [\"{host}:{C2S_PORT}\"]\nlisten_tls = []\n\
-             [http]\nlisten = [\"{host}:0\"]\n\
+             [http]\nlisten = [\"{host}:0\"]\n{browsers}\
              [limits]\nmessages_per_second = 1000000\nmessages_burst = 1000000\njoins_per_minute = 1000000\n\
              login_failures_per_minute = 100000\n",
             plan.domain

@@ -38,9 +38,10 @@ pub async fn slixmpp(folder: &Path) -> Result<PathBuf> {
     Ok(python)
 }
 
-/// A folder in which node finds xmpp.js; made when it is not there.
-pub async fn xmpp_js(folder: &Path) -> Result<PathBuf> {
-    let package = Path::new(PEERS).join("xmpp.js/package.json");
+/// A script of `peers/{name}` in a folder in which node finds what the `package.json` there names; made when it is not there.
+pub async fn node(folder: &Path, name: &str, script_name: &str) -> Result<PathBuf> {
+    let peer = Path::new(PEERS).join(name);
+    let package = peer.join("package.json");
     let _one = INSTALLING.lock().await;
     if !is_made(folder, &package) {
         if folder.exists() {
@@ -53,7 +54,7 @@ pub async fn xmpp_js(folder: &Path) -> Result<PathBuf> {
         std::fs::copy(&package, folder.join(MADE))?;
     }
     // Modules are looked for beside the script; one that is running is not written over.
-    let (ours, beside) = (std::fs::read(script("xmpp.js/talk.mjs"))?, folder.join("talk.mjs"));
+    let (ours, beside) = (std::fs::read(peer.join(script_name))?, folder.join(script_name));
     if std::fs::read(&beside).ok().as_ref() != Some(&ours) {
         std::fs::write(&beside, ours)?;
     }

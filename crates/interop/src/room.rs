@@ -42,6 +42,19 @@ pub fn open(room: &str) -> Element {
     Element::stanza("iq").attr("to", room).attr("type", "set").child(Element::new("query", ns::MUC_OWNER).child(form))
 }
 
+/// The owner's form of a room that stays and where everybody may see real addresses, so that who is cut off is shown away.
+pub fn open_to_all_eyes(room: &str) -> Element {
+    let field = |var: &str, value: &str| {
+        Element::new("field", ns::FORMS).attr("var", var).child(Element::new("value", ns::FORMS).text(value))
+    };
+    let form = Element::new("x", ns::FORMS)
+        .attr("type", "submit")
+        .child(field("FORM_TYPE", "http://jabber.org/protocol/muc#roomconfig"))
+        .child(field("muc#roomconfig_persistentroom", "1"))
+        .child(field("muc#roomconfig_whois", "anyone"));
+    Element::stanza("iq").attr("to", room).attr("type", "set").child(Element::new("query", ns::MUC_OWNER).child(form))
+}
+
 /// Takes an occupant's role away, 8.2.
 pub fn kick(room: &str, nick: &str) -> Element {
     let item = Element::new("item", ns::MUC_ADMIN).attr("nick", nick).attr("role", "none");

@@ -11,7 +11,6 @@ use anyhow::{Context, Result, ensure};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
-use xmpp::Element;
 
 /// What came of it.
 #[derive(Debug)]
@@ -84,7 +83,7 @@ impl Story {
         network.start().await?;
         let founder = network.client(&format!("{}@{PRIMARY}", FOUNDER.to_lowercase())).await?;
         founder.send(&room::enter(ROOM, FOUNDER)).await?;
-        let opened = founder.ask(open_to_all_eyes()).await?;
+        let opened = founder.ask(room::open_to_all_eyes(ROOM)).await?;
         ensure!(opened.get("type") == Some("result"), "the room was not opened: {opened}");
         founder.close().await;
         let mut people = Vec::new();
@@ -271,21 +270,6 @@ fn refused(events: &[Befell], id: &str) -> bool {
 
 fn asked(events: &[Befell]) -> Vec<String> {
     events.iter().filter_map(|event| if let Befell::Asked(id) = event { Some(id.clone()) } else { None }).collect()
-}
-
-/// The owner's form: everybody may see real addresses, so that who is cut off is shown away.
-fn open_to_all_eyes() -> Element {
-    let field = |var: &str, value: &str| {
-        let value = Element::new("value", xmpp::ns::FORMS).text(value);
-        Element::new("field", xmpp::ns::FORMS).attr("var", var).child(value)
-    };
-    let form = Element::new("x", xmpp::ns::FORMS)
-        .attr("type", "submit")
-        .child(field("FORM_TYPE", "http://jabber.org/protocol/muc#roomconfig"))
-        .child(field("muc#roomconfig_persistentroom", "1"))
-        .child(field("muc#roomconfig_whois", "anyone"));
-    let query = Element::new("query", xmpp::ns::MUC_OWNER).child(form);
-    Element::stanza("iq").attr("to", ROOM).attr("type", "set").child(query)
 }
 
 const PRIMARY: &str = "avalon.irc";

@@ -75,7 +75,8 @@ async fn slixmpp(breaks: Breaks) -> Result<()> {
 }
 
 async fn xmpp_js(breaks: Breaks, way: Way) -> Result<()> {
-    let script = match peer::xmpp_js(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("xmpp.js")).await {
+    let script = match peer::node(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("xmpp.js"), "xmpp.js", "talk.mjs").await
+    {
         Ok(script) => script,
         Err(error) => {
             peer::skip("xmpp.js", format!("{error:#}"));

@@ -1,0 +1,34 @@
+//! The matrix of clients, and its page.
+
+use anyhow::{Context, Result};
+use interop::matrix::client::Client;
+use interop::matrix::{page, story};
+use interop::peer;
+use std::path::Path;
+
+/// The page has all that a run tells; `NETJOIN_CLIENTS=write` writes what this one told.
+#[tokio::test]
+#[ignore = "installs clients: .ci/run interop"]
+async fn clients_of_all_kinds_live_in_one_room_through_splits() -> Result<()> {
+    let mut installed = Vec::new();
+    for client in Client::ALL {
+        match client.install(Path::new(env!("CARGO_TARGET_TMPDIR"))).await {
+            Ok(client) => installed.push(client),
+            Err(error) => peer::skip(client.name(), format!("{error:#}")),
+        }
+    }
+    let (columns, wrong) = story::run(&installed).await?;
+    println!("{}", page::write(&columns));
+    assert_eq!(wrong, Vec::<String>::new());
+    if std::env::var("NETJOIN_CLIENTS").as_deref() == Ok("write") {
+        let text = page::write(&columns);
+        page::check(&text).context("only a run of all clients is written down")?;
+        std::fs::write(page::path(), text)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn the_page_of_clients_tells_of_each_act_of_each_client() -> Result<()> {
+    page::check(&std::fs::read_to_string(page::path())?)
+}
