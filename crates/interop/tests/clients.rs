@@ -28,6 +28,18 @@ async fn clients_of_all_kinds_live_in_one_room_through_splits() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+#[ignore = "installs converse.js: .ci/run interop"]
+async fn a_page_that_is_loaded_anew_goes_on_with_its_session() -> Result<()> {
+    match Client::Converse.install(Path::new(env!("CARGO_TARGET_TMPDIR"))).await {
+        Ok(page) => story::reload(&page).await,
+        Err(error) => {
+            peer::skip("converse.js", format!("{error:#}"));
+            Ok(())
+        }
+    }
+}
+
 #[test]
 fn the_page_of_clients_tells_of_each_act_of_each_client() -> Result<()> {
     page::check(&std::fs::read_to_string(page::path())?)

@@ -11,12 +11,13 @@ import { createServer } from "node:http";
 import { createInterface } from "node:readline";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 const STEP_MILLISECONDS = 30_000;
 const given = JSON.parse(process.argv[2]);
 const domain = given.jid.split("@")[1];
-const converse = path.join(import.meta.dirname, "node_modules/converse.js");
+const converse = fileURLToPath(new URL("node_modules/converse.js", import.meta.url));
 
 const PAGE = `<!doctype html>
 <html lang="en">
@@ -113,6 +114,13 @@ async function enter({ nick }) {
   await page.waitForSelector(TEXT);
 }
 
+// Answered once it is online again, be it with the session that it had or with another.
+async function reload() {
+  const socket = page.waitForEvent("websocket");
+  await page.reload();
+  await (await socket).waitForEvent("framereceived", ({ payload }) => /^<(resumed|enabled) /.test(payload));
+}
+
 // By the room's menu: what one types as /nick works only where the room tells one's own address (XEP-0045 7.2.5).
 async function rename({ nick }) {
   await page.click(`${ROOM} converse-muc-heading converse-dropdown button`);
@@ -144,6 +152,7 @@ const acts = {
   say: ({ body }) => type(body),
   rename,
   look: () => page.evaluate(look),
+  reload,
   picture: async ({ path }) => void (await page.screenshot({ path })),
   end: async () => {
     await page.click("converse-user-profile .show-profile");

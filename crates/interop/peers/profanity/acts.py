@@ -1,7 +1,7 @@
 """A user of profanity, in a terminal of tmux, who does what he is told: see `crates/interop/src/matrix/person.rs` for the
 orders and the answers. What he looks at is the screen.
 
-acts.py {"folder": …, "host": …, "port": …, "authority": …, "jid": …, "password": …, "room": …}
+acts.py {"folder": …, "host": …, "port": …, "authority": …, "jid": …, "password": …, "room": …, …}
 """
 
 import json
@@ -28,7 +28,7 @@ titlebar.muc.title.jid=true
 
 
 class Acts:
-    def __init__(self, folder, host, port, authority, jid, password, room):
+    def __init__(self, folder, host, port, authority, jid, password, room, **_):
         self.jid, self.password, self.room, self.address = jid, password, room, (host, port)
         self.notices = {}
         folder = Path(folder)

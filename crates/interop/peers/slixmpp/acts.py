@@ -1,6 +1,6 @@
 """A user of slixmpp who does what he is told: see `crates/interop/src/matrix/person.rs` for the orders and the answers.
 
-acts.py {"host": …, "port": …, "authority": …, "jid": …, "password": …, "room": …}
+acts.py {"host": …, "port": …, "authority": …, "jid": …, "password": …, "room": …, …}
 """
 
 import asyncio
@@ -13,7 +13,7 @@ STEP_SECONDS = 20
 
 
 class Acts(slixmpp.ClientXMPP):
-    def __init__(self, host, port, authority, jid, password, room):
+    def __init__(self, host, port, authority, jid, password, room, **_):
         super().__init__(jid, password)
         self.ca_certs = authority
         self.place, self.address = room, (host, port)

@@ -7,6 +7,10 @@ import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import dns from "node:dns";
 import { client, xml } from "@xmpp/client";
+import { WebSocket } from "ws";
+
+// Not every node in use has one of its own.
+globalThis.WebSocket ??= WebSocket;
 
 const STEP_MILLISECONDS = 20_000;
 const MUC = "http://jabber.org/protocol/muc";

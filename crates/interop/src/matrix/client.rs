@@ -100,36 +100,28 @@ pub struct Installed {
 
 impl Installed {
     /// The command by which one of its users comes to life, whose account is at `domain`; what it keeps goes below `folder`.
+    /// Each script takes of the argument what it needs.
     pub fn command(&self, network: &Network, domain: &str, room: &str, folder: &Path) -> Result<Command> {
         let site = network.sites.get(domain).context("no such server")?;
         let (c2s, https) = (site.address("c2s")?, site.address("http-tls")?);
+        let (port, service) = match self.client {
+            Client::XmppJsWebSocket | Client::Converse => {
+                (https.port(), format!("wss://{domain}:{}/xmpp-websocket", https.port()))
+            }
+            Client::Slixmpp | Client::XmppJs | Client::Profanity => (c2s.port(), format!("xmpp://{c2s}")),
+        };
         let authority = network.authority().certificate();
-        let jid = format!("{}@{domain}", self.client.local());
-        let mut given = json!({ "jid": jid, "password": PASSWORD, "room": room, "host": c2s.ip() });
-        let mut more = |key: &str, value: serde_json::Value| given[key] = value;
+        let given = json!({
+            "jid": format!("{}@{domain}", self.client.local()),
+            "password": PASSWORD,
+            "room": room,
+            "host": c2s.ip(),
+            "port": port,
+            "service": service,
+            "authority": authority,
+            "folder": folder,
+        });
         let mut command = Command::new(&self.program);
-        match self.client {
-            Client::Slixmpp => {
-                more("port", c2s.port().into());
-                more("authority", json!(authority));
-            }
-            Client::XmppJs => more("service", format!("xmpp://{c2s}").into()),
-            Client::XmppJsWebSocket => {
-                more("service", format!("wss://{domain}:{}/xmpp-websocket", https.port()).into());
-                // Before version 22 node has it behind this switch.
-                command.arg("--experimental-websocket");
-            }
-            Client::Profanity => {
-                more("port", c2s.port().into());
-                more("authority", json!(authority));
-                more("folder", json!(folder));
-            }
-            Client::Converse => {
-                more("port", https.port().into());
-                more("authority", json!(authority));
-                more("folder", json!(folder));
-            }
-        }
         command.env("NODE_EXTRA_CA_CERTS", authority).arg(&self.script).arg(given.to_string());
         Ok(command)
     }

@@ -8,7 +8,8 @@
 //! {"do": "say", "body": "hello"}
 //! {"do": "rename", "nick": "Wizard"}
 //! {"do": "look"}                     {"inside": true, "people": […], "away": […], "lines": [[nick, body], …], "notices": […]}
-//! {"do": "picture", "path": …}       of those that have a window
+//! {"do": "picture", "path": …}       those that have a window
+//! {"do": "reload"}                   those that are a page
 //! {"do": "end"}                      logs out, and ends
 //! ```
 //!
@@ -100,6 +101,11 @@ impl Person {
         self.order(json!({ "do": "rename", "nick": nick })).await?;
         self.nick = nick;
         Ok(())
+    }
+
+    /// Loads its page anew.
+    pub async fn reload(&mut self) -> Result<()> {
+        self.order(json!({ "do": "reload" })).await.map(drop)
     }
 
     /// What the client shows now.

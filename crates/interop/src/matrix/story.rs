@@ -9,7 +9,7 @@ use crate::room;
 use anyhow::{Context, Result, ensure};
 use driver::Client as Owner;
 use std::collections::BTreeSet;
-use xmpp::Element;
+use xmpp::{Element, ns};
 
 /// Plays it with what is installed; gives the columns of the page, and what is wrong.
 pub async fn run(installed: &[Installed]) -> Result<(Vec<Column>, Vec<String>)> {
@@ -24,6 +24,30 @@ pub async fn run(installed: &[Installed]) -> Result<(Vec<Column>, Vec<String>)> 
     story.say("in the end").await.context("talking again")?;
     let wrong = story.verdict().await?;
     Ok((story.log_out().await.context("logging out")?, wrong))
+}
+
+/// The page of a client is loaded anew: it goes on with its session (XEP-0198), hears what it would have heard, and nobody
+/// else has noticed. Real addresses are shown in the room, so that a second session would be.
+pub async fn reload(page: &Installed) -> Result<()> {
+    let mut story = Story::start(std::slice::from_ref(page)).await?;
+    story.enter().await?;
+    story.say("hello").await?;
+    story.people[0].reload().await?;
+    story.say("still here").await?;
+    story.say("and still").await?;
+    let nick = story.people[0].nick;
+    let address = |s: &Element| {
+        let x = s.get_child("x", ns::MUC_USER).filter(|_| of(s, nick))?;
+        x.get_child("item", ns::MUC_USER)?.get("jid").map(str::to_owned)
+    };
+    let addresses: BTreeSet<String> = story.owner.seen(|seen| seen.iter().filter_map(address).collect());
+    ensure!(addresses.len() == 1, "{nick} has had more sessions than one: {addresses:?}");
+    let left = story.owner.seen(|seen| seen.iter().any(|s| room::is_presence(s, ROOM, nick, false)));
+    ensure!(!left, "{nick} was out");
+    let site = story.people[0].domain;
+    let resumed = story.network.site(site).metrics().await?.get("netjoin_resumptions_total").copied();
+    ensure!(resumed == Some(1.0), "the session was resumed {resumed:?} times");
+    story.log_out().await.map(drop)
 }
 
 struct Story {

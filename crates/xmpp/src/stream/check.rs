@@ -73,11 +73,12 @@ pub(super) fn to_is_an_address(stanza: &mut Element) -> Result<(), Wrong> {
     }
 }
 
-/// A client's stanza: from itself, RFC 6120 8.1.2.1; it leaves with the full address.
+/// A client's stanza: from its own account, RFC 6120 8.1.2.1. It leaves with the full address of the stream, whatever resource it
+/// names: a client that has resumed a session may not know that of it.
 pub(super) fn client_stanza(stanza: &mut Element, client: &Jid) -> Result<(), Wrong> {
     is_stanza(stanza)?;
     if let Some(from) = stanza.get("from")
-        && !Jid::new(from).is_ok_and(|from| from == *client || from.as_str() == client.bare_str())
+        && !Jid::new(from).is_ok_and(|from| from.bare_str() == client.bare_str())
     {
         return Err(Wrong::Stream(StreamError::new("invalid-from", "from is not the address of this stream")));
     }

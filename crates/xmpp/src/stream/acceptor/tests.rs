@@ -328,7 +328,8 @@ fn s8_1_2_1_every_stanza_leaves_with_the_full_address() {
     let mut server = Server::bound();
     server.says(
         "<message to='Romeo@Montague.LIT'/><presence from='juliet@im.example.com'/>\
-         <iq type='get' id='1' from='juliet@im.example.com/balcony'><ping xmlns='urn:xmpp:ping'/></iq>",
+         <iq type='get' id='1' from='juliet@im.example.com/balcony'><ping xmlns='urn:xmpp:ping'/></iq>\
+         <presence from='juliet@im.example.com/chamber'/>",
     );
     let stanzas: Vec<_> = server
         .out
@@ -339,7 +340,7 @@ fn s8_1_2_1_every_stanza_leaves_with_the_full_address() {
         })
         .collect();
     let me = "juliet@im.example.com/balcony";
-    assert_eq!(stanzas, [(me, Some("romeo@montague.lit")), (me, None), (me, None)]);
+    assert_eq!(stanzas, [(me, Some("romeo@montague.lit")), (me, None), (me, None), (me, None)]);
     server.says("<message from='romeo@montague.lit' to='tybalt@capulet.lit'/>");
     assert_eq!(server.error(), Some("invalid-from"));
 }
