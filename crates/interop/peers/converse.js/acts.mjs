@@ -121,6 +121,15 @@ async function reload() {
   await (await socket).waitForEvent("framereceived", ({ payload }) => /^<(resumed|enabled) /.test(payload));
 }
 
+// It bookmarks each room that one enters; so the list of bookmarks says.
+async function bookmark() {
+  await page.click("converse-rooms-list converse-dropdown button");
+  await page.click("converse-rooms-list .show-bookmark-list-modal");
+  await page.waitForSelector(`converse-bookmark-list-modal [data-room-jid="${given.room}"]`, { state: "attached" });
+  await page.keyboard.press("Escape");
+  await page.waitForSelector("converse-bookmark-list-modal", { state: "hidden" });
+}
+
 // By the room's menu: what one types as /nick works only where the room tells one's own address (XEP-0045 7.2.5).
 async function rename({ nick }) {
   await page.click(`${ROOM} converse-muc-heading converse-dropdown button`);
@@ -152,6 +161,11 @@ const acts = {
   say: ({ body }) => type(body),
   rename,
   look: () => page.evaluate(look),
+  bookmark,
+  show: async () => {
+    await page.click(`.rooms-list .open-room[data-room-jid="${given.room}"]`);
+    await page.waitForSelector(TEXT);
+  },
   reload,
   picture: async ({ path }) => void (await page.screenshot({ path })),
   end: async () => {

@@ -78,6 +78,14 @@ class Acts:
                 self.type(order["body"])
             case "rename":
                 self.type(f"/nick {order['nick']}")
+            case "bookmark":
+                self.type("/bookmark")
+                self.wait_for("the bookmark", lambda screen: any("Bookmark added" in line for line in screen))
+            case "show":
+                # A room that one is in by a bookmark is behind the console.
+                self.wait_for("the room's window", lambda screen: "-2-" in screen[-2] or "[2]" in screen[-2])
+                self.type("/win 2")
+                self.wait_for("the room", lambda screen: is_inside(screen, self.room))
             case "look":
                 return self.look()
             case "end":

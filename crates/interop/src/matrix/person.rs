@@ -10,6 +10,8 @@
 //! {"do": "look"}                     {"inside": true, "people": […], "away": […], "lines": [[nick, body], …], "notices": […]}
 //! {"do": "picture", "path": …}       those that have a window
 //! {"do": "reload"}                   those that are a page
+//! {"do": "bookmark"}                 the room, those that have bookmarks
+//! {"do": "show"}                     and the room that a bookmark has led into
 //! {"do": "end"}                      logs out, and ends
 //! ```
 //!
@@ -70,8 +72,10 @@ impl Person {
     /// Starts the client, which logs in by itself.
     pub fn start(network: &Network, installed: &Installed, domain: &'static str, room: &str) -> Result<Person> {
         let client = installed.client;
-        let folder = network.folder().join(client.local());
-        std::fs::create_dir_all(&folder)?;
+        // None that an earlier one has left something in.
+        let mut folder = tempfile::Builder::new().prefix(&client.local()).tempdir_in(network.folder())?;
+        folder.disable_cleanup(true);
+        let folder = folder.path().to_owned();
         let log = std::fs::File::create(folder.join("log"))?;
         let mut command = installed.command(network, domain, room, &folder)?;
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).spawn()?;
@@ -106,6 +110,16 @@ impl Person {
     /// Loads its page anew.
     pub async fn reload(&mut self) -> Result<()> {
         self.order(json!({ "do": "reload" })).await.map(drop)
+    }
+
+    /// Bookmarks the room.
+    pub async fn bookmark(&mut self) -> Result<()> {
+        self.order(json!({ "do": "bookmark" })).await.map(drop)
+    }
+
+    /// Turns to the room that its bookmark has led into.
+    pub async fn show(&mut self) -> Result<()> {
+        self.order(json!({ "do": "show" })).await.map(drop)
     }
 
     /// What the client shows now.

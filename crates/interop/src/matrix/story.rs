@@ -50,6 +50,26 @@ pub async fn reload(page: &Installed) -> Result<()> {
     story.log_out().await.map(drop)
 }
 
+/// Whoever has bookmarked the room is in it once he is online, with a client that knows nothing yet (XEP-0402; XEP-0048 in
+/// private XML).
+pub async fn remember(installed: &[Installed]) -> Result<()> {
+    let mut story = Story::start(installed).await?;
+    story.enter().await?;
+    for person in &mut story.people {
+        person.bookmark().await?;
+    }
+    story.all_leave().await?;
+    for installed in installed {
+        story.people.push(Person::start(&story.network, installed, site_of(installed.client), ROOM)?);
+    }
+    for person in &mut story.people {
+        person.online().await?;
+        person.show().await?;
+    }
+    story.all_see_all().await?;
+    story.log_out().await.map(drop)
+}
+
 struct Story {
     network: Network,
     owner: Owner,
@@ -201,9 +221,16 @@ impl Story {
     }
 
     async fn log_out(mut self) -> Result<Vec<Column>> {
-        for at in (0..self.people.len()).rev() {
-            self.note(at, Act::LogOut, "all see it".to_owned());
-            let person = self.people.remove(at);
+        self.all_leave().await?;
+        self.note_all(Act::LogOut, "all see it");
+        self.owner.close().await;
+        self.network.stop().await?;
+        Ok(self.columns)
+    }
+
+    /// One after the other logs out, and all see it.
+    async fn all_leave(&mut self) -> Result<()> {
+        while let Some(person) = self.people.pop() {
             let nick = person.nick;
             person.end().await?;
             let left = |s: &Element| room::is_presence(s, ROOM, nick, false);
@@ -211,9 +238,7 @@ impl Story {
             self.owner.wait_until(room::PATIENCE, gone).await.with_context(|| format!("{nick} was to be gone"))?;
             self.all_see_all().await?;
         }
-        self.owner.close().await;
-        self.network.stop().await?;
-        Ok(self.columns)
+        Ok(())
     }
 
     /// Everybody says something that everybody hears.
@@ -256,7 +281,7 @@ impl Story {
     }
 
     fn note_all(&mut self, act: Act, what: &str) {
-        (0..self.people.len()).for_each(|at| self.note(at, act, what.to_owned()));
+        (0..self.columns.len()).for_each(|at| self.note(at, act, what.to_owned()));
     }
 }
 
