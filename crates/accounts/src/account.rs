@@ -25,8 +25,18 @@ pub(crate) struct Account {
     pub kept: Kept,
     /// Clients of contacts elsewhere that have shown themselves, and what they can.
     pub watching: BTreeMap<Jid, Caps>,
+    /// What has been archived today.
+    pub archived: Archived,
     /// Bound resources. Most users have one, and a map has room for eleven: boxes keep that room small.
     pub sessions: BTreeMap<String, Box<Session>>,
+}
+
+/// What has been archived of an account on a day.
+#[derive(Debug, Default)]
+pub(crate) struct Archived {
+    /// Counted from the first of 1970.
+    pub day: i64,
+    pub bytes: usize,
 }
 
 /// A bound resource (RFC 6121 1.4: a connected resource).

@@ -1,6 +1,7 @@
 //! Which notifications clients want (XEP-0163 4.3, `NODE+notify`), as far as they say so by their presence (XEP-0115): asked once for
 //! each kind of client, and remembered. What a hash does not prove is held of the one who said it alone.
 
+use crate::config::NAME_BYTES_MAX;
 use crate::iq::request;
 use crate::service::{Accounts, Addressed};
 use machine::{Now, Output};
@@ -99,7 +100,7 @@ impl Accounts {
         };
         let wanted = info.children().filter(|child| child.is("feature", ns::DISCO_INFO));
         let wanted = wanted.filter_map(|feature| feature.get("var")?.strip_suffix("+notify"));
-        let short = wanted.filter(|node| node.len() <= crate::config::NAME_BYTES_MAX);
+        let short = wanted.filter(|node| node.len() <= NAME_BYTES_MAX);
         let nodes = short.take(WANTED_MAX).map(str::to_owned).collect();
         let proved = asked.caps.proves(info);
         let kind = if proved { Kind::Proved(asked.caps) } else { Kind::Only(asked.whom.clone(), asked.caps) };
@@ -117,6 +118,11 @@ impl Accounts {
         self.caps.count += 1;
         self.caps.known.insert(kind, Wanted { nodes, used: self.caps.count });
     }
+}
+
+/// What a presence says of a client, unless it is longer than anything that software is called: it is kept of many.
+pub(crate) fn caps_of(presence: &Element) -> Option<Caps> {
+    Caps::of(presence).filter(|caps| caps.node.len() + caps.ver.len() <= NAME_BYTES_MAX)
 }
 
 /// The kinds that a client may be of.

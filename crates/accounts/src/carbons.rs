@@ -79,8 +79,13 @@ impl Accounts {
         true
     }
 
+    /// Whether what a session says is said to a person, not to an occupant of a room that it is in.
+    pub(crate) fn is_said_to_one(&self, message: &Element, from: &Jid, to: &Jid) -> bool {
+        is_invitation(message) || !self.session(from).is_some_and(|session| session.is_in_room(to))
+    }
+
     /// Section 6.1: what is said in private in a room comes to each session in it from the room itself.
-    fn is_of_room(&self, message: &Element, from: &Jid, to: &Jid) -> bool {
+    pub(crate) fn is_of_room(&self, message: &Element, from: &Jid, to: &Jid) -> bool {
         let is_marked = message.has_child("x", ns::MUC_USER);
         let in_room = || {
             self.account(to).is_some_and(|account| account.sessions.values().any(|session| session.is_in_room(from)))

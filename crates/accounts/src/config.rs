@@ -14,10 +14,14 @@ pub struct AccountsConfig {
     pub reserved: Vec<String>,
     /// Whom to write to about the service (XEP-0157).
     pub contacts: Contacts,
+    /// Bare addresses that may administer the accounts (XEP-0133).
+    pub admins: Vec<Jid>,
     /// Messages that one account may have waiting for it while nobody is there; 0 for none.
     pub offline_messages: usize,
     /// Bytes that one account may keep of private XML, vCard and its own pubsub nodes together; they are held in memory.
     pub kept_bytes: usize,
+    /// Days that what an account says and is told is archived for it (XEP-0313); 0 for no archive.
+    pub archive_days: u32,
 }
 
 /// A service that a domain has.
@@ -37,8 +41,10 @@ impl AccountsConfig {
             disco_services: Vec::new(),
             reserved: Vec::new(),
             contacts: Contacts::default(),
+            admins: Vec::new(),
             offline_messages: 100,
             kept_bytes: 524_288,
+            archive_days: 0,
         }
     }
 }
@@ -61,6 +67,10 @@ pub const DIRECTED_PER_SESSION_MAX: usize = 1_000;
 pub const BLOCKED_MAX: usize = 1_000;
 /// Clients of contacts elsewhere whose wishes for notifications (XEP-0163) are known to one account; further ones hear nothing.
 pub const WATCHING_MAX: usize = 1_000;
+/// Bytes that are archived for one account in a day; what is over is delivered, and not in the archive.
+pub const ARCHIVED_BYTES_PER_DAY_MAX: usize = 16_777_216;
+/// Queries of its archive that one account may have under way.
+pub const READINGS_PER_ACCOUNT_MAX: usize = 10;
 /// Bytes of what waits for one account: strangers fill it, and it is held in memory.
 pub const OFFLINE_BYTES_MAX: usize = 262_144;
 /// Bytes of a password.

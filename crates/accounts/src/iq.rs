@@ -3,7 +3,7 @@
 use crate::config::Service;
 use crate::service::{Accounts, Addressed};
 use machine::{Now, Output};
-use xmpp::stanza::{Condition, StanzaError, iq_result};
+use xmpp::stanza::{Condition, StanzaError, command, iq_result};
 use xmpp::{Element, Jid, Shared, ns};
 
 /// Of whom a request asks.
@@ -81,6 +81,9 @@ impl Accounts {
                 self.register(iq, payload, now, out);
                 Ok(None)
             }
+            ("query" | "metadata", ns::MAM, Asked::Own) => self.ask_archive(iq, payload, out),
+            // XEP-0313 9: the same of a user whom there is not.
+            ("query" | "metadata", ns::MAM, Asked::Contact | Asked::Stranger) => Err(Condition::Forbidden.into()),
             ("query", ns::PRIVATE, Asked::Own) => self.private(iq, payload, out),
             // XEP-0049 2.3: nobody else's.
             ("query", ns::PRIVATE, _) => Err(Condition::Forbidden.into()),
@@ -106,6 +109,7 @@ impl Accounts {
                 self.carbons(iq, payload.name() == "enable", out);
                 Ok(None)
             }
+            ("command", ns::COMMANDS, Asked::Domain) if !is_get => self.admin_command(iq, out).map(|()| None),
             // XEP-0280 4.1 and 5.1: only for a session of one's own.
             ("enable" | "disable", ns::CARBONS, _) if !is_get => Err(Condition::NotAllowed.into()),
             // XEP-0077 3.1: users of other servers have no account to change here.
@@ -114,12 +118,20 @@ impl Accounts {
             ("query", ns::DISCO_INFO, _) if is_get => {
                 let Some(node) = node_of(payload) else { return Ok(Some(self.disco_info(asked))) };
                 let of = iq.to.clone().unwrap_or_else(|| iq.from.bare());
-                self.node_info(&of, node, asked).map(Some).ok_or(Condition::ItemNotFound.into())
+                let info = match asked {
+                    Asked::Domain => command::info(node, &crate::admin::OFFERS),
+                    _ => self.node_info(&of, node, asked),
+                };
+                info.map(Some).ok_or(Condition::ItemNotFound.into())
             }
             ("query", ns::DISCO_ITEMS, _) if is_get => {
                 let of = iq.to.clone().unwrap_or_else(|| iq.from.bare());
                 let Some(node) = node_of(payload) else { return Ok(Some(self.disco_items(&of, asked))) };
-                self.item_list(&of, node, asked).map(Some).ok_or(Condition::ItemNotFound.into())
+                let list = match asked {
+                    Asked::Domain => (node == ns::COMMANDS).then(|| self.commands_for(&iq.from)),
+                    _ => self.item_list(&of, node, asked),
+                };
+                list.map(Some).ok_or(Condition::ItemNotFound.into())
             }
             ("ping", ns::PING, _) if is_get => {
                 out.push(reply(iq, None));
@@ -136,10 +148,12 @@ impl Accounts {
             Element::new("identity", ns::DISCO_INFO).attr("category", category).attr("type", kind)
         };
         let (identities, features) = match asked {
-            Asked::Domain => (vec![identity("server", "im").attr("name", PRODUCT)], [FEATURES_OF_DOMAIN, &[]]),
+            Asked::Domain => (vec![identity("server", "im").attr("name", PRODUCT)], [FEATURES_OF_DOMAIN, &[], &[]]),
             _ => {
                 let identities = vec![identity("account", "registered"), identity("pubsub", "pep")];
-                (identities, [FEATURES_OF_ACCOUNT, crate::pep::FEATURES])
+                let archive: &[&str] =
+                    if self.config.archive_days > 0 { &[ns::MAM, machine::archive::EXTENDED, ns::SID] } else { &[] };
+                (identities, [FEATURES_OF_ACCOUNT, crate::pep::FEATURES, archive])
             }
         };
         Element::new("query", ns::DISCO_INFO)
@@ -190,6 +204,7 @@ pub(crate) fn reply(iq: &Addressed, child: Option<Element>) -> Output {
 const PRODUCT: &str = "netjoin";
 const FEATURES_OF_DOMAIN: &[&str] = &[
     ns::BLOCKING,
+    ns::COMMANDS,
     ns::CARBONS,
     ns::DISCO_INFO,
     ns::DISCO_ITEMS,

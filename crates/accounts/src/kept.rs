@@ -5,7 +5,6 @@ use crate::ledger::{Before, Step};
 use crate::service::{Accounts, Addressed, error_to};
 use machine::{Change, Output};
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
 use xmpp::stanza::{Condition, StanzaError, iq_result};
 use xmpp::{Element, Jid, Shared};
 
@@ -20,17 +19,10 @@ impl Kept {
     }
 
     /// The records of a space whose keys begin so, in the order of their keys.
-    pub fn under<'a>(
-        &'a self,
-        space: &'static str,
-        prefix: &'a str,
-    ) -> impl DoubleEndedIterator<Item = (&'a str, &'a str)> {
-        let from = (space, prefix.to_owned());
-        // No key has the character behind which nothing is.
-        let to = (space, format!("{prefix}{}", char::MAX));
-        self.0
-            .range((Bound::Included(from), Bound::Excluded(to)))
-            .map(|((_, key), value)| (key.as_str(), value.as_str()))
+    pub fn under<'a>(&'a self, space: &'static str, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let behind = self.0.range((space, prefix.to_owned())..);
+        let under = behind.take_while(move |((other, key), _)| *other == space && key.starts_with(prefix));
+        under.map(|((_, key), value)| (key.as_str(), value.as_str()))
     }
 
     /// Bytes of the records of some spaces.

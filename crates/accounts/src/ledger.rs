@@ -4,7 +4,8 @@
 //! store refuses it, that comes back, unless a later change of the same record has taken its place, which then
 //! keeps it instead. What must be sent only once the change is durable goes through [`machine::Gate`].
 
-use crate::records::{SPACE_ACCOUNT, SPACE_BLOCKED, SPACE_ROSTER};
+use crate::admin::Motd;
+use crate::records::{SPACE_ACCOUNT, SPACE_BLOCKED, SPACE_DOMAIN, SPACE_ROSTER};
 use crate::roster::Item;
 use crate::service::Accounts;
 use machine::{Change, Gate, Output, Token};
@@ -52,6 +53,11 @@ pub(crate) enum Before {
         /// What was there.
         value: Option<String>,
     },
+    /// The message of the day.
+    Motd {
+        /// What was there.
+        motd: Option<Motd>,
+    },
     /// No account of this name.
     Nobody {
         /// The localpart.
@@ -84,6 +90,7 @@ impl Before {
             Before::Blocked { local, jid, .. } => (SPACE_BLOCKED, local, jid.as_str()),
             Before::Kept { local, space, key, .. } => (space, local, key),
             Before::Nobody { local } | Before::Credentials { local, .. } => (SPACE_ACCOUNT, local, ""),
+            Before::Motd { .. } => (SPACE_DOMAIN, "", ""),
             Before::Staying { local } => ("", local, ""),
         }
     }
@@ -106,6 +113,8 @@ pub(crate) enum Afterwards {
         /// Whom the list had.
         to: Vec<Jid>,
     },
+    /// There is another message of the day, or none.
+    TellMotd,
     /// An account has another password.
     EndSessions {
         /// The localpart.
@@ -189,6 +198,7 @@ impl Accounts {
             match afterwards {
                 Afterwards::Announce { local, to } => self.announce(&local, &to, out),
                 Afterwards::ShowAgain { local, to } => self.show_again(&local, &to, out),
+                Afterwards::TellMotd => self.tell_motd_to_all(out),
                 Afterwards::EndSessions { local } => self.end_sessions(&local, out),
                 Afterwards::Forget { local } => self.forget(&local, out),
             }
@@ -211,6 +221,7 @@ impl Accounts {
                         account.kept.set(space, &key, value);
                     }
                 }
+                Before::Motd { motd } => self.motd = motd,
                 Before::Nobody { local } => {
                     self.end_sessions(&local, out);
                     self.accounts.remove(&local);

@@ -16,6 +16,8 @@
 //! - `blocking`: whom a user does not want to hear from (XEP-0191)
 //! - `carbons`: copies for a user's other sessions (XEP-0280)
 //! - `message`: messages and what they are answered with (RFC 6121 5 and 8)
+//! - `admin`: administration by ad-hoc commands (XEP-0133)
+//! - `archive`: one's own messages (XEP-0313)
 //! - `offline`: messages for who is not there (XEP-0160)
 //! - `private`: private XML (XEP-0049) and vCards (XEP-0054)
 //! - `pep`: the user's own pubsub service (XEP-0163); `caps`: who wants to hear of it (XEP-0115)
@@ -24,6 +26,8 @@
 //! - `ledger`: what is not durable yet, and what becomes of it
 
 mod account;
+mod admin;
+mod archive;
 mod blocking;
 mod caps;
 mod carbons;

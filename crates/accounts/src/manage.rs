@@ -68,6 +68,11 @@ impl Accounts {
         credentials: Credentials,
         out: &mut Vec<Output>,
     ) -> Result<Token, AccountError> {
+        let step = self.create_step(user, credentials)?;
+        Ok(self.ledger.commit(step, out))
+    }
+
+    pub(crate) fn create_step(&mut self, user: &str, credentials: Credentials) -> Result<Step, AccountError> {
         let local = self.localpart(user)?;
         if self.config.reserved.contains(&local) {
             return Err(AccountError::Reserved);
@@ -81,7 +86,7 @@ impl Accounts {
         let account = Account { credentials: Some(credentials), ..Account::default() };
         self.accounts.insert(local.clone(), account);
         let before = vec![Before::Nobody { local }];
-        Ok(self.ledger.commit(Step { changes, before, ..Step::default() }, out))
+        Ok(Step { changes, before, ..Step::default() })
     }
 
     /// Gives an account another password. Once the token is durable its sessions end (see [`Accounts::take_closed`]):
@@ -136,11 +141,22 @@ impl Accounts {
 
     /// All streams of an account end.
     pub(crate) fn end_sessions(&mut self, local: &str, out: &mut Vec<Output>) {
+        self.end_sessions_of(local, |_| true, "not-authorized", out);
+    }
+
+    /// Those streams of an account end that are meant, with this stream error (RFC 6120 4.9.3).
+    pub(crate) fn end_sessions_of(
+        &mut self,
+        local: &str,
+        meant: impl Fn(&Jid) -> bool,
+        condition: &'static str,
+        out: &mut Vec<Output>,
+    ) {
         let sessions = self.accounts.get(local).map(|account| &account.sessions);
-        let jids: Vec<Jid> = sessions.into_iter().flat_map(|s| s.values()).map(|s| s.jid.clone()).collect();
-        for jid in jids {
+        let jids = sessions.into_iter().flat_map(|s| s.values()).map(|s| s.jid.clone()).filter(meant);
+        for jid in jids.collect::<Vec<Jid>>() {
             self.session_ended(&jid, out);
-            self.closed.push(Closed { jid, condition: "not-authorized" });
+            self.closed.push(Closed { jid, condition });
         }
     }
 

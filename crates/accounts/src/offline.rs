@@ -26,27 +26,30 @@ pub(crate) struct Waiting {
 }
 
 impl Accounts {
-    /// Keeps a message for an account. `false` when it is none that is kept, or when too many are.
-    pub(crate) fn keep_message(&mut self, message: &Element, to: &Jid, now: Now, out: &mut Vec<Output>) -> bool {
-        let (Some(local), Some(account)) = (to.local(), self.account(to)) else { return false };
-        if account.leaving || !is_kept(message) || self.ledger.is_full() {
-            return false;
-        }
+    /// Whether a message can wait for an account: it is one that is kept, and there are not too many.
+    pub(crate) fn can_wait(&self, message: &Element, to: &Jid) -> bool {
+        let Some(account) = self.account(to) else { return false };
+        let (messages, bytes) = account.waiting();
+        !account.leaving
+            && is_kept(message)
+            && !self.ledger.is_full()
+            && messages < self.config.offline_messages
+            && bytes + message.to_xml().len() <= OFFLINE_BYTES_MAX
+    }
+
+    /// Keeps a message that can wait for an account.
+    pub(crate) fn keep_message(&mut self, message: &Element, to: &Jid, now: Now, out: &mut Vec<Output>) {
+        let (Some(local), Some(account)) = (to.local(), self.account(to)) else { return };
         let mut stanza = message.clone();
         // What stays between servers reaches no client later either.
         stanza.retain(|child| !matches!(child.ns(), ns::DMUC | ns::NETJOIN));
         let waiting = Waiting { stamp_ms: now.unix_ms, stanza: stanza.to_xml() };
-        let Ok(value) = serde_json::to_string(&waiting) else { return false };
-        let (messages, bytes) = account.waiting();
-        if messages >= self.config.offline_messages || bytes + value.len() > OFFLINE_BYTES_MAX {
-            return false;
-        }
-        let number = account.kept.under(SPACE_OFFLINE, "").next_back().and_then(|(key, _)| key.parse::<u64>().ok());
+        let value = serde_json::to_string(&waiting).expect("a number and a text are JSON");
+        let number = account.kept.under(SPACE_OFFLINE, "").last().and_then(|(key, _)| key.parse::<u64>().ok());
         let key = format!("{:020}", number.map_or(1, |last| last.saturating_add(1)));
         let step = self.keep(local, vec![Setting::put(SPACE_OFFLINE, key, value)]);
         let otherwise = error_to(message, Condition::InternalServerError).into_iter().collect();
         self.ledger.commit(Step { otherwise, ..step }, out);
-        true
     }
 
     /// Gives everything that waits to a session that can take it.

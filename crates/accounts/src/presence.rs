@@ -2,11 +2,11 @@
 
 use crate::account::Available;
 use crate::blocking::Heard;
+use crate::caps::caps_of;
 use crate::config::DIRECTED_PER_SESSION_MAX;
 use crate::service::{Accounts, Addressed, error_to};
 use crate::subscription::Kind;
 use machine::{Now, Output};
-use xmpp::stanza::caps::Caps;
 use xmpp::stanza::{Condition, StanzaError};
 use xmpp::{Element, Jid, Shared, ns};
 
@@ -42,12 +42,13 @@ impl Accounts {
         if is_new {
             self.entered(&from, out);
         }
-        if before.is_none_or(|before| Caps::of(before.stanza.element()) != Caps::of(stanza.element())) {
+        if before.is_none_or(|before| caps_of(before.stanza.element()) != caps_of(stanza.element())) {
             self.session_comes(&from, now, out);
         }
         // XEP-0160 3: behind what others show it, so that a client knows who it is from.
         if priority >= 0 {
             self.give_messages(&from, out);
+            self.tell_motd(&from, out);
         }
     }
 
@@ -125,7 +126,7 @@ impl Accounts {
 
     /// Presence with an address: from a session to anybody, remembered (4.6.2), or from elsewhere to a user here.
     fn directed(&mut self, presence: Addressed, to: &Jid, now: Now, out: &mut Vec<Output>) {
-        if presence.is_own && !self.note_outgoing(&presence.stanza, &presence.from, to, out) {
+        if presence.is_own && !self.note_outgoing(&presence.stanza, &presence.from, to, now, out) {
             return;
         }
         let stanza = Shared::new(presence.stanza);
@@ -149,12 +150,14 @@ impl Accounts {
     /// stanza of a local client that it routes past this machine. `false` when the stanza has been refused and must not
     /// be routed: its recipient is blocked, or the session shows itself to [`DIRECTED_PER_SESSION_MAX`] addresses already.
     #[must_use]
-    pub fn note_outgoing(&mut self, stanza: &Element, from: &Jid, to: &Jid, out: &mut Vec<Output>) -> bool {
+    pub fn note_outgoing(&mut self, stanza: &Element, from: &Jid, to: &Jid, now: Now, out: &mut Vec<Output>) -> bool {
         if self.refuses_blocked(stanza, from, to, out) {
             return false;
         }
         if stanza.name() != "presence" {
-            self.copy_sent(stanza, from, to, out);
+            if stanza.name() == "message" {
+                self.say(stanza, from, to, now, out);
+            }
             return true;
         }
         let Some(session) = self.session_mut(from) else { return true };

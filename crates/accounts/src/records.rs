@@ -30,13 +30,37 @@ pub const SPACE_NODE: &str = "pep-node";
 /// Their items: owner is the localpart, key the node, a line feed and the item's id; value
 /// `{"n": place in the order of publishing, "publisher": bare address, "xml": payload}`.
 pub const SPACE_ITEM: &str = "pep-item";
+/// Which message of the day a user has been told: owner is the localpart, key empty, value its id as a JSON string.
+pub const SPACE_MOTD_SEEN: &str = "motd-seen";
+/// Records of the domain itself: owner empty.
+pub const SPACE_DOMAIN: &str = "domain";
+/// Key of the one with the message of the day: `{"id": text, "text": text}`.
+pub const KEY_MOTD: &str = "motd";
 
-/// All of these.
-pub const SPACES: [&str; 8] =
-    [SPACE_ACCOUNT, SPACE_ROSTER, SPACE_BLOCKED, SPACE_OFFLINE, SPACE_PRIVATE, SPACE_VCARD, SPACE_NODE, SPACE_ITEM];
+/// Archives of accounts: this, and the localpart.
+pub const ARCHIVE_PREFIX: &str = "account:";
+
+/// All spaces of accounts.
+pub const SPACES: [&str; 9] = [
+    SPACE_ACCOUNT,
+    SPACE_ROSTER,
+    SPACE_BLOCKED,
+    SPACE_OFFLINE,
+    SPACE_PRIVATE,
+    SPACE_VCARD,
+    SPACE_NODE,
+    SPACE_ITEM,
+    SPACE_MOTD_SEEN,
+];
+
+/// Whether a record is one of this crate's.
+pub fn is_ours(record: &Record) -> bool {
+    SPACES.contains(&record.space.as_str()) || record.space == SPACE_DOMAIN
+}
 
 /// Spaces whose records are held as they are, account by account.
-pub(crate) const SPACES_KEPT: [&str; 5] = [SPACE_OFFLINE, SPACE_PRIVATE, SPACE_VCARD, SPACE_NODE, SPACE_ITEM];
+pub(crate) const SPACES_KEPT: [&str; 6] =
+    [SPACE_OFFLINE, SPACE_PRIVATE, SPACE_VCARD, SPACE_NODE, SPACE_ITEM, SPACE_MOTD_SEEN];
 /// Those of them that a user fills himself; they have a bound in common.
 pub(crate) const SPACES_OF_CHOICE: &[&str] = &[SPACE_PRIVATE, SPACE_VCARD, SPACE_NODE, SPACE_ITEM];
 
@@ -71,7 +95,14 @@ pub fn put_credentials(local: &str, credentials: &Credentials) -> Change {
 
 /// Everything kept of an account, to be removed; also what a new account of that name must not inherit.
 pub fn delete_account(local: &str) -> Vec<Change> {
-    SPACES.map(|space| Change::DeleteAll { space, owner: local.to_owned() }).into()
+    let archive = Change::DeleteArchive { archive: archive_of(local) };
+    let records = SPACES.iter().map(|space| Change::DeleteAll { space, owner: local.to_owned() });
+    records.chain([archive]).collect()
+}
+
+/// The archive of an account's own messages: rows as [`machine::Row`] has them, `with` the bare address of the other.
+pub fn archive_of(local: &str) -> String {
+    format!("{ARCHIVE_PREFIX}{local}")
 }
 
 /// Whether a record of an account can be loaded; else why not.

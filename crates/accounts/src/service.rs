@@ -2,6 +2,7 @@
 //!
 //! What the host hands in, by [`is_for_accounts`] and by who is connected:
 //! - every stanza of a local client without `to`, or to the domain or a bare address in it;
+//! - every message to a user here that is part of a conversation;
 //! - every presence of a local client to a local user, and every subscription request wherever it goes;
 //! - every stanza from elsewhere to the domain, to a bare address in it, or to a full one without a session.
 //!
@@ -11,15 +12,19 @@
 //! sent them. `SessionEnded` must be handed in before any stanza that came after that end.
 
 use crate::account::{Account, Session};
+use crate::admin::Motd;
+use crate::archive::Archives;
 use crate::blocking::Heard;
 use crate::caps::CapsCache;
 use crate::config::AccountsConfig;
 use crate::ledger::Ledger;
-use crate::records::{KEY_CREDENTIALS, SPACE_ACCOUNT, SPACE_BLOCKED, SPACE_ROSTER, SPACES_KEPT, parse_credentials};
+use crate::records::{
+    KEY_CREDENTIALS, KEY_MOTD, SPACE_ACCOUNT, SPACE_BLOCKED, SPACE_DOMAIN, SPACE_ROSTER, SPACES_KEPT, parse_credentials,
+};
 use crate::roster::Item;
 use crate::sessions::Closed;
 use crate::subscription::Kind;
-use machine::{Input, Machine, Now, Output, Record};
+use machine::{Input, Machine, Now, Output, Record, Row};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use std::collections::BTreeMap;
@@ -36,6 +41,8 @@ pub struct Accounts {
     pub(crate) random: ChaCha20Rng,
     /// What clients can.
     pub(crate) caps: CapsCache,
+    pub(crate) archives: Archives,
+    pub(crate) motd: Option<Motd>,
     /// Number of the last roster push.
     pub(crate) pushes: u64,
     /// Streams the host is to close, until it asks.
@@ -49,12 +56,21 @@ pub(crate) struct Addressed {
     pub to: Option<Jid>,
     /// Whether it comes from a live session of this domain.
     pub is_own: bool,
+    pub times: Times,
+}
+
+/// How often a stanza has come here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Times {
+    First,
+    Again,
 }
 
 impl Accounts {
     /// The accounts as kept. `seed` must be unguessable: resources and salts come from it. Records of kinds that
-    /// are not this machine's are passed over, as are rosters without an account.
-    pub fn new(config: AccountsConfig, seed: [u8; 32], records: Vec<Record>) -> Accounts {
+    /// are not this machine's are passed over, as are rosters without an account. `recent` has the last row of each account's archive
+    /// ([`crate::records::ARCHIVE_PREFIX`]).
+    pub fn new(config: AccountsConfig, seed: [u8; 32], records: Vec<Record>, recent: &[Row]) -> Accounts {
         let mut accounts = BTreeMap::new();
         for record in records.iter().filter(|r| r.space == SPACE_ACCOUNT && r.key == KEY_CREDENTIALS) {
             let credentials = parse_credentials(&record.value);
@@ -73,6 +89,8 @@ impl Accounts {
                 account.blocked.insert(record.key.clone());
             }
         }
+        let motd = records.iter().find(|r| r.space == SPACE_DOMAIN && r.key == KEY_MOTD);
+        let motd = motd.and_then(|record| serde_json::from_str(&record.value).ok());
         for record in records {
             if let Some(space) = SPACES_KEPT.into_iter().find(|space| *space == record.space)
                 && let Some(account) = accounts.get_mut(&record.owner)
@@ -86,12 +104,15 @@ impl Accounts {
             ledger: Ledger::default(),
             random: ChaCha20Rng::from_seed(seed),
             caps: CapsCache::default(),
+            archives: Archives::restore(recent),
+            motd,
             pushes: 0,
             closed: Vec::new(),
         }
     }
 
-    pub(crate) fn stanza(&mut self, stanza: Element, now: Now, out: &mut Vec<Output>) {
+    /// A stanza for the first time, or one that a session was sent and has not taken.
+    pub(crate) fn stanza(&mut self, stanza: Element, times: Times, now: Now, out: &mut Vec<Output>) {
         let Some(Ok(from)) = stanza.get("from").map(Jid::new) else { return };
         let to = match stanza.get("to").map(Jid::new).transpose() {
             Ok(to) => to,
@@ -103,7 +124,7 @@ impl Accounts {
         {
             return;
         }
-        let addressed = Addressed { stanza, from, to, is_own };
+        let addressed = Addressed { stanza, from, to, is_own, times };
         match addressed.stanza.name() {
             "presence" => self.presence(addressed, now, out),
             "message" => self.message(addressed, now, out),
@@ -181,17 +202,19 @@ impl Accounts {
 impl Machine for Accounts {
     fn handle(&mut self, input: Input, now: Now, out: &mut Vec<Output>) {
         match input {
-            Input::Stanza(stanza) => self.stanza(stanza, now, out),
+            Input::Stanza(stanza) => self.stanza(stanza, Times::First, now, out),
             Input::Persisted(token) => self.persisted(token, out),
             Input::PersistFailed(token) => self.persist_failed(token, out),
             Input::SessionEnded(jid) => self.session_ended(&jid, out),
-            // No archive is read here, no stream of servers matters, and no timer is asked for.
-            Input::Rows(..) | Input::StreamEnded(_) | Input::Reachable(_) | Input::Timeout => {}
+            Input::Rows(id, page) => self.rows(id, page, out),
+            Input::Timeout if self.next_timeout().is_some_and(|due| due <= now.mono_ms) => self.trim(now, out),
+            // No stream of servers matters.
+            Input::Timeout | Input::StreamEnded(_) | Input::Reachable(_) => {}
         }
     }
 
     fn next_timeout(&self) -> Option<u64> {
-        None
+        (self.config.archive_days > 0).then_some(self.archives.trim_ms)
     }
 }
 
@@ -202,7 +225,7 @@ impl Machine for Accounts {
 pub fn is_for_accounts(stanza: &Element, from: &Jid, to: Option<&Jid>, domain: &str) -> bool {
     let Some(to) = to else { return true };
     let (from_here, to_here) = (from.domain() == domain, to.domain() == domain);
-    if to_here && to.is_bare() {
+    if to_here && (to.is_bare() || is_conversation(stanza)) {
         return true;
     }
     if stanza.name() != "presence" {
@@ -216,6 +239,14 @@ pub fn is_for_accounts(stanza: &Element, from: &Jid, to: Option<&Jid>, domain: &
         // RFC 6121 4.6: directed presence is remembered. To others, `Accounts::note_outgoing` does it.
         _ => from_here && to_here,
     }
+}
+
+/// What people say to each other has an archive to pass, whoever is connected. What a room says comes in its order, beside what it
+/// shows, and goes past.
+fn is_conversation(stanza: &Element) -> bool {
+    stanza.name() == "message"
+        && !matches!(stanza.get("type"), Some("groupchat" | "error" | "headline"))
+        && !stanza.has_child("x", xmpp::ns::MUC_USER)
 }
 
 /// The error that answers a stanza, where one may.

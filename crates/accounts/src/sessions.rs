@@ -2,7 +2,7 @@
 
 use crate::account::Session;
 use crate::config::SESSIONS_PER_ACCOUNT_MAX;
-use crate::service::Accounts;
+use crate::service::{Accounts, Times};
 use machine::{Now, Output};
 use rand_chacha::rand_core::Rng;
 use xmpp::stanza::Condition;
@@ -104,7 +104,7 @@ impl Accounts {
             _ => false,
         };
         if is_for_account && !from_own {
-            self.stanza(for_any_resource(stanza), now, out);
+            self.stanza(for_any_resource(stanza), Times::Again, now, out);
         }
     }
 

@@ -15,7 +15,7 @@ use xmpp::{Element, Jid, Shared};
 
 impl Accounts {
     pub(crate) fn subscription(&mut self, presence: Addressed, kind: Kind, out: &mut Vec<Output>) {
-        let Addressed { mut stanza, from, to, is_own } = presence;
+        let Addressed { mut stanza, from, to, is_own, .. } = presence;
         let (user, contact) = match (to, is_own) {
             (Some(to), true) => (from.bare(), to.bare()),
             (Some(to), false) => (to.bare(), from.bare()),

@@ -2,8 +2,9 @@
 //!
 //! A machine is fed [`Input`] and the time, and gives back [`Output`] in order; nothing else happens. The server
 //! carries outputs out over sockets and a store; the simulator does over simulated ones.
-//! [`gate`] holds back what must not be seen before it is durable.
+//! [`gate`] holds back what must not be seen before it is durable; [`archive`] is how machines answer queries of their archives.
 
+pub mod archive;
 pub mod gate;
 mod io;
 

@@ -6,11 +6,10 @@
 //! - `replica/`: XEP-0282 as the site's side speaks it: [`Replica`]
 //! - `flaws`: mistakes, for the simulator alone
 //! - `tally`: what is counted of links
-//! - `names`: the words of the field as types; `paging`: long lists; `archive`: queries of what was said, and their answers
+//! - `names`: the words of the field as types; `paging`: long lists
 //! - [`wire`]: what stands on the link between the two, as types both share
 
 mod activity;
-mod archive;
 #[cfg(not(feature = "flaws"))]
 mod flaws;
 #[cfg(feature = "flaws")]

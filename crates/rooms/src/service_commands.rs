@@ -5,7 +5,7 @@ use crate::names::Affiliation;
 use crate::room::{Config, Cx, Destruction, Life, Making, Room};
 use crate::service::{Primary, ROOMS_MAX, reply};
 use machine::{Now, Output};
-use xmpp::stanza::command::{self, Offer, Request, Stage};
+use xmpp::stanza::command::{self, ADMIN, ANNOUNCE, Offer, Request, Stage, person, text};
 use xmpp::stanza::form::{Field, Form};
 use xmpp::stanza::{Condition, StanzaError};
 use xmpp::{Element, Jid, Shared, ns};
@@ -178,31 +178,17 @@ fn affiliation_query(form: &Form) -> Result<Element, StanzaError> {
     Ok(Element::new("query", ns::MUC_ADMIN).child(item))
 }
 
-/// A text of one or several lines; `None` where it says nothing.
-fn text(form: &Form, var: &str) -> Option<String> {
-    form.values(var).map(|lines| lines.join("\n")).filter(|text| !text.trim().is_empty())
-}
-
 fn address(form: &Form, var: &str) -> Result<Option<Jid>, StanzaError> {
     let jid = text(form, var).map(|text| Jid::new(&text)).transpose();
     jid.map_err(|_| Condition::JidMalformed.into())
 }
 
-fn person(text: &str) -> Result<Jid, StanzaError> {
-    let jid = Jid::new(text.trim()).map_err(|_| Condition::JidMalformed)?.bare();
-    if jid.local().is_some() { Ok(jid) } else { Err(Condition::JidMalformed.into()) }
-}
-
-/// FORM_TYPE of what XEP-0133 knows.
-const ADMIN: &str = "http://jabber.org/protocol/admin";
 /// FORM_TYPE of what it does not.
 const FORM_TYPE: &str = "urn:netjoin:rooms:0";
 const CREATE: &str = "urn:netjoin:rooms:0#create";
 const DESTROY: &str = "urn:netjoin:rooms:0#destroy";
 const LIST: &str = "urn:netjoin:rooms:0#list";
 const AFFILIATION: &str = "urn:netjoin:rooms:0#affiliation";
-/// XEP-0133 4.23.
-const ANNOUNCE: &str = "http://jabber.org/protocol/admin#announce";
 /// The commands of the service.
 pub(crate) const OFFERS: [Offer; 5] = [
     Offer { node: CREATE, name: "Create a Room" },

@@ -63,7 +63,8 @@ impl Server {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&config.data)?;
         let (done, completions) = mpsc::unbounded_channel::<Completion>();
         let tell = Arc::new(move |completion| _ = done.send(completion));
-        let (store, kept) = Store::open(&config.store_file(), store::Options::default(), tell)?;
+        let options = store::Options { brief: Some(accounts::records::ARCHIVE_PREFIX), ..store::Options::default() };
+        let (store, kept) = Store::open(&config.store_file(), options, tell)?;
         let store = Arc::new(store);
         let machines = Machines::restore(&config, &kept);
         drop(kept);

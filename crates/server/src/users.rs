@@ -7,6 +7,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use accounts::config::Service;
+use accounts::records::ARCHIVE_PREFIX;
 use accounts::{AccountError, Accounts, AccountsConfig};
 use machine::{Change, Input, Machine as _, Now, Output, Token};
 use store::{Completion, Options, Store, StoreError};
@@ -35,6 +36,10 @@ pub fn accounts_config(config: &Config) -> Option<AccountsConfig> {
         disco_services: services.collect(),
         reserved: replica.collect(),
         contacts: config.contacts(),
+        admins: config.admins.clone(),
+        offline_messages: config.accounts.offline_messages as usize,
+        kept_bytes: config.accounts.kept_bytes as usize,
+        archive_days: config.accounts.archive_days as u32,
         ..AccountsConfig::new(domain.jid().clone())
     })
 }
@@ -72,7 +77,7 @@ impl Offline {
         let (sender, completions) = mpsc::channel();
         // The receiver lives as long as the store: a completion that nobody takes is one that nobody waits for.
         let tell = Arc::new(move |completion| drop(sender.send(completion)));
-        let options = Options { readers: 1, recent_rows: 0, ..Options::default() };
+        let options = Options { readers: 1, recent_rows: 0, brief: Some(ARCHIVE_PREFIX), ..Options::default() };
         std::fs::create_dir_all(&config.data)
             .map_err(|error| Refusal::failed(format!("{}: {error}", config.data.display())))?;
         let (store, loaded) = Store::open(&config.store_file(), options, tell)
@@ -80,7 +85,7 @@ impl Offline {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|error| Refusal::failed(error.to_string()))?;
         let domain = accounts_config.domain.domain().to_owned();
-        let accounts = Accounts::new(accounts_config, seed, loaded.records);
+        let accounts = Accounts::new(accounts_config, seed, loaded.records, &loaded.recent);
         Ok(Offline { accounts, domain, store, completions })
     }
 

@@ -52,6 +52,8 @@ pub struct Options {
     pub readers: usize,
     /// Rows of each archive that are loaded at the start.
     pub recent_rows: usize,
+    /// Archives whose names begin so are loaded with their last row alone: whoever is shown them asks.
+    pub brief: Option<&'static str>,
     /// Persists that wait at the most; one over it fails at once.
     pub waiting_max: usize,
     /// How often a write is tried while writes fail and none are asked for.
@@ -65,6 +67,7 @@ impl Default for Options {
         Options {
             readers: 2,
             recent_rows: 100,
+            brief: None,
             waiting_max: 20_000,
             probe_every: Duration::from_secs(1),
             max_page_count: None,
@@ -102,7 +105,7 @@ impl Store {
         file::create_private(path)?;
         let mut connection = file::open_writing(path)?;
         schema::migrate(&mut connection, path)?;
-        let loaded = load(&connection, options.recent_rows).map_err(StoreError::database(path))?;
+        let loaded = load(&connection, &options).map_err(StoreError::database(path))?;
         limit_pages(&connection, options.max_page_count).map_err(StoreError::database(path))?;
 
         let queue = Arc::new(Queue::new(options.waiting_max));
@@ -185,12 +188,13 @@ impl Drop for Store {
     }
 }
 
-fn load(connection: &Connection, recent_rows: usize) -> rusqlite::Result<Loaded> {
+fn load(connection: &Connection, options: &Options) -> rusqlite::Result<Loaded> {
     let records = connection.prepare(RECORDS)?.query_map([], record)?.collect::<Result<_, _>>()?;
     let mut last = connection.prepare(select_rows!("WHERE archive = ?1 ORDER BY seq DESC LIMIT ?2"))?;
     let mut recent = Vec::new();
     for (number, name) in archives(connection)? {
-        let limit = i64::try_from(recent_rows).unwrap_or(i64::MAX);
+        let is_brief = options.brief.is_some_and(|prefix| name.starts_with(prefix));
+        let limit = if is_brief { 1 } else { i64::try_from(options.recent_rows).unwrap_or(i64::MAX) };
         let mut rows =
             last.query_map((number, limit), |row| archived(&name, row))?.collect::<rusqlite::Result<Vec<Row>>>()?;
         rows.reverse();

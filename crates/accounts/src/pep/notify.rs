@@ -2,6 +2,7 @@
 //! the last item when they come.
 
 use super::node::{Node, SendLast};
+use crate::caps::caps_of;
 use crate::config::WATCHING_MAX;
 use crate::iq::Asked;
 use crate::service::Accounts;
@@ -20,7 +21,7 @@ impl Accounts {
         let contacts = here.filter(|(contact, _)| !self.is_blocked(owner, contact)).map(|(_, account)| account);
         let contacts = contacts.filter(|_| node.is_shown_to(Asked::Contact));
         for session in contacts.chain([account]).flat_map(|account| account.available()) {
-            let caps = session.presence.as_ref().and_then(|presence| Caps::of(presence.stanza.element()));
+            let caps = session.presence.as_ref().and_then(|presence| caps_of(presence.stanza.element()));
             if self.wants(&session.jid, caps.as_ref(), name) {
                 told.push(&session.jid);
             }
@@ -37,7 +38,7 @@ impl Accounts {
     /// A session of this domain has become available, or can something else than before.
     pub(crate) fn session_comes(&mut self, client: &Jid, now: Now, out: &mut Vec<Output>) {
         let presence = self.session(client).and_then(|session| session.presence.as_ref());
-        let Some(caps) = presence.and_then(|presence| Caps::of(presence.stanza.element())) else { return };
+        let Some(caps) = presence.and_then(|presence| caps_of(presence.stanza.element())) else { return };
         if self.note_caps(client, &caps, &client.bare(), now, out) {
             self.give_last_items(&BTreeSet::from([client.clone()]), out);
         }
@@ -58,7 +59,7 @@ impl Accounts {
         }
         let before = account.watching.get(client);
         let may = account.is_shown_to(user.bare_str(), client) && account.watching.len() < WATCHING_MAX;
-        let caps = Caps::of(presence).filter(|_| presence.get("type").is_none() && (may || before.is_some()));
+        let caps = caps_of(presence).filter(|_| presence.get("type").is_none() && (may || before.is_some()));
         if before == caps.as_ref() {
             return;
         }
@@ -78,7 +79,7 @@ impl Accounts {
     pub(crate) fn give_last_items(&self, clients: &BTreeSet<Jid>, out: &mut Vec<Output>) {
         for client in clients {
             let presence = self.session(client).and_then(|session| session.presence.as_ref());
-            let caps = presence.and_then(|presence| Caps::of(presence.stanza.element()));
+            let caps = presence.and_then(|presence| caps_of(presence.stanza.element()));
             let (Some(caps), Some(account)) = (caps, self.account(client)) else { continue };
             let own = client.bare();
             for contact in account.audience().chain([&own]) {

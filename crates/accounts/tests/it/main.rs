@@ -1,5 +1,7 @@
 //! The accounts of two domains, joined as two servers are, played through RFC 6121's own scenes.
 
+mod admin;
+mod archive;
 mod blocking;
 mod carbons;
 mod hostile;

@@ -170,7 +170,7 @@ fn s6_5_the_last_items_or_those_named_and_open_nodes_for_all() {
     let mut w = juliet();
     let open = form("node_config", &[("access_model", "open"), ("max_items", "3")]);
     ask(&mut w, JULIET, "set", "", &pubsub(&format!("<create node='n'/><configure>{open}</configure>")));
-    for id in ["z", "a", "m", "b", "a"] {
+    for id in ["z", "\u{10ffff}", "a", "m", "b", "a"] {
         ask(&mut w, JULIET, "set", "", &pubsub(&publish("n", id, "<a xmlns='b'/>")));
     }
     let of = |w: &mut World, wanted: &str| {

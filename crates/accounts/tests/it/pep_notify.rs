@@ -185,3 +185,12 @@ fn what_a_stranger_answers_is_of_no_account() {
     assert_eq!(notes(&mut w, JULIET), [""; 0]);
     assert!(ask(&mut w, JULIET, "get", "", &pubsub(&format!("<items node='{AVATAR}'/>"))).contains(METADATA));
 }
+
+/// What is said of software is kept of many: a long name is none.
+#[test]
+fn what_is_longer_than_software_is_called_is_of_no_account() {
+    let mut w = World::lovers();
+    w.says(JULIET, &presence(&"x".repeat(2_000)));
+    w.says(ROMEO, &presence(&"x".repeat(2_000)));
+    assert!(answer(&mut w, JULIET, "").is_none() && answer(&mut w, ROMEO, "").is_none());
+}

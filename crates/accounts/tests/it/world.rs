@@ -5,6 +5,7 @@ use accounts::records::put_credentials;
 use accounts::{Accounts, AccountsConfig, Closed, is_for_accounts};
 use machine::{Change, Input, Machine, Now, Output, Record, Token};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use store::disk::SimDisk;
 use xmpp::sasl::Credentials;
 use xmpp::{Element, Jid};
 
@@ -18,12 +19,16 @@ pub struct World {
     pub sites: BTreeMap<String, Accounts>,
     /// What the stores hold, by domain, space, owner and key.
     pub stores: BTreeMap<String, BTreeMap<(String, String, String), String>>,
+    /// The archives of the stores.
+    pub archives: BTreeMap<String, SimDisk>,
     /// Persists that the store has not answered, while it is held.
     pub waiting: VecDeque<(String, Token, Vec<Change>)>,
     /// Whether Persists wait for [`World::commit`] and [`World::fail`].
     pub held: bool,
     /// Streams the host was told to close.
     pub closed: Vec<Closed>,
+    /// How often a machine was started: each time with another seed, as on a server.
+    starts: u8,
     /// The clock.
     pub mono_ms: u64,
     inputs: VecDeque<(String, Input)>,
@@ -42,10 +47,12 @@ impl World {
         let mut world = World {
             sites: BTreeMap::new(),
             stores: BTreeMap::new(),
+            archives: BTreeMap::new(),
             waiting: VecDeque::new(),
             held: false,
             closed: Vec::new(),
             streams: BTreeSet::new(),
+            starts: 0,
             mono_ms: 1_000,
             inputs: VecDeque::new(),
             received: BTreeMap::new(),
@@ -70,17 +77,19 @@ impl World {
 
     /// The machine anew, from what its store holds; its streams are gone without a word.
     pub fn restart(&mut self, domain: &str) {
+        self.starts += 1;
         let mut config = AccountsConfig::new(jid(domain));
         config.disco_services = vec![Service { jid: jid("chat.example.com"), name: Some("Rooms".to_owned()) }];
         config.reserved = vec!["replica".into()];
         (self.settings)(&mut config);
+        let recent = self.archives.entry(domain.to_owned()).or_default().load(1).recent;
         let records = self.stores[domain].iter().map(|((space, owner, key), value)| Record {
             space: space.clone(),
             owner: owner.clone(),
             key: key.clone(),
             value: value.clone(),
         });
-        self.sites.insert(domain.into(), Accounts::new(config, [7; 32], records.collect()));
+        self.sites.insert(domain.into(), Accounts::new(config, [self.starts; 32], records.collect(), &recent));
         self.streams.retain(|jid| jid.domain() != domain);
     }
 
@@ -118,7 +127,8 @@ impl World {
         }
         let to = to.expect("what has no address is for accounts");
         let mut out = Vec::new();
-        let goes_on = self.site_of(full).note_outgoing(&stanza, &from, &to, &mut out);
+        let now = self.now();
+        let goes_on = self.site_of(full).note_outgoing(&stanza, &from, &to, now, &mut out);
         self.carry_out(from.domain(), out);
         if !goes_on {
             return;
@@ -200,6 +210,10 @@ impl World {
                         self.commit();
                     }
                 }
+                Output::Query { id, query } => {
+                    let page = self.archives.entry(domain.to_owned()).or_default().query(&query);
+                    self.input(domain, Input::Rows(id, Some(page)));
+                }
                 other => panic!("accounts do nothing like {other:?}"),
             }
         }
@@ -218,7 +232,9 @@ impl World {
                     store.remove(&(space.into(), owner, key));
                 }
                 Change::DeleteAll { space, owner } => store.retain(|(s, o, _), _| s != space || *o != owner),
-                other => panic!("accounts keep nothing like {other:?}"),
+                archived => {
+                    self.archives.entry(domain.clone()).or_default().persist(vec![archived]).expect("no conflict");
+                }
             }
         }
         self.input(&domain, Input::Persisted(token));

@@ -9,8 +9,8 @@ use super::keep::DAY_MS;
 use super::mirror::Mirror;
 use super::provisional::ISLAND_SEQ;
 use super::site::Cx;
-use crate::archive::{Asked, Next, Reading, Stability, asked};
 use crate::flaws::flaw;
+use machine::archive::{Asked, Next, Reading, Stability, asked, of_room};
 use machine::{ArchivePage, ArchiveQuery, By, Class, Now, Output, QueryId};
 use xmpp::stanza::{Condition, StanzaError};
 use xmpp::{Element, Jid};
@@ -44,7 +44,7 @@ impl Mirror {
     /// Somebody who is in asks for what was said while the primary is not reached.
     pub(super) fn read_here(&self, iq: &Element, query: &Element, from: &Jid, cx: &mut Cx<'_>) {
         let class = self.sessions.get(from).map_or(Class::Plain, |session| session.class);
-        match asked((from, class), iq, query, &self.room, self.archive()) {
+        match asked((from, class), iq, query, self.archive(), |jid| of_room((from, class), &self.room, &jid)) {
             Ok(Asked::Filters(answer)) => cx.pass(from, answer),
             Ok(Asked::Page(..)) if cx.site.readings.len() >= READINGS_MAX => {
                 let error = StanzaError::new(Condition::ResourceConstraint, "Too many queries at a time.");

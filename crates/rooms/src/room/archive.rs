@@ -3,8 +3,8 @@
 //! Who may enter may read: not the banned, in a members-only room members, behind a password members and occupants.
 
 use super::{Cx, Room, Whois};
-use crate::archive::{Asked, Next, Reading, Stability, asked};
 use crate::names::{Affiliation, Role};
+use machine::archive::{Asked, Next, Reading, Stability, asked, of_room};
 use machine::{ArchivePage, ArchiveQuery, Class, Output, QueryId};
 use xmpp::stanza::{Condition, StanzaError};
 use xmpp::{Element, Jid};
@@ -15,7 +15,8 @@ impl Room {
         if !self.may_read(from) {
             return self.refuse(iq, Condition::Forbidden, cx);
         }
-        match asked((from, self.class_of_reader(from)), iq, query, &self.jid, self.jid.to_string()) {
+        let asker = (from, self.class_of_reader(from));
+        match asked(asker, iq, query, self.jid.to_string(), |jid| of_room(asker, &self.jid, &jid)) {
             Ok(Asked::Filters(answer)) => self.answer(from, answer, cx),
             Ok(Asked::Page(..)) if self.readings.len() >= READINGS_MAX => {
                 self.refuse(iq, StanzaError::new(Condition::ResourceConstraint, "Too many queries at a time."), cx);

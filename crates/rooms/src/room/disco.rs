@@ -94,7 +94,7 @@ impl Room {
             ns::SID,
             ns::SELF_PING,
             ns::MAM,
-            crate::archive::EXTENDED,
+            machine::archive::EXTENDED,
             ns::MODERATE,
             super::hats::HATS,
             super::versions::MAV,

@@ -228,8 +228,7 @@ fn text(form: &Form, var: &str) -> Result<String, StanzaError> {
 }
 
 fn address(form: &Form) -> Result<Jid, StanzaError> {
-    let jid = Jid::new(&text(form, "hats#jid")?).map_err(|_| Condition::JidMalformed)?.bare();
-    if jid.local().is_some() { Ok(jid) } else { Err(Condition::JidMalformed.into()) }
+    xmpp::stanza::command::person(&text(form, "hats#jid")?)
 }
 
 /// XEP-0317.

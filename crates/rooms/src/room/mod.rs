@@ -78,11 +78,11 @@ pub(crate) mod tests;
 mod versions;
 mod voice;
 
-use crate::archive::Reading;
 use crate::names::{Affiliation, Nick, Role};
 use crate::primary::{Links, Up};
 use crate::service::PrimaryConfig;
 use crate::tally::Tally;
+use machine::archive::Reading;
 use machine::{AudienceId, Change, Gate, Now, Output, QueryId, Token};
 use rand_chacha::ChaCha12Rng;
 use std::collections::{BTreeMap, VecDeque};

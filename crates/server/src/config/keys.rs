@@ -295,6 +295,19 @@ section! {
 }
 
 section! {
+    /// What is kept of accounts, for each of them.
+    Accounts "accounts" {
+        /// Days that what a user says and is told is kept in his archive, which his clients read (XEP-0313); 0 for no archive.
+        archive_days: u64 = "30" in 0..=36_500,
+        /// Messages that wait for a user while none of his clients is there, in at most 262,144 bytes; over it they are
+        /// refused. They are held in memory. 0 for none.
+        offline_messages: u64 = "100" in 0..=10_000,
+        /// Bytes that a user's clients may keep here: bookmarks, avatar, vCard and the like. They are held in memory.
+        kept_bytes: u64 = "524288" in 16_384..=67_108_864,
+    }
+}
+
+section! {
     /// What this domain shows to programs that ask what there is (XEP-0030).
     Disco "disco" {
         /// Services shown besides those of this server: rooms elsewhere, for instance.
@@ -377,6 +390,7 @@ pub const SECTIONS: &[Section] = &[
     Replica::SECTION,
     Split::SECTION,
     Component::SECTION,
+    Accounts::SECTION,
     Disco::SECTION,
     Contacts::SECTION,
     Limits::SECTION,

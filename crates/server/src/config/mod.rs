@@ -14,7 +14,7 @@ mod validate;
 
 use std::path::{Path, PathBuf};
 
-pub use keys::{C2s, Component, Contacts, Disco, Http, Limits, Log, Replica, Rooms, S2s, Split, Tls};
+pub use keys::{Accounts, C2s, Component, Contacts, Disco, Http, Limits, Log, Replica, Rooms, S2s, Split, Tls};
 pub use reader::Problem;
 pub use setting::{Create, Domain, Encryption, LogFormat, Peer, Route, Routes, Secret, SplitEnter, Trust, Uri, Url};
 
@@ -57,6 +57,8 @@ pub struct Config {
     pub split: Split,
     /// Domains that this server is as a component of another.
     pub components: Vec<Component>,
+    /// What is kept of accounts.
+    pub accounts: Accounts,
     /// What disco shows.
     pub disco: Disco,
     /// Whom to write to.
@@ -207,6 +209,7 @@ impl Config {
             ("[rooms]", self.rooms != started.rooms),
             ("[replica]", self.replica != started.replica || self.split != started.split),
             ("[[component]]", self.components != started.components),
+            ("[accounts]", self.accounts != started.accounts),
             ("[disco]", self.disco != started.disco),
             ("[limits]", self.limits != started.limits),
             ("[log]", self.log.format != started.log.format),
@@ -244,6 +247,7 @@ impl Config {
         let sections = reader.list(Component::SECTION.path);
         // Each is read, so that what is wrong with the second is said along with what is wrong with the first.
         let components: Vec<Option<Component>> = sections.iter().map(|path| Component::read_at(path, reader)).collect();
+        let accounts = Accounts::read(reader);
         let disco = Disco::read(reader);
         let contacts = Contacts::read(reader);
         let limits = Limits::read(reader);
@@ -264,6 +268,7 @@ impl Config {
             replica: replica?,
             split: split?,
             components: components.into_iter().collect::<Option<_>>()?,
+            accounts: accounts?,
             disco: disco?,
             contacts: contacts?,
             limits: limits?,

@@ -69,9 +69,10 @@ impl Core {
         if destination == Destination::Accounts {
             return true;
         }
+        let now = self.now();
         let Some((_, accounts)) = &mut self.machines.accounts else { return true };
         let mut out = Vec::new();
-        let goes_on = accounts.note_outgoing(stanza, from, to, &mut out);
+        let goes_on = accounts.note_outgoing(stanza, from, to, now, &mut out);
         self.want(Who::Accounts, out);
         goes_on
     }

@@ -6,6 +6,7 @@ use crate::config::{self, Config, Peer};
 use crate::edge::c2s::random;
 use crate::users;
 use accounts::Accounts;
+use accounts::records::is_ours;
 use machine::{Input, Machine, Now, Output};
 use rooms::{Create, Primary, PrimaryConfig, Replica, ReplicaConfig, SplitConfig};
 use std::collections::HashMap;
@@ -70,7 +71,8 @@ impl Machines {
     pub fn restore(config: &Config, kept: &Loaded) -> Machines {
         let accounts = users::accounts_config(config).map(|settings| {
             let domain = settings.domain.domain().to_owned();
-            (domain, Accounts::new(settings, random(), kept.records.clone()))
+            let records = kept.records.iter().filter(|record| is_ours(record)).cloned().collect();
+            (domain, Accounts::new(settings, random(), records, &kept.recent))
         });
         let primary = config.rooms.as_ref().map(|rooms| {
             let primary =

@@ -97,7 +97,10 @@ fn local(origin: Origin, stanza: &Element, from: &Jid, to: &Jid, tables: &impl T
     if origin == Origin::Remote && tables.replica_wants(stanza, to) {
         return Destination::Replica;
     }
-    if tables.has_session(to) && (origin == Origin::Accounts || !tables.accounts_wants(stanza, from, to)) {
+    // What rooms here say comes in their order, beside what they show.
+    let is_said_in_order = matches!(origin, Origin::Primary | Origin::Replica) && stanza.name() == "message";
+    let goes_past = origin == Origin::Accounts || is_said_in_order || !tables.accounts_wants(stanza, from, to);
+    if tables.has_session(to) && goes_past {
         return Destination::Session;
     }
     match origin {
@@ -167,9 +170,15 @@ mod tests {
 
     #[test]
     fn a_session_is_reached_by_its_full_address_alone() {
-        let full = "<message from='a@b' to='rubenro@vesa.yeggmaex.irc/shaver'/>";
+        let full = "<iq type='get' id='1' from='a@b' to='rubenro@vesa.yeggmaex.irc/shaver'/>";
         assert_eq!(routed(Origin::Remote, full), Destination::Session);
         assert_eq!(routed(Origin::Client, full), Destination::Session);
+        let said = "<message type='chat' from='a@b' to='rubenro@vesa.yeggmaex.irc/shaver'/>";
+        assert_eq!(routed(Origin::Remote, said), Destination::Accounts, "it has an archive to pass");
+        assert_eq!(routed(Origin::Accounts, said), Destination::Session);
+        for origin in [Origin::Primary, Origin::Replica] {
+            assert_eq!(routed(origin, said), Destination::Session);
+        }
         let bare = "<message from='a@b' to='rubenro@vesa.yeggmaex.irc'/>";
         assert_eq!(routed(Origin::Client, bare), Destination::Accounts);
         let absent = "<message from='a@b' to='rubenro@vesa.yeggmaex.irc/gone'/>";

@@ -146,7 +146,10 @@ fn what_stays_between_servers_is_taken_from_no_client() {
         "<message to='benvolio@montague.lit/square' type='chat'><body>o</body>\
          <x xmlns='urn:xmpp:tmp:dmuc:0'/><at xmlns='urn:netjoin:dmuc:0'/></message>",
     );
-    assert_eq!(benvolio.next_of("message").children().map(|c| c.name().to_owned()).collect::<Vec<_>>(), ["body"]);
+    assert_eq!(
+        benvolio.next_of("message").children().map(|c| c.name().to_owned()).collect::<Vec<_>>(),
+        ["body", "stanza-id"]
+    );
 }
 
 #[test]

@@ -98,7 +98,7 @@ impl World {
             && let Some(accounts) = &mut self.servers[server].accounts
         {
             let mut out = Vec::new();
-            let goes_on = accounts.note_outgoing(&stanza, from, &to, &mut out);
+            let goes_on = accounts.note_outgoing(&stanza, from, &to, self.now, &mut out);
             self.carry_out_all(server, Which::Accounts, out);
             if !goes_on {
                 return;

@@ -54,7 +54,9 @@ impl Server {
         if origin == Origin::Remote && wants(stanza) {
             return Destination::Replica;
         }
-        let for_accounts = origin != Origin::Accounts && is_for_accounts(stanza, from, Some(to), to.domain());
+        let is_said_in_order = matches!(origin, Origin::Primary | Origin::Replica) && stanza.name() == "message";
+        let goes_past = origin == Origin::Accounts || is_said_in_order;
+        let for_accounts = !goes_past && is_for_accounts(stanza, from, Some(to), to.domain());
         match self.sessions.contains(to) && !for_accounts {
             true => Destination::Session,
             false if origin == Origin::Accounts && !to.is_bare() => Destination::Nowhere(Condition::ServiceUnavailable),

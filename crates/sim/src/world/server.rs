@@ -173,7 +173,7 @@ impl Server {
         self.accounts = config.accounts.as_ref().map(|domain| {
             let mut accounts = AccountsConfig::new(jid(domain));
             accounts.reserved = vec!["replica".to_owned()];
-            Accounts::new(accounts, seed, of(&["account", "roster"]))
+            Accounts::new(accounts, seed, of(&accounts::records::SPACES), &[])
         });
         self.primary = config.rooms.as_ref().map(|domain| {
             let primary = PrimaryConfig {

@@ -4,7 +4,7 @@
 
 use super::form::Form;
 use super::{Condition, StanzaError, iq_result};
-use crate::{Element, ns};
+use crate::{Element, Jid, ns};
 
 /// A command as it is offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +89,20 @@ impl Request {
     }
 }
 
+/// A text of one or several lines; `None` where it says nothing.
+pub fn text(form: &Form, var: &str) -> Option<String> {
+    form.values(var).map(|lines| lines.join("\n")).filter(|text| !text.trim().is_empty())
+}
+
+/// Somebody's bare address, as a form says it.
+///
+/// # Errors
+/// `jid-malformed` when it is none.
+pub fn person(text: &str) -> Result<Jid, StanzaError> {
+    let jid = Jid::new(text.trim()).map_err(|_| Condition::JidMalformed)?.bare();
+    if jid.local().is_some() { Ok(jid) } else { Err(Condition::JidMalformed.into()) }
+}
+
 /// The result of a request that has been carried out: bare, or that of a command.
 pub fn done(request: &Element) -> Element {
     match Request::find(request) {
@@ -125,6 +139,11 @@ pub fn info(node: &str, offers: &[Offer]) -> Option<Element> {
             .child(feature(ns::FORMS)),
     )
 }
+
+/// FORM_TYPE of what administration asks (XEP-0133); its commands are this, a `#` and their names.
+pub const ADMIN: &str = "http://jabber.org/protocol/admin";
+/// Telling all who are there something, XEP-0133 4.23.
+pub const ANNOUNCE: &str = "http://jabber.org/protocol/admin#announce";
 
 /// 4.2: bad requests, with what is bad about them.
 fn wrong(what: &str) -> StanzaError {

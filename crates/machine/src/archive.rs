@@ -1,13 +1,13 @@
-//! XEP-0313 as a room answers it, at its primary or from a mirror: what a query asks for (4.1, 4.3 with XEP-0059), a page of
-//! rows as stanzas (4.2, 4.3), and between which messages an archive lies (5). Who may read is said elsewhere.
+//! XEP-0313 as a room answers it, at its primary or from a mirror, and an account: what a query asks for (4.1, 4.3 with XEP-0059), a
+//! page of rows as stanzas (4.2, 4.3), and between which messages an archive lies (5). Who may read is said elsewhere.
 
-use machine::{ArchivePage, ArchiveQuery, Author, By, Class, Row};
+use crate::{ArchivePage, ArchiveQuery, Author, By, Class, Row};
 use xmpp::stanza::form::{Field, Form};
 use xmpp::stanza::{Condition, delay, format_ms, iq_result, parse_ms, rsm};
 use xmpp::{Element, Jid, ns};
 
 /// What an iq with `<query/>` or `<metadata/>` in `urn:xmpp:mam:2` comes to.
-pub(crate) enum Asked {
+pub enum Asked {
     /// The filters there are, as the answer to the iq (4.1.5).
     Filters(Element),
     /// Something is to be read.
@@ -16,7 +16,7 @@ pub(crate) enum Asked {
 
 /// A query that is being read.
 #[derive(Debug)]
-pub(crate) struct Reading {
+pub struct Reading {
     /// Who has asked.
     pub asker: Jid,
     /// The iq.
@@ -42,7 +42,7 @@ enum Wanted {
 }
 
 /// What follows when a query has been read.
-pub(crate) enum Next {
+pub enum Next {
     /// These are the answer.
     Answer(Vec<Element>),
     /// More is to be read.
@@ -51,18 +51,24 @@ pub(crate) enum Next {
 
 /// Whether a page may come out otherwise when it is asked for again (XEP-0313 4.3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stability {
+pub enum Stability {
+    /// It will not.
     Stable,
+    /// It may.
     Unstable,
 }
 
-/// Reads what `from`, who may see what is of `class`, asks of `archive`.
-pub(crate) fn asked(
+/// Reads what `from`, who may see what is of `class`, asks of `archive`; `with` says what the rows have to have for a filter by
+/// address.
+///
+/// # Errors
+/// The condition that answers the iq.
+pub fn asked(
     (from, class): (&Jid, Class),
     iq: &Element,
     query: &Element,
-    room: &Jid,
     archive: String,
+    with: impl Fn(Jid) -> Option<By>,
 ) -> Result<Asked, Condition> {
     if query.name() == "metadata" {
         let reading = Reading { asker: from.clone(), iq: iq.clone(), class, wanted: Wanted::First };
@@ -76,8 +82,13 @@ pub(crate) fn asked(
     }
     let query_id = query.get("queryid").map(str::to_owned);
     let wanted = Wanted::Page { query_id, flip: query.has_child("flip-page", ns::MAM) };
-    let query = ArchiveQuery { site: Some(from.domain().to_owned()), ..parse((from, class), query, room, archive)? };
+    let query = ArchiveQuery { site: Some(from.domain().to_owned()), ..parse(query, archive, with)? };
     Ok(Asked::Page(Reading { asker: from.clone(), iq: iq.clone(), class, wanted }, Box::new(query)))
+}
+
+/// 4.1.1 in a room: its bare address is that of all occupants, another bare one that of all whose address it is a part of.
+pub fn of_room(asker: (&Jid, Class), room: &Jid, jid: &Jid) -> Option<By> {
+    Some(jid).filter(|jid| *jid != room).map(|jid| by(asker, room, jid))
 }
 
 /// The first message of an archive, or the last.
@@ -96,7 +107,7 @@ impl Reading {
         !matches!(self.wanted, Wanted::Page { .. })
     }
 
-    /// What was read of `archive`, as `room` says it.
+    /// What was read of `archive`, as its owner, a room or an account, says it.
     pub fn next(self, room: &Jid, archive: String, page: ArchivePage, stability: Stability) -> Next {
         let end = |name: &str| {
             let row = page.rows.first()?;
@@ -171,11 +182,11 @@ fn last_id(row: &Row, asker: &Jid) -> String {
 }
 
 /// Reads a query's form and page; what is not known is refused (4.1.5), never silently left out.
-fn parse(asker: (&Jid, Class), query: &Element, room: &Jid, archive: String) -> Result<ArchiveQuery, Condition> {
+fn parse(query: &Element, archive: String, with: impl Fn(Jid) -> Option<By>) -> Result<ArchiveQuery, Condition> {
     let mut wanted = ArchiveQuery { archive, max: PAGE_ROWS_DEFAULT, ..ArchiveQuery::default() };
     if query.has_child("x", ns::FORMS) {
         let form = Form::find(query).filter(|form| form.kind == "submit" && form.form_type() == Some(ns::MAM));
-        parse_filters(asker, &form.ok_or(Condition::BadRequest)?, room, &mut wanted)?;
+        parse_filters(&form.ok_or(Condition::BadRequest)?, with, &mut wanted)?;
     }
     let page = rsm::Request::find(query).map_err(|_| Condition::BadRequest)?;
     if page.index.is_some() {
@@ -193,7 +204,7 @@ fn parse(asker: (&Jid, Class), query: &Element, room: &Jid, archive: String) -> 
     Ok(wanted)
 }
 
-fn parse_filters(asker: (&Jid, Class), form: &Form, room: &Jid, wanted: &mut ArchiveQuery) -> Result<(), Condition> {
+fn parse_filters(form: &Form, with: impl Fn(Jid) -> Option<By>, wanted: &mut ArchiveQuery) -> Result<(), Condition> {
     for field in &form.fields {
         let value = field.values.first().cloned();
         let stamp = || value.as_deref().and_then(parse_ms).ok_or(Condition::BadRequest);
@@ -203,8 +214,7 @@ fn parse_filters(asker: (&Jid, Class), form: &Form, room: &Jid, wanted: &mut Arc
             "end" => wanted.end_ms = Some(stamp()?),
             "with" => {
                 let jid = value.as_deref().and_then(|text| Jid::new(text).ok()).ok_or(Condition::JidMalformed)?;
-                // 4.1.1: a bare address is that of all whose address it is a part of; the room's is that of all occupants.
-                wanted.with = Some(jid).filter(|jid| jid != room).map(|jid| by(asker, room, &jid));
+                wanted.with = with(jid);
             }
             "after-id" => wanted.between.get_or_insert_default().after_id = value,
             "before-id" => wanted.between.get_or_insert_default().before_id = value,
@@ -226,7 +236,7 @@ fn by((asker, class): (&Jid, Class), room: &Jid, jid: &Jid) -> By {
 }
 
 /// What is said of a room whose archive can be asked (8): paging backwards, `ids` and section 5 are `#extended`.
-pub(crate) const EXTENDED: &str = "urn:xmpp:mam:2#extended";
+pub const EXTENDED: &str = "urn:xmpp:mam:2#extended";
 
 /// 4.1.5: the filters there are.
 fn filters() -> Form {
@@ -242,6 +252,6 @@ fn filters() -> Form {
 }
 
 /// Rows in a page when the asker does not say.
-const PAGE_ROWS_DEFAULT: usize = 50;
+pub const PAGE_ROWS_DEFAULT: usize = 50;
 /// Most rows in a page.
-const PAGE_ROWS_MAX: usize = 200;
+pub const PAGE_ROWS_MAX: usize = 200;
