@@ -15,7 +15,6 @@ use sim::scenario::shorten::{parse_spans, shorten, spans};
 use sim::scenario::{self, Counts, Outcome};
 use sim::transcript::Transcript;
 use sim::transcript::play::{Stage, play, write};
-use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -53,9 +52,6 @@ struct Seeds {
     /// How many seeds may fail before it stops.
     #[arg(long, default_value_t = 1)]
     failures: usize,
-    /// A file of seeds that are known to fail, one a line before what they show; one of them that holds is a failure too.
-    #[arg(long, conflicts_with = "seed")]
-    known: Option<PathBuf>,
     /// How many run at a time; as many as there are cores where it is not given.
     #[arg(long)]
     jobs: Option<usize>,
@@ -103,20 +99,12 @@ fn seeds(seeds: &Seeds) -> Result<()> {
     let jobs = seeds.jobs.unwrap_or_else(runner::cores);
     let (begun, mut took) = (Instant::now(), Vec::new());
     let (mut failed, mut all) = (0, Counts::default());
-    let known = seeds.known.as_deref().map(known).transpose()?.unwrap_or_default();
-    let mut held = Vec::new();
     let mut coverage = Coverage::default();
     runner::each(seeds.from..seeds.from + seeds.seeds, jobs, runner::run, |seed, ran| {
         took.push(ran.took);
         all.add(ran.counts);
         coverage.merge(&ran.coverage);
-        let (holds, is_known) = (ran.violations.is_empty(), known.contains(&seed));
-        match holds {
-            true if is_known => held.push(seed),
-            false if is_known => println!("seed {}: fails, as is known", seed),
-            _ => {}
-        }
-        if holds || is_known {
+        if ran.violations.is_empty() {
             return ControlFlow::Continue(());
         }
         failed += 1;
@@ -136,22 +124,7 @@ fn seeds(seeds: &Seeds) -> Result<()> {
     if failed > 0 {
         bail!("{failed} seeds failed");
     }
-    if let Some(file) = seeds.known.as_deref().filter(|_| !held.is_empty()) {
-        bail!("these seeds hold now; take them out of {}: {held:?}", file.display());
-    }
     Ok(())
-}
-
-/// The seeds of a list: a number begins each line that is neither empty nor a remark.
-fn known(file: &Path) -> Result<BTreeSet<u64>> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("{}", file.display()))?;
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines
-        .map(|line| {
-            let number = line.split_whitespace().next().unwrap_or_default();
-            number.parse().with_context(|| format!("{}: {line}", file.display()))
-        })
-        .collect()
 }
 
 /// How fast that was.

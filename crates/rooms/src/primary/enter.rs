@@ -19,6 +19,8 @@ impl Links {
         history: HistoryWanted,
         outputs: &mut Vec<Output>,
     ) {
+        // What became of an earlier stay is over.
+        self.removals.forget(&session.jid);
         let Some(link) = self.links.get_mut(replica) else { return };
         link.seats.insert(session.jid.clone());
         link.begun = true;

@@ -54,8 +54,9 @@ impl Room {
     pub(super) fn verdict_on_absent(&self, replica: &Jid, seat: &CensusSeat) -> Option<(Nick, Verdict)> {
         let was_here = self.lost.iter().any(|lost| lost.jid == seat.jid && lost.via == Via::Replica(replica.clone()));
         let by_split = match self.links.removals.get(&seat.jid) {
-            Some(removal) if removal.nick == seat.nick || was_here => match &removal.why {
-                Why::Split(_) => true,
+            Some(removal) => match &removal.why {
+                Why::Split(_) => removal.nick == seat.nick || was_here || self.has_seat_for(seat),
+                // Perhaps under a nick that it was given since its site heard of it last.
                 Why::Left => {
                     let removed = Removed { status: Status::FAILURE, actor: None, reason: None };
                     return Some((seat.nick.clone(), Verdict::Removed(removed)));
@@ -63,7 +64,7 @@ impl Room {
                 Why::Done(_) if flaw!(KickUndone) => true,
                 Why::Done(removed) => return Some((seat.nick.clone(), Verdict::Removed(removed.clone()))),
             },
-            _ => was_here || self.has_seat_for(seat),
+            None => was_here || self.has_seat_for(seat),
         };
         by_split.then(|| match self.nick_again(&seat.jid, &seat.nick) {
             Ok(nick) => (nick, Verdict::Reenter),
@@ -182,13 +183,20 @@ impl Room {
         }
     }
 
-    /// Whether the links still need a room that nobody is in: a request is pending, or a split site may come back.
+    /// Whether the links still need a room that nobody is in: a request is pending, a split site may come back, or a report is not
+    /// over, in which somebody who has left may have come back.
     pub fn links_hold(&self) -> bool {
-        !self.links.pending.is_empty() || !self.links.early.is_empty() || self.links.removals.awaits()
+        let links = &self.links;
+        !links.pending.is_empty() || !links.early.is_empty() || links.removals.awaits() || links.await_reports()
     }
 }
 
 impl Links {
+    /// Whether the report of some site is not over.
+    pub fn await_reports(&self) -> bool {
+        self.links.values().any(|link| link.report_ms.is_some())
+    }
+
     /// Notes that a link was split now.
     fn note_split(&mut self, replica: &Jid, now_ms: u64) {
         for splits in self.splits.values_mut() {

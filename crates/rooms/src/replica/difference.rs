@@ -93,7 +93,7 @@ impl Mirror {
 
     /// Whether this session has come back to an island and the primary has not answered.
     fn waits(&self, jid: &Jid) -> bool {
-        self.sessions.get(jid).is_some_and(|session| session.awaits_enter)
+        self.sessions.get(jid).is_some_and(|session| session.awaits_enter())
     }
 
     /// Shows a presence to all but some, and with codes of their own to those whose it is.

@@ -26,13 +26,15 @@ pub(super) struct Echo {
 impl Mirror {
     /// An occupant as those here see him, but for who is away; `None` where they see none of that nick.
     pub(super) fn as_shown(&self, nick: &Nick) -> Option<Cow<'_, Seat>> {
-        if self.hidden.contains(nick) {
-            return None;
-        }
+        if self.hidden.contains(nick) { None } else { self.as_known(nick) }
+    }
+
+    /// The same whether or not those here have seen him leave.
+    pub(super) fn as_known(&self, nick: &Nick) -> Option<Cow<'_, Seat>> {
         let told = self.seats.get(nick);
         let of_him = |echo: &&Echo| echo.nick == *nick && told.is_none_or(|seat| seat.is_of(&echo.seat));
         let is_back = || {
-            let comes = self.sessions.values().any(|session| session.awaits_enter && session.nick == *nick);
+            let comes = self.sessions.values().any(|session| session.awaits_enter() && session.nick == *nick);
             comes && self.echoes.iter().filter(of_him).any(|echo| echo.back)
         };
         let last = self.echoes.iter().rev().find(of_him);

@@ -18,6 +18,11 @@ impl Mirror {
     /// that the user has sent directed presence").
     pub(super) fn enter(&mut self, jid: &Jid, own: Element, occupant: &Jid, wanted: Wanted, cx: &mut Cx<'_>) {
         let Some(nick) = Nick::of(occupant) else { return };
+        if let Some(session) = self.sessions.get_mut(jid).filter(|session| session.awaits > 1) {
+            // He has left the island again behind the join that this answers, and come back.
+            session.awaits -= 1;
+            return;
+        }
         if let Some(before) = self.is_entered_here(jid, &nick) {
             self.tell_renamed(jid, &before, (&nick, &own), cx);
             return self.tell_withheld(jid, cx);
@@ -30,6 +35,10 @@ impl Mirror {
         if !cx.site.is_local(jid) || !asked {
             return self.refuse_enter(jid, occupant, cx);
         }
+        if self.joins.get(jid).is_some_and(|join| join.over > 0 && join.unanswered > join.over) {
+            // He has left behind the join that this answers, and asked again behind that: he is in by the ENTER to come.
+            return self.answer_join(jid, cx);
+        }
         let seat = self.seats.get(&nick).cloned().or_else(|| Seat::of(&own));
         let (class, entry) = (self.class_of(seat.as_ref()), self.entries);
         self.entries += 1;
@@ -38,7 +47,7 @@ impl Mirror {
         self.link.kept.remove(jid);
         self.link.handed.remove(jid);
         cx.site.direct.take(&self.room, jid);
-        let session = Session { nick: nick.clone(), class, entry, payload, awaits_enter: false, leaving: false };
+        let session = Session { nick: nick.clone(), class, entry, payload, awaits: 0, leaving: false };
         self.sessions.insert(jid.clone(), session);
         self.show_again(&nick, cx);
         let change = AudienceChange::In(class);

@@ -46,9 +46,9 @@ impl Mirror {
         // Who entered here and has left again knows it; and who has come back since is in, whatever this says of before.
         let left = self.outbox.holds_leave_of(jid);
         let was_left = left && statuses_of(&own).all(|status| status == Status::SELF);
-        if let Some(session) = self.sessions.get_mut(jid).filter(|s| s.awaits_enter || (was_left && !s.leaving)) {
+        if let Some(session) = self.sessions.get_mut(jid).filter(|s| s.awaits_enter() || (was_left && !s.leaving)) {
             // This is about the session before the one that came back here.
-            session.awaits_enter = true;
+            session.awaits = session.awaits.max(1);
             self.withheld.expect();
             self.gone.remove(jid);
             return;
@@ -92,7 +92,7 @@ impl Mirror {
         let session = self.take_out(jid, parting, cx)?;
         let nick = session.nick.clone();
         // Of one that came back here the primary knows what was before, if anything.
-        if let Some(known) = if session.awaits_enter { still_there } else { Some(session) } {
+        if let Some(known) = if session.awaits_enter() { still_there } else { Some(session) } {
             self.gone.insert(jid.clone(), known);
         }
         Some(nick)

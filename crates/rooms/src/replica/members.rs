@@ -68,7 +68,7 @@ impl Mirror {
     pub(super) fn put_in_here(&mut self, join: Element, from: &Jid, nick: &Nick, cx: &mut Cx<'_>) -> Option<u64> {
         let class = self.class_of(self.seats.get(nick));
         let (entry, payload) = (self.entries, payload_of(&join));
-        let session = Session { nick: nick.clone(), class, entry, payload, awaits_enter: true, leaving: false };
+        let session = Session { nick: nick.clone(), class, entry, payload, awaits: 1, leaving: false };
         self.sessions.insert(from.clone(), session);
         let Some((n, _)) = self.submit_with(join, Vec::new(), cx) else {
             self.sessions.remove(from);
@@ -76,6 +76,7 @@ impl Mirror {
         };
         self.entries += 1;
         self.withheld.expect();
+        self.count_enters();
         Some(n)
     }
 

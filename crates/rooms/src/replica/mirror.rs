@@ -135,10 +135,17 @@ pub(super) struct Session {
     pub entry: u64,
     /// Of its last presence.
     pub payload: Vec<Element>,
-    /// It has come back to an island, and the primary has not said so yet.
-    pub awaits_enter: bool,
+    /// It has come back to an island: how many ENTERs are to come until that which answers its own join; 0 for one that is in.
+    pub awaits: usize,
     /// Its leave is relayed: it hears nothing more but the LEAVE.
     pub leaving: bool,
+}
+
+impl Session {
+    /// Whether it has come back to an island, and the primary has not said so yet.
+    pub fn awaits_enter(&self) -> bool {
+        self.awaits > 0
+    }
 }
 
 /// A join that has not been answered.
@@ -148,6 +155,8 @@ pub(super) struct Join {
     pub stanza: Element,
     /// How many of them are under way: each permits one ENTER (4.5).
     pub unanswered: usize,
+    /// How many of those, the first ones, he has left again behind: their ENTER lets nobody in where another join is under way.
+    pub over: usize,
     /// What came for this user alone and waits for the ENTER.
     pub behind: VecDeque<Element>,
 }
@@ -308,6 +317,7 @@ impl Mirror {
     pub fn answer_join(&mut self, user: &Jid, cx: &mut Cx<'_>) {
         let Some(join) = self.joins.get_mut(user) else { return };
         join.unanswered = join.unanswered.saturating_sub(1);
+        join.over = join.over.saturating_sub(1);
         if join.unanswered == 0 {
             return self.forget_join(user, cx);
         }

@@ -204,17 +204,21 @@ impl Outbox {
 
     /// Whether a user's join has not had its outcome.
     pub fn holds_join_of(&self, user: &Jid) -> bool {
-        self.presences_of(user).next().is_some()
+        self.joins_of(user).0 > 0
     }
 
-    /// How many of them there are that a room answers with an ENTER each.
-    pub fn joins_of(&self, user: &Jid) -> usize {
-        self.presences_of(user).filter(|stanza| stanza.has_child("x", ns::MUC)).count()
-    }
-
-    fn presences_of(&self, user: &Jid) -> impl Iterator<Item = &Element> {
-        let available = |stanza: &&Element| stanza.name() == "presence" && stanza.get("type").is_none();
-        self.entries.iter().map(|entry| &entry.stanza).filter(available).filter(|s| author(s).as_ref() == Some(user))
+    /// How many of them there are that a room answers with an ENTER each, and how many of those a leave follows.
+    pub fn joins_of(&self, user: &Jid) -> (usize, usize) {
+        let of_user = |stanza: &&Element| stanza.name() == "presence" && author(stanza).as_ref() == Some(user);
+        let (mut joins, mut left) = (0, 0);
+        for stanza in self.entries.iter().map(|entry| &entry.stanza).filter(of_user) {
+            match stanza.get("type") {
+                None if stanza.has_child("x", ns::MUC) => joins += 1,
+                Some("unavailable") => left = joins,
+                _ => {}
+            }
+        }
+        (joins, left)
     }
 
     /// Whether a user's leave has not had its outcome.

@@ -155,6 +155,7 @@ impl Mirror {
 
     /// The primary has said how far the outcome of an outbox is durable.
     pub(super) fn acknowledged(&mut self, name: &str, n: u64, cx: &mut Cx<'_>) {
+        self.note_had(name, n, self.link.attempt);
         if self.outbox.name == name {
             // What was never sent cannot have had an outcome.
             let n = n + u64::from(flaw!(AcknowledgedTooFar));
@@ -198,12 +199,15 @@ impl Mirror {
     /// How many ENTERs are to come, when nothing is under way and all that is to be sent is in the outbox.
     pub(super) fn count_joins(&mut self) {
         for (user, join) in &mut self.joins {
-            join.unanswered = self.outbox.joins_of(user);
+            (join.unanswered, join.over) = self.outbox.joins_of(user);
         }
+        self.count_enters();
     }
 
     /// The marks of a registration: what the primary has had.
     pub(super) fn reconcile(&mut self, name: &str, n: u64) {
+        // Said with the answer, and so of what was before: the snapshot has it.
+        self.note_had(name, n, self.link.attempt.saturating_sub(1));
         if self.outbox.name == name {
             // What followed a fresh request has been sent under its numbers already.
             if self.link.fresh {

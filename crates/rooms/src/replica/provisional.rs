@@ -37,8 +37,9 @@ pub(super) struct Provisional {
     waits: Option<Token>,
     /// Only sessions that entered before this one have seen it; `None` for all who are here.
     seen_before: Option<u64>,
-    /// The primary had it when the registration was granted: it has come when the snapshot is whole.
-    had: bool,
+    /// In which registration the primary has said that it has had it. Where the event that tells of it is lost it has come when the
+    /// snapshot of the next is whole.
+    had: Option<u32>,
     /// Where and on what it was said.
     born: Born,
 }
@@ -67,7 +68,7 @@ impl Provisionals {
 
     /// What the primary has had is waited for no longer.
     pub fn forget_had(&mut self) {
-        self.by_id.retain(|_, said| !said.had);
+        self.by_id.retain(|_, said| said.had.is_none());
     }
 
     /// The next place in the archive: behind everything that has one in the one order.
@@ -180,7 +181,8 @@ impl Mirror {
     /// The snapshot is whole: what the primary had before it has come, unless there is a gap. What has not was refused, and
     /// the word of that was lost. What an earlier start of this site showed may have come to that.
     pub(super) fn settle_had(&mut self, gap: bool, cx: &mut Cx<'_>) {
-        let had = self.provisional.by_id.iter().filter(|(_, said)| said.had);
+        let attempt = self.link.attempt;
+        let had = self.provisional.by_id.iter().filter(|(_, said)| said.had.is_some_and(|had| had < attempt));
         let had: Vec<(String, bool)> = had.map(|(id, said)| (id.clone(), said.seen_before == Some(0))).collect();
         for (id, of_before) in had {
             if gap || of_before {
@@ -251,12 +253,30 @@ impl Mirror {
         }
     }
 
-    /// A registration says the key of an outbox, and how much of it the primary has had. What earlier starts of this site
-    /// left in theirs was shown then, to nobody who is here now.
-    pub(super) fn learn_key(&mut self, name: &str, key: [u8; 32], had: u64) {
-        let (own, room) = (self.outbox.name == name, &self.room);
-        let outbox = if own { Some(&mut self.outbox) } else { self.older.iter_mut().find(|o| o.name == name) };
-        let Some(outbox) = outbox else { return };
+    /// The primary has had what of an outbox stands up to `n`, as it has said in this registration.
+    pub(super) fn note_had(&mut self, name: &str, n: u64, attempt: u32) {
+        if self.provisional.by_id.is_empty() {
+            return;
+        }
+        let outboxes = std::iter::once(&self.outbox).chain(&self.older);
+        let Some(outbox) = outboxes.into_iter().find(|outbox| outbox.name == name) else { return };
+        let Some(key) = outbox.key else { return };
+        for entry in outbox.entries().take_while(|entry| entry.n <= n) {
+            if let Some(said) = self.provisional.by_id.get_mut(&message_id(&key, entry.n)) {
+                said.had.get_or_insert(attempt);
+            }
+        }
+    }
+
+    /// A registration says the key of an outbox. What earlier starts of this site left in theirs was shown then, to nobody who is here
+    /// now.
+    pub(super) fn learn_key(&mut self, name: &str, key: [u8; 32]) {
+        if self.outbox.name == name {
+            self.outbox.key = Some(key);
+            return;
+        }
+        let room = &self.room;
+        let Some(outbox) = self.older.iter_mut().find(|outbox| outbox.name == name) else { return };
         outbox.key = Some(key);
         for entry in outbox.entries().filter(|entry| worth_keeping(&entry.stanza)) {
             let (Some(provisionally), Some(nick), Some(born)) = (entry.provisionally, &entry.nick, born_on(entry))
@@ -264,16 +284,10 @@ impl Mirror {
                 continue;
             };
             let id = message_id(&key, entry.n);
-            if !own {
-                let stanza = Shared::new(as_broadcast(&entry.stanza, room, nick, None, Some(&id)));
-                let (seq, stamp_ms) = (ISLAND_SEQ + entry.n, provisionally.said_ms);
-                let past = Past { seq, id: id.clone(), stamp_ms, stanza };
-                let said = Provisional { past, waits: None, seen_before: Some(0), had: false, born };
-                self.provisional.by_id.insert(id.clone(), said);
-            }
-            if let Some(said) = self.provisional.by_id.get_mut(&id) {
-                said.had = entry.n <= had;
-            }
+            let stanza = Shared::new(as_broadcast(&entry.stanza, room, nick, None, Some(&id)));
+            let (seq, stamp_ms) = (ISLAND_SEQ + entry.n, provisionally.said_ms);
+            let past = Past { seq, id: id.clone(), stamp_ms, stanza };
+            self.provisional.by_id.insert(id, Provisional { past, waits: None, seen_before: Some(0), had: None, born });
         }
     }
 
@@ -286,18 +300,18 @@ impl Mirror {
             cx.when_kept(token, shown);
         }
         self.provisional.writes.insert(token, past.id.clone());
-        let said = Provisional { waits: Some(token), seen_before: None, had: false, born, past };
+        let said = Provisional { waits: Some(token), seen_before: None, had: None, born, past };
         self.provisional.by_id.insert(said.past.id.clone(), said);
     }
 
     /// Whether an occupant may speak as far as it was mirrored; here a role is never more.
     pub(super) fn may_speak(&self, nick: &Nick) -> bool {
-        self.as_shown(nick).is_some_and(|seat| seat.role >= Role::Participant)
+        self.as_known(nick).is_some_and(|seat| seat.role >= Role::Participant)
     }
 
     /// A message as the primary would broadcast it.
     fn compose(&self, stanza: &Element, nick: &Nick, id: Option<&str>) -> Option<Element> {
-        let seat = self.as_shown(nick)?;
+        let seat = self.as_known(nick)?;
         Some(as_broadcast(stanza, &self.room, nick, seat.occupant_id.as_deref(), id))
     }
 

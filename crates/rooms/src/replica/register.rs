@@ -163,7 +163,7 @@ impl Mirror {
             Some(Place { incarnation: granted.incarnation.clone(), term: granted.term.clone(), seq, whole });
         self.link.epoch = Some(granted.epoch.clone());
         for mark in &granted.marks {
-            self.learn_key(&mark.outbox, mark.key, mark.n);
+            self.learn_key(&mark.outbox, mark.key);
             self.reconcile(&mark.outbox, mark.n);
         }
         let here = self.sessions.len();
@@ -213,7 +213,7 @@ impl Mirror {
     fn nobody_is_in(&mut self, granted: &Granted, cx: &mut Cx<'_>) {
         self.island = None;
         for mark in &granted.marks {
-            self.learn_key(&mark.outbox, mark.key, mark.n);
+            self.learn_key(&mark.outbox, mark.key);
             self.reconcile(&mark.outbox, mark.n);
         }
         self.provisional.forget_had();

@@ -118,9 +118,11 @@ impl Mirror {
             // Presence of somebody who will be in by then, or is told that he is not (XEP-0045 7.2.18): no ENTER comes of it.
             self.submit(stanza, cx);
         } else if self.submit(stanza.clone(), cx) {
-            let before = self.joins.remove(from);
-            let (unanswered, behind) = before.map_or((0, VecDeque::new()), |join| (join.unanswered, join.behind));
-            self.joins.insert(from.clone(), Join { stanza, unanswered: unanswered + 1, behind });
+            let (unanswered, over, behind) = match self.joins.remove(from) {
+                Some(join) => (join.unanswered, join.over, join.behind),
+                None => (0, 0, VecDeque::new()),
+            };
+            self.joins.insert(from.clone(), Join { stanza, unanswered: unanswered + 1, over, behind });
         }
     }
 
@@ -131,6 +133,9 @@ impl Mirror {
             return;
         }
         if self.relays() && self.island.is_none() {
+            if let Some(join) = self.joins.get_mut(from) {
+                join.over = join.unanswered;
+            }
             self.hush(from, cx);
         } else {
             self.joins.remove(from);
@@ -163,7 +168,7 @@ impl Mirror {
             self.acknowledged(&mark.outbox, mark.n, cx);
         }
         let join_refused = stanza.name() == "presence";
-        if join_refused && self.sessions.get(to).is_some_and(|session| session.awaits_enter) {
+        if join_refused && self.sessions.get(to).is_some_and(|session| session.awaits_enter()) {
             // He is in here by the roster of before; now he is not.
             return self.showing(cx, |mirror, cx| drop(mirror.take_out(to, &not_let_in(&stanza), cx)));
         }

@@ -1,7 +1,8 @@
 //! A session that comes back to an island: whoever had a nick here when the link was lost has it still, with whatever
 //! client. That is no entry: no password is asked, and his role is the mirrored one at most.
 //!
-//! His join is kept for the primary; the ENTER that answers it shows nothing.
+//! His join is kept for the primary; the ENTER that answers it shows nothing, nor does any that answers one which he has made here and
+//! left again.
 
 use super::difference::name_new;
 use super::echo::Echo;
@@ -76,10 +77,18 @@ impl Mirror {
         own
     }
 
+    /// How many ENTERs are to come for each session that has come back here: of all its joins that are under way, since it has left
+    /// again behind every one but the last.
+    pub(super) fn count_enters(&mut self) {
+        for (user, session) in self.sessions.iter_mut().filter(|(_, session)| session.awaits_enter()) {
+            session.awaits = self.outbox.joins_of(user).0.max(1);
+        }
+    }
+
     /// ENTER for a session that is in already, where it is one; gives the nick it had so far.
     pub(super) fn is_entered_here(&mut self, jid: &Jid, nick: &Nick) -> Option<Nick> {
-        let session = self.sessions.get_mut(jid).filter(|session| session.awaits_enter)?;
-        session.awaits_enter = false;
+        let session = self.sessions.get_mut(jid).filter(|session| session.awaits_enter())?;
+        session.awaits -= 1;
         let before = std::mem::replace(&mut session.nick, nick.clone());
         self.gone.remove(jid);
         self.link.kept.remove(jid);
@@ -105,7 +114,7 @@ impl Mirror {
 
     /// Joins of those who are in already and that the primary has had, with an ENTER that was lost.
     pub(super) fn return_again(&self) -> Vec<Element> {
-        let lost = |(jid, session): &(&Jid, &Session)| session.awaits_enter && !self.outbox.holds_join_of(jid);
+        let lost = |(jid, session): &(&Jid, &Session)| session.awaits_enter() && !self.outbox.holds_join_of(jid);
         let join = |(jid, session): (&Jid, &Session)| {
             Element::stanza("presence")
                 .attr("from", jid.as_str())

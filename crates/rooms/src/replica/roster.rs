@@ -112,7 +112,7 @@ impl Mirror {
         let of_him = |told: &Seat| !self.echoes.iter().any(|e| e.back && e.nick == *nick && !told.is_of(&e.seat));
         let his = self.seats.get(nick).is_none_or(of_him);
         let is_own = |(_, session): &(&Jid, &Session)| {
-            session.nick == *nick && !session.leaving && (his || !session.awaits_enter)
+            session.nick == *nick && !session.leaving && (his || !session.awaits_enter())
         };
         let mut own: Vec<(&Jid, &Session)> = self.sessions.iter().filter(is_own).collect();
         own.sort_by_key(|(_, session)| session.entry);

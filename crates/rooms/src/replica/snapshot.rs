@@ -190,7 +190,7 @@ impl Mirror {
                 continue;
             }
             self.gone.remove(&seat.jid);
-            if self.sessions.get(&seat.jid).is_some_and(|session| session.awaits_enter) {
+            if self.sessions.get(&seat.jid).is_some_and(|session| session.awaits_enter()) {
                 // He has come back since; that has an outcome of its own.
                 continue;
             }
@@ -201,7 +201,7 @@ impl Mirror {
             }
             self.take_out(&seat.jid, &parting, cx);
         }
-        let known = self.sessions.iter().filter(|(_, session)| !session.awaits_enter).map(|(jid, _)| jid);
+        let known = self.sessions.iter().filter(|(_, session)| !session.awaits_enter()).map(|(jid, _)| jid);
         let named: BTreeSet<&Jid> = granted.seats.iter().map(|seat| &seat.jid).collect();
         let unnamed: Vec<Jid> = known.filter(|jid| !named.contains(jid)).cloned().collect();
         for jid in unnamed {

@@ -53,7 +53,7 @@ impl Mirror {
         if !self.withheld.is_for_some {
             return;
         }
-        let waits = |(_, session): &(&Jid, &Session)| session.awaits_enter;
+        let waits = |(_, session): &(&Jid, &Session)| session.awaits_enter();
         let waiting: Vec<Jid> = self.sessions.iter().filter(waits).map(|(jid, _)| jid.clone()).collect();
         if waiting.is_empty() {
             self.withheld = Withheld::default();

@@ -56,7 +56,8 @@ impl Room {
     /// Takes one session out; the others hear of it when it was the last of its seat.
     pub fn take_session_out(&mut self, jid: &Jid, removal: &Removal, cx: &mut Cx<'_>) {
         let Some(nick) = self.sessions.get(jid).cloned() else { return };
-        if self.life == Life::Locked && self.sessions.len() == 1 {
+        // Behind his leave the report of an island may have his join: he came back to it.
+        if self.life == Life::Locked && self.sessions.len() == 1 && !self.links.await_reports() {
             return self.abandon(cx);
         }
         let was_shown = self.occupants.get(&nick).and_then(|o| o.sessions.last()).is_some_and(|s| s.jid == *jid);

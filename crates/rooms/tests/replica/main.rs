@@ -11,6 +11,7 @@ mod properties;
 mod refused;
 mod remembered;
 mod s4_11_archive;
+mod s4_11_back_again;
 mod s4_11_changes;
 mod s4_11_destroyed;
 mod s4_11_disks;

@@ -17,7 +17,7 @@ fn cut() -> World {
 }
 
 /// What was said, by people or the room.
-fn bodies(got: &[Element]) -> Vec<String> {
+pub fn bodies(got: &[Element]) -> Vec<String> {
     got.iter().filter_map(|stanza| Some(stanza.get_child("body", ns::CLIENT)?.content())).collect()
 }
 
@@ -385,7 +385,7 @@ fn s4_11_people_are_told() {
 }
 
 /// What somebody was shown of an occupant: `available` or `unavailable` each time.
-fn presence_of(got: &[Element], nick: &str) -> Vec<String> {
+pub fn presence_of(got: &[Element], nick: &str) -> Vec<String> {
     let from = format!("{ROOM}/{nick}");
     let of_him = got.iter().filter(|s| s.name() == "presence" && s.get("from") == Some(&from));
     of_him.map(|s| s.get("type").unwrap_or("available").to_owned()).collect()

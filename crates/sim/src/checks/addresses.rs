@@ -1,27 +1,45 @@
 //! Protocol property P5, XEP-0282 4.7: where real addresses are for moderators alone, a replica is sent those of other sites only while
 //! somebody at its own may see them, or when he comes to, in the same batch.
 
-use super::people::{Occupant, People, at, domain, is_destroyed, item, subject};
+use super::people::{Occupant, People, at, bare, domain, is_destroyed, item, kind, subject};
 use super::watch::Watch;
 use crate::world::Crossing;
 use std::collections::{BTreeMap, BTreeSet};
-use xmpp::{Element, Jid};
+use xmpp::{Element, Jid, ns};
 
 pub(super) struct Addresses {
     room: Jid,
     people: People,
-    /// The moderators at each site, as the room has made and unmade them.
-    moderators: BTreeMap<String, BTreeSet<Occupant>>,
+    /// Who of each site is a moderator from which event on, and is none from which on, as the room has told anybody.
+    moderators: BTreeMap<String, BTreeMap<Occupant, BTreeMap<u64, bool>>>,
+    /// The last event that each site has been told of: sites are told at their own pace, and what one is told holds as of then.
+    heads: BTreeMap<String, u64>,
     /// What was sent to a site that had no moderator yet: when, and the stanza.
     early: BTreeMap<String, (u64, String)>,
 }
 
 impl Addresses {
     pub fn of(room: &Jid) -> Addresses {
-        Addresses { room: room.clone(), people: People::default(), moderators: BTreeMap::new(), early: BTreeMap::new() }
+        Addresses {
+            room: room.clone(),
+            people: People::default(),
+            moderators: BTreeMap::new(),
+            heads: BTreeMap::new(),
+            early: BTreeMap::new(),
+        }
     }
 
-    fn note(&mut self, stanza: &Element) {
+    /// Where in the one order a site is by this stanza; `None` for one that is no link's.
+    fn place(&mut self, site: &str, stanza: &Element) -> Option<u64> {
+        let granted = stanza.get_child("granted", ns::NETJOIN);
+        let marks = at(stanza).or(granted)?;
+        let is_past = matches!(kind(stanza), Some("history" | "missed"));
+        let known = self.heads.entry(site.to_owned()).or_default();
+        *known = marks.get("seq").and_then(|seq| seq.parse().ok()).filter(|_| !is_past).unwrap_or(*known);
+        Some(*known)
+    }
+
+    fn note(&mut self, stanza: &Element, place: u64) {
         // LEAVE, and what somebody gets of himself, is about one session of perhaps several.
         if subject(stanza).is_some() && stanza.get("type").is_some() {
             return;
@@ -29,12 +47,28 @@ impl Addresses {
         let Some(occupant) = Occupant::of(stanza).filter(|_| stanza.name() == "presence") else { return };
         let Some(site) = self.people.user(&occupant.id).map(|user| domain(user).to_owned()) else { return };
         let Some(role) = item(stanza).and_then(|item| item.get("role")) else { return };
-        let moderators = self.moderators.entry(site.clone()).or_default();
-        if role == "moderator" && stanza.get("type").is_none() {
-            moderators.insert(occupant);
-            self.early.remove(&site);
-        } else {
-            moderators.remove(&occupant);
+        let is_one = role == "moderator" && stanza.get("type").is_none();
+        self.moderators.entry(site).or_default().entry(occupant).or_default().insert(place, is_one);
+    }
+
+    /// Whether somebody at a site may see real addresses, as of this event.
+    fn has_moderator(&self, site: &str, place: u64) -> bool {
+        let is_one = |told: &BTreeMap<u64, bool>| told.range(..=place).next_back().is_some_and(|(_, is_one)| *is_one);
+        self.moderators.get(site).is_some_and(|moderators| moderators.values().any(is_one))
+    }
+
+    /// Whom the answer to a census says to be out, with all his sessions, is no moderator any more.
+    fn note_removed(&mut self, site: &str, stanza: &Element, place: u64) {
+        let of = |seat: &Element| seat.get("jid").map(|jid| bare(jid).to_owned());
+        let seats = stanza.get_child("granted", ns::NETJOIN).into_iter().flat_map(Element::children);
+        let (out, still): (Vec<_>, Vec<_>) = seats.partition(|seat| seat.get("verdict") == Some("removed"));
+        let still: BTreeSet<String> = still.into_iter().filter_map(of).collect();
+        let out = out.into_iter().filter_map(of).filter(|user| !still.contains(user));
+        for id in out.filter_map(|user| self.people.id(&user).map(str::to_owned)) {
+            let moderators = self.moderators.get_mut(site).into_iter().flatten();
+            moderators.filter(|(occupant, _)| occupant.id == id).for_each(|(_, told)| {
+                told.insert(place, false);
+            });
         }
     }
 }
@@ -44,20 +78,25 @@ impl Watch for Addresses {
         if crossing.from != self.room.domain() {
             return Ok(());
         }
+        let (stanza, site, now) = (&crossing.stanza, &crossing.to, crossing.at_ms);
         self.people.crossed(crossing);
-        if is_destroyed(&crossing.stanza) {
-            self.moderators.remove(&crossing.to);
+        if is_destroyed(stanza) {
+            self.moderators.remove(site);
         }
-        self.note(&crossing.stanza);
-        let (site, now) = (&crossing.to, crossing.at_ms);
-        if let Some((_, xml)) = self.early.get(site).filter(|(at_ms, _)| *at_ms < now) {
-            return Err(format!("{site} has no moderator and was sent {xml}"));
+        let place = self.place(site, stanza);
+        if let Some(place) = place {
+            self.note(stanza, place);
+            self.note_removed(site, stanza, place);
+            if self.has_moderator(site, place) {
+                self.early.remove(site);
+            } else if at(stanza).is_some() && names_others(stanza, site) {
+                self.early.entry(site.clone()).or_insert_with(|| (now, stanza.to_xml()));
+            }
         }
-        let has_moderator = self.moderators.get(site).is_some_and(|moderators| !moderators.is_empty());
-        if at(&crossing.stanza).is_some() && !has_moderator && names_others(&crossing.stanza, site) {
-            self.early.insert(site.clone(), (now, crossing.stanza.to_xml()));
+        match self.early.get(site).filter(|(at_ms, _)| *at_ms < now) {
+            Some((_, xml)) => Err(format!("{site} has no moderator and was sent {xml}")),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -23,11 +23,10 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
             .filter_map(|(id, body)| Some((*places.get(id.as_str())?, id.as_str(), body.as_str())))
             .collect();
         // Of what was said at its site the history shows the last.
-        let said_here = |id: &str| said.get(id).filter(|(site, _)| *site == domain(&stay.who)).map(|(_, at_ms)| *at_ms);
-        let from_ms =
-            heard.iter().filter_map(|(_, id, _)| said_here(id)).min().unwrap_or(u64::MAX).min(stay.from_ms + 1);
-        let was_before =
-            |place: usize| messages.get(place).and_then(|id| said_here(id)).is_some_and(|at_ms| at_ms < from_ms);
+        let said_here = |id: &str| said.get(id).filter(|said| said.site == domain(&stay.who)).map(|said| said.at);
+        let entered = (stay.from_ms + 1, 0);
+        let from = heard.iter().filter_map(|(_, id, _)| said_here(id)).min().unwrap_or(entered).min(entered);
+        let was_before = |place: usize| messages.get(place).and_then(|id| said_here(id)).is_some_and(|at| at < from);
         let is_ahead = |heard: &&Heard<'_>| stay.ahead.iter().any(|id| id == heard.1);
         let (ahead, rest): (Vec<Heard<'_>>, Vec<Heard<'_>>) = heard.iter().partition(is_ahead);
         in_order(stay, &ahead)?;
@@ -79,15 +78,22 @@ fn complete(
     }
 }
 
-/// At which site each message was said, and when, by its id in the archive.
-fn said<'a>(evidence: &Evidence<'a>) -> BTreeMap<&'a str, (&'a str, u64)> {
-    let mut by_body: BTreeMap<String, (&'a str, u64)> = BTreeMap::new();
-    for telling in &evidence.tape.tellings {
+/// Where and when something was said: at that time, and among what was said then in this place of the tape.
+#[derive(Clone, Copy)]
+struct Said<'a> {
+    site: &'a str,
+    at: (u64, usize),
+}
+
+/// Where and when each message was said, by its id in the archive.
+fn said<'a>(evidence: &Evidence<'a>) -> BTreeMap<&'a str, Said<'a>> {
+    let mut by_body: BTreeMap<String, Said<'a>> = BTreeMap::new();
+    for (place, telling) in evidence.tape.tellings.iter().enumerate() {
         if let Scene::Sent(stanza) = &telling.what
             && let Some(body) = body_of(stanza)
         {
             // Each is said but once.
-            by_body.insert(body, (domain(&telling.who), telling.at_ms));
+            by_body.insert(body, Said { site: domain(&telling.who), at: (telling.at_ms, place) });
         }
     }
     let of_row = |row: &'a Archived| Some((row.id.as_str(), *by_body.get(row.body.as_ref()?)?));

@@ -14,7 +14,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
     }
     let bare = |full: &str| full.split('/').next().unwrap_or_default().to_owned();
     let all: BTreeSet<String> = evidence.tape.tellings.iter().map(|telling| bare(&telling.who)).collect();
-    let mut clients: BTreeMap<&str, (View, Vec<&Element>)> = BTreeMap::new();
+    let mut clients: BTreeMap<&str, (View, Vec<(u64, &Element)>)> = BTreeMap::new();
     for telling in &evidence.tape.tellings {
         let (view, entering) = clients.entry(&telling.who).or_insert_with(|| (View::of(evidence.room), Vec::new()));
         let Scene::Received(stanza) = &telling.what else {
@@ -39,14 +39,14 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
         }
         match view.role() {
             // Its role comes last of what an entrant is sent of others.
-            None => entering.push(stanza),
+            None => entering.push((telling.at_ms, stanza)),
             Some(MODERATOR) => entering.clear(),
             Some(_) if was_moderator => entering.clear(),
             Some(_) => {
-                for stanza in entering.drain(..).chain([stanza]) {
+                for (at_ms, stanza) in entering.drain(..).chain([(telling.at_ms, stanza)]) {
                     let (own, xml) = (bare(&telling.who), stanza.to_xml());
                     if let Some(seen) = all.iter().find(|other| **other != own && xml.contains(other.as_str()))
-                        && !was_made_moderator(evidence, &telling.who, telling.at_ms)
+                        && !was_made_moderator(evidence, &telling.who, at_ms)
                     {
                         return Err(format!("{} was sent the address of {seen}: {xml}", telling.who));
                     }

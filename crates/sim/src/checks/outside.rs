@@ -6,7 +6,7 @@ use super::watch::Watch;
 use crate::users::answers_join;
 use crate::users::view::{News, View};
 use crate::world::{Scene, Telling};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use xmpp::{Element, Jid, ns};
 
 pub(super) struct Outside {
@@ -18,8 +18,9 @@ struct Client {
     view: View,
     /// Whether it has asked to leave, or its stream before has ended, which says the same.
     leaving: bool,
-    /// How often it has asked to enter and was not answered: each time permits one entry.
-    asking: usize,
+    /// The joins of this stream that were not answered, by their ids: each permits one entry. An answer to a join of a stream before is
+    /// none to these.
+    asking: BTreeSet<String>,
     /// Whether it has been told that it is out, and has not asked to be in since.
     out: bool,
 }
@@ -32,13 +33,16 @@ impl Outside {
 
 impl Watch for Outside {
     fn told(&mut self, telling: &Telling, _: usize) -> Result<(), String> {
-        let of = |leaving| Client { view: View::of(&self.room), leaving, asking: 0, out: false };
+        let of = |leaving| Client { view: View::of(&self.room), leaving, asking: BTreeSet::new(), out: false };
         let client = self.clients.entry(telling.who.clone()).or_insert_with(|| of(false));
         match &telling.what {
             Scene::Connected => {}
             Scene::Ended => *client = of(true),
             Scene::Sent(stanza) if stanza.name() == "presence" => match stanza.get("type") {
-                None if stanza.has_child("x", ns::MUC) => (client.asking, client.out) = (client.asking + 1, false),
+                None if stanza.has_child("x", ns::MUC) => {
+                    client.asking.extend(stanza.get("id").map(str::to_owned));
+                    client.out = false;
+                }
                 Some("unavailable") => client.leaving = true,
                 _ => {}
             },
@@ -49,9 +53,11 @@ impl Watch for Outside {
                 if client.out && is_of_all(stanza, &self.room) {
                     return Err(format!("{who} was told that it is out, and is sent {stanza}"));
                 }
-                client.asking -= usize::from(client.asking > 0 && answers_join(stanza));
+                if answers_join(stanza) {
+                    client.asking.remove(stanza.get("id").unwrap_or_default());
+                }
                 if let Some(News::Left(codes)) = news.filter(|_| was_in) {
-                    client.out = client.asking == 0;
+                    client.out = client.asking.is_empty();
                     let why = codes.iter().any(|code| REASONS.contains(&code.as_str())) || is_destroyed(stanza);
                     if !why && !std::mem::take(&mut client.leaving) {
                         return Err(format!("{who} is out and was not told why: {stanza}"));

@@ -133,6 +133,8 @@ struct Client {
     entered_ms: u64,
     /// What it heard while it was told so, by stanza-id.
     ahead: BTreeSet<String>,
+    /// The same by the ids that authors gave.
+    shown: BTreeSet<String>,
     /// The message behind which it asks for a page, when it heard it so: by the page's id.
     behind: BTreeMap<String, String>,
     /// Who is shown away for being cut off.
@@ -240,6 +242,7 @@ impl<'a> Watcher<'a> {
             split: false,
             entered_ms: 0,
             ahead: BTreeSet::new(),
+            shown: BTreeSet::new(),
             behind: BTreeMap::new(),
             away: BTreeSet::new(),
         };
@@ -261,6 +264,7 @@ impl<'a> Watcher<'a> {
             return;
         }
         match (stanza.name(), stanza.get("type")) {
+            ("message", Some("groupchat")) if stanza.has_child("retract", RETRACT) => self.retracted(client, stanza),
             ("message", Some("groupchat")) if stanza.get("from") == Some(self.room.as_str()) => {
                 self.announced(who, client, &body_of(stanza).unwrap_or_default(), at_ms);
             }
@@ -297,22 +301,26 @@ impl<'a> Watcher<'a> {
     }
 
     fn refused(&mut self, who: &str, client: &Client, stanza: &Element) {
-        let text = stanza.get_child("error", ns::CLIENT).and_then(|e| e.children().find(|c| c.name() == "text"));
-        let text = text.map(Element::content).unwrap_or_default();
-        let id = stanza.get("id").unwrap_or_default().to_owned();
+        let id = stanza.get("id").unwrap_or_default();
         match condition(stanza).as_str() {
             "not-acceptable" if self.is_split(domain(who)) => self.sees(NOT_ACCEPTABLE),
             "remote-server-timeout" if client.split => self.sees(ISLAND_REFUSAL),
-            _ if text.contains("when it was reached again") => self.sees(REFUSED),
-            _ if client.ahead.contains(&id) => self.sees(REFUSED),
+            _ if client.shown.contains(id) => self.sees(REFUSED),
             _ => {}
         }
     }
 
-    fn heard(&mut self, who: &str, client: &mut Client, stanza: &Element) {
-        if stanza.has_child("retract", RETRACT) {
-            return self.sees(RETRACTED);
+    /// The room itself takes back what the client heard while it was not reached; what a moderator takes back is of no account here.
+    fn retracted(&mut self, client: &Client, stanza: &Element) {
+        let retract = stanza.get_child("retract", RETRACT);
+        let by = retract.and_then(|retract| retract.get_child("moderated", ns::MODERATE)?.get("by"));
+        let id = retract.and_then(|retract| retract.get("id")).unwrap_or_default();
+        if by == Some(self.room.as_str()) && client.ahead.contains(id) {
+            self.sees(RETRACTED);
         }
+    }
+
+    fn heard(&mut self, who: &str, client: &mut Client, stanza: &Element) {
         if let Some(result) = stanza.get_child("result", ns::MAM) {
             let asked = result.get("queryid").and_then(|query| client.behind.get(query));
             let by_room = result.get("queryid").is_some_and(|query| query.starts_with("page-"));
@@ -328,6 +336,7 @@ impl<'a> Watcher<'a> {
             self.sees(if delayed { MISSED } else { ISLAND_TALK });
             if !delayed {
                 client.ahead.insert(id.to_owned());
+                client.shown.extend(stanza.get("id").map(str::to_owned));
             }
         }
         if self.said.get(&body).is_some_and(|site| site != domain(who)) {

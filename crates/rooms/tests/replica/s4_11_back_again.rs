@@ -1,0 +1,178 @@
+//! Who leaves and comes back while the link is lost, and what of that is lost with it; `docs/wire.md`, *Netsplit* and *Netjoin*.
+
+use crate::s4_11_netsplit::{bodies, presence_of};
+use crate::site::{CAST, ROOM, Site, TROY, WIZ, join, lines, own_presence, presence, says, unavailable};
+use crate::world::{ERIS, SERVICE, World, of};
+use machine::Input;
+use rooms::Status;
+use rooms::wire::{Ack, Down, Granted, Kind, Removed, Verdict};
+use xmpp::{Element, Jid, ns};
+
+/// Longer than a link is suspect.
+const SPLIT_MS: u64 = 15_000;
+
+fn leaves(user: &str, nick: &str) -> String {
+    format!("<presence from='{user}' type='unavailable' to='{ROOM}/{nick}'/>")
+}
+
+/// He came back to an island, has left it in the middle of the join and come back once more: what the room says of the two stays
+/// before, when it has all of it, is not for him. The last ENTER shows him everything.
+#[test]
+fn s4_11_who_came_back_twice_is_let_in_once() {
+    let mut site = Site::with_users(ERIS, &[("WiZ", WIZ), ("Troy", TROY)]);
+    let lost = |site: &mut Site| {
+        site.feed(Input::StreamEnded(SERVICE.into()));
+        site.pass_ms(SPLIT_MS)
+    };
+    let left = lost(&mut site);
+    site.send(&leaves(WIZ, "WiZ"));
+    site.send(&join(WIZ, "WiZ"));
+    site.grant(&left, 2, true);
+    site.send(&leaves(WIZ, "WiZ"));
+    site.send(&join(WIZ, "WiZ"));
+    let left = lost(&mut site);
+    site.grant(&left, 2, true);
+    site.snapshot(&CAST, &[], 810);
+    let (mut got, wiz) = (Vec::new(), WIZ.parse::<Jid>().unwrap());
+    for (seq, had) in [(811, 4), (814, 6)] {
+        let leave = Down::Leave { jid: wiz.clone() };
+        let own = unavailable("WiZ", "<status code='110'/>");
+        got.extend(site.down(&own, leave, Kind::Leave, None));
+        got.extend(site.event(&unavailable("WiZ", ""), seq));
+        got.extend(site.event(&presence("WiZ", "admin", "participant"), seq + 1));
+        got.extend(site.enter(&own_presence("WiZ", "admin", "participant"), WIZ));
+        let mut at = site.at(Kind::Event, Some(seq + 2));
+        at.ack = Some(Ack { outbox: site.outbox(), n: had });
+        site.down_at(&presence("Troy", "none", "participant"), Down::Event { said_ms: None, config: None }, at);
+    }
+    got.retain(|stanza| stanza.get("to") == Some(WIZ) && stanza.name() == "presence");
+    let of = |stanza: &Element| stanza.get("from").and_then(|from| from.rsplit('/').next()).unwrap().to_owned();
+    assert!(got.iter().all(|stanza| stanza.get("type").is_none()), "{:?}", lines(&got));
+    let mut seen: Vec<String> = got.iter().map(of).collect();
+    assert_eq!(seen.pop().as_deref(), Some("WiZ"));
+    seen.sort();
+    assert_eq!(seen, ["BigCheese", "Efchen", "Phaedrus", "Troy", "Valdis", "Wumpus"]);
+}
+
+/// All have left an island, and one has come back to it twice: what the room says of the stays between is not for him.
+#[test]
+fn s4_11_who_came_back_twice_notices_nothing() {
+    let mut world = World::with_cast(true);
+    let wiz = of("WiZ");
+    world.cut(ERIS);
+    world.pass_ms(SPLIT_MS);
+    world.user(&leaves(of("Troy"), "Troy"));
+    for _ in 0..2 {
+        world.user(&leaves(wiz, "WiZ"));
+        world.user(&join(wiz, "WiZ"));
+    }
+    world.inbox.clear();
+    world.heal(ERIS);
+    world.pass_ms(120_000);
+    assert_eq!((world.states(ERIS), presence_of(&world.take(wiz), "WiZ")), (vec!["live"], Vec::new()));
+    world.says("Wumpus", "welcome");
+    assert_eq!(bodies(&world.take(wiz)), ["welcome"]);
+    world.says("WiZ", "hi");
+    assert_eq!(bodies(&world.take(of("Wumpus"))).pop().as_deref(), Some("hi"));
+}
+
+/// He speaks and leaves before the link counts as split: those who are still there when it does hear it, in its place.
+#[test]
+fn s4_11_1_who_has_left_before_the_split_is_heard() {
+    let mut world = World::with_cast(true);
+    world.cut(ERIS);
+    world.says("WiZ", "one");
+    world.user(&leaves(of("WiZ"), "WiZ"));
+    world.says("Troy", "two");
+    world.inbox.clear();
+    world.pass_ms(SPLIT_MS);
+    assert_eq!(bodies(&world.take(of("Troy")))[1..], ["one", "two"], "behind the word that it is split");
+    assert_eq!(bodies(&world.take(of("WiZ"))), [""; 0], "no error either");
+    world.heal(ERIS);
+    world.pass_ms(120_000);
+    assert_eq!(world.archived(SERVICE), ["one", "two"]);
+}
+
+/// The room has had what was said on an island, as it has said, and the event that tells of it was lost. Then nobody may stay: what
+/// was said was taken all the same, and nobody is told otherwise.
+#[test]
+fn s4_11_what_the_room_has_had_is_not_taken_back() {
+    for heard in [true, false] {
+        let mut site = Site::with_users(ERIS, &[("WiZ", WIZ), ("Troy", TROY)]);
+        site.feed(Input::StreamEnded(SERVICE.into()));
+        let left = site.pass_ms(SPLIT_MS);
+        site.send(&says(TROY, "on the island"));
+        site.grant(&left, 2, true);
+        site.snapshot(&CAST, &[], 810);
+        let third = "eve@eris.dclxvii.irc/x";
+        site.send(&join(third, "Eve"));
+        if heard {
+            site.send(&format!(
+                "<presence from='{ROOM}/Eve' to='{third}' type='error'><error type='auth'><forbidden xmlns='{}'/></error>\
+                 <x xmlns='{}'><up xmlns='{}' outbox='{}' n='4'/></x></presence>",
+                ns::STANZA_ERRORS,
+                ns::DMUC,
+                ns::NETJOIN,
+                site.outbox()
+            ));
+        }
+        site.feed(Input::StreamEnded(SERVICE.into()));
+        let left = site.pass_ms(1_000);
+        let kicked = Removed { status: Status::KICKED, actor: None, reason: None };
+        let n = if heard { 4 } else { 2 };
+        let got = site.grant_with(&left, n, true, |_| Verdict::Removed(kicked.clone()));
+        let taken_back = got.iter().filter(|s| s.to_xml().contains("<retract ")).count();
+        assert_eq!(taken_back, if heard { 0 } else { 2 }, "{:?}", lines(&got));
+    }
+}
+
+/// One of two clients gives its seat another nick and leaves; the other takes the old one back. Where the word of all that was lost
+/// the census names it by that one: it has left nevertheless.
+#[test]
+fn s4_11_who_has_left_under_another_nick_is_out() {
+    let mut world = World::with_cast(true);
+    let other = "troy@eris.dclxvii.irc/phone";
+    world.user(&join(other, "Troy"));
+    world.inbox.clear();
+    world.user_sends(&format!("<presence from='{other}' to='{ROOM}/Bicycle'/>"));
+    world.user_sends(&leaves(other, "Bicycle"));
+    world.user_sends(&format!("<presence from='{}' to='{ROOM}/Troy'/>", of("Troy")));
+    world.cut_after_delivery(ERIS);
+    world.heal(ERIS);
+    world.pass_ms(60_000);
+    assert_eq!(world.states(ERIS), ["live"]);
+    let granted = |stanza: &Element| Some(Granted::parse(stanza.get_child("granted", ns::NETJOIN)?).unwrap().seats);
+    let seats = world.crossed.iter().rev().find_map(|(_, _, stanza)| granted(stanza)).expect("an answer");
+    let seat = seats.iter().find(|seat| seat.jid.as_str() == other).expect("it is in the census");
+    assert!(matches!(seat.verdict, Verdict::Removed(_)), "{seat:?}");
+    assert_eq!(presence_of(&world.take(other), "Troy"), ["unavailable"]);
+}
+
+/// The only one in a room that ends with its last occupant, whether he has opened it or not, leaves and comes back on his island: that
+/// room he is in when the link is back, and in no other.
+#[test]
+fn s4_11_a_room_does_not_end_in_the_middle_of_a_report() {
+    for opens in [true, false] {
+        let mut world = World::new(true);
+        let wiz = of("WiZ");
+        world.user(&join(wiz, "WiZ"));
+        if opens {
+            let open = format!("<query xmlns='{}'><x xmlns='jabber:x:data' type='submit'/></query>", ns::MUC_OWNER);
+            world.user(&format!("<iq from='{wiz}' id='open' type='set' to='{ROOM}'>{open}</iq>"));
+        }
+        world.cut(ERIS);
+        world.pass_ms(SPLIT_MS);
+        world.user(&leaves(wiz, "WiZ"));
+        world.user(&join(wiz, "WiZ"));
+        world.inbox.clear();
+        world.heal(ERIS);
+        world.pass_ms(120_000);
+        assert_eq!(world.states(ERIS), ["live"], "opens: {opens}");
+        let got = world.take(wiz);
+        assert_eq!(presence_of(&got, "WiZ"), [""; 0], "opens: {opens}");
+        // And when he leaves for good it does.
+        world.user(&leaves(wiz, "WiZ"));
+        world.user(&join(of("Troy"), "Troy"));
+        assert!(world.take(of("Troy")).iter().any(|stanza| stanza.to_xml().contains("code='201'")), "opens: {opens}");
+    }
+}
