@@ -53,6 +53,7 @@ impl Room {
             waiting: VecDeque::new(),
             unsure: VecDeque::new(),
             passed: BTreeMap::new(),
+            private: VecDeque::new(),
             doubted: BTreeMap::new(),
             vcard: None,
             hats: Default::default(),

@@ -143,6 +143,8 @@ pub(crate) struct Room {
     pub unsure: VecDeque<Unsure>,
     /// Iqs passed on to occupants, by the id they were given.
     pub passed: BTreeMap<String, private::Passed>,
+    /// Private messages whose errors go back to who sent them, the oldest first.
+    pub private: VecDeque<private::Sent>,
     /// Sessions that were asked whether they are there; one that leaves is none any more.
     pub doubted: BTreeMap<Jid, ghost::Doubted>,
     /// Who was given voice or had it taken in a moderated room, so that it is so at the next visit (5.1).

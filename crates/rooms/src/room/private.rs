@@ -20,6 +20,17 @@ pub(crate) struct Passed {
     pub until_ms: u64,
 }
 
+/// A private message that was sent on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sent {
+    /// Who sent it.
+    pub sender: Nick,
+    /// The recipient's bare address.
+    pub recipient: Jid,
+    /// What it called itself; empty where it did not.
+    pub id: String,
+}
+
 impl Room {
     /// 7.5: a private message, to all of the recipient's clients.
     pub fn handle_private(&mut self, from: &Jid, nick: &Nick, stanza: &Element, cx: &mut Cx<'_>) {
@@ -36,14 +47,24 @@ impl Room {
             return self.refuse(stanza, Condition::Forbidden, cx);
         }
         let message = as_private(stanza, &self.jid, &sender.nick, Some(&sender.occupant_id));
-        if !self.send_to_seat(nick, &message, cx) {
-            self.refuse(stanza, Condition::ItemNotFound, cx);
+        let sender = sender.nick.clone();
+        let Some(recipient) = self.occupants.get(nick).map(|occupant| occupant.bare.clone()) else {
+            return self.refuse(stanza, Condition::ItemNotFound, cx);
+        };
+        self.send_to_seat(nick, &message, cx);
+        if self.private.len() >= PRIVATE_MAX {
+            self.private.pop_front();
         }
+        self.private.push_back(Sent { sender, recipient, id: id_of(stanza) });
     }
 
-    /// An error that answers a private message goes to whoever sent that.
+    /// An error that answers a private message goes to whoever sent that; one that answers what he said to all is none of his.
     pub fn pass_error(&mut self, from: &Jid, nick: &Nick, stanza: &Element, cx: &mut Cx<'_>) {
         let Some(sender) = self.sessions.get(from) else { return };
+        let answered = Sent { sender: nick.clone(), recipient: from.bare(), id: id_of(stanza) };
+        if !self.private.contains(&answered) {
+            return;
+        }
         let error = as_private(stanza, &self.jid, sender, None);
         self.send_to_seat(nick, &error, cx);
     }
@@ -121,13 +142,12 @@ impl Room {
         self.answer(&to, request, cx);
     }
 
-    fn send_to_seat(&mut self, nick: &Nick, stanza: &Element, cx: &mut Cx<'_>) -> bool {
-        let Some(occupant) = self.occupants.get(nick) else { return false };
+    fn send_to_seat(&mut self, nick: &Nick, stanza: &Element, cx: &mut Cx<'_>) {
+        let Some(occupant) = self.occupants.get(nick) else { return };
         let sessions: Vec<Jid> = occupant.sessions.iter().map(|s| s.jid.clone()).collect();
         for jid in &sessions {
             self.answer(jid, stanza.clone(), cx);
         }
-        true
     }
 }
 
@@ -143,6 +163,12 @@ pub(crate) fn as_private(stanza: &Element, room: &Jid, sender: &Nick, occupant_i
     message.with(occupant_id.map(super::occupant_id))
 }
 
+fn id_of(stanza: &Element) -> String {
+    stanza.get("id").unwrap_or_default().to_owned()
+}
+
+/// Private messages of one room that may still be answered with an error.
+const PRIVATE_MAX: usize = 500;
 /// Most iqs of one room that wait for an occupant's answer.
 const PASSED_MAX: usize = 500;
 /// How long an answer is waited for.

@@ -89,6 +89,27 @@ fn s7_5_a_private_message() {
     assert_eq!(refused(&mut kit, &to(WICCA, "firstwitch", "chat")).as_deref(), Some("forbidden"));
 }
 
+/// 7.5: an error goes back to who has sent the private message it answers; one that answers what was said to all goes to nobody.
+#[test]
+fn s7_5_an_error_answers_what_was_said_to_him_alone() {
+    let mut kit = three_witches();
+    let error = |id: &str| {
+        format!(
+            "<message from='{CRONE}' to='coven@chat.shakespeare.lit/secondwitch' id='{id}' type='error'><error type='cancel'>\
+             <not-allowed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>"
+        )
+    };
+    kit.send(&format!(
+        "<message from='{WICCA}' id='all' to='coven@chat.shakespeare.lit' type='groupchat'><body>x</body></message>"
+    ));
+    assert_eq!(kit.send(&error("all")), []);
+    kit.send(&format!(
+        "<message from='{WICCA}' id='one' to='coven@chat.shakespeare.lit/firstwitch' type='chat'><body>x</body></message>"
+    ));
+    let got = kit.send(&error("one"));
+    assert_eq!(errors(&got), [(WICCA.into(), "not-allowed".into())]);
+}
+
 /// 7.6: a nick change is two presences to all; a taken one is a conflict.
 #[test]
 fn s7_6_a_nick_change_is_told_with_303() {
