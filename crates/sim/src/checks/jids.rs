@@ -8,13 +8,16 @@ use crate::world::Scene;
 use std::collections::{BTreeMap, BTreeSet};
 use xmpp::{Element, ns};
 
+/// What a client makes of the room, and what it was sent on entering: when, and the stanza.
+type Client<'a> = (View, Vec<(u64, &'a Element)>);
+
 pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
     if !evidence.semi_anonymous {
         return Ok(());
     }
     let bare = |full: &str| full.split('/').next().unwrap_or_default().to_owned();
     let all: BTreeSet<String> = evidence.tape.tellings.iter().map(|telling| bare(&telling.who)).collect();
-    let mut clients: BTreeMap<&str, (View, Vec<(u64, &Element)>)> = BTreeMap::new();
+    let mut clients: BTreeMap<&str, Client<'_>> = BTreeMap::new();
     for telling in &evidence.tape.tellings {
         let (view, entering) = clients.entry(&telling.who).or_insert_with(|| (View::of(evidence.room), Vec::new()));
         let Scene::Received(stanza) = &telling.what else {
