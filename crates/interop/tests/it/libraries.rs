@@ -4,7 +4,7 @@
 use anyhow::{Context, Result};
 use interop::network::{Network, PASSWORD, Plan, Proof};
 use interop::{peer, room};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
 const ROOM: &str = "orchard@rooms.capulet.irc";
@@ -56,14 +56,19 @@ enum Way {
     WebSocket,
 }
 
-async fn slixmpp(breaks: Breaks) -> Result<()> {
-    let python = match peer::slixmpp(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("slixmpp")).await {
-        Ok(python) => python,
+/// The Python that has slixmpp; `None` where it cannot be had, which has been said.
+pub async fn slixmpp_is_there() -> Option<PathBuf> {
+    match peer::slixmpp(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("slixmpp")).await {
+        Ok(python) => Some(python),
         Err(error) => {
             peer::skip("slixmpp", format!("{error:#}"));
-            return Ok(());
+            None
         }
-    };
+    }
+}
+
+async fn slixmpp(breaks: Breaks) -> Result<()> {
+    let Some(python) = slixmpp_is_there().await else { return Ok(()) };
     play(breaks, |network| {
         let address = network.site("montague.irc").address("c2s")?;
         let mut talk = Command::new(python);

@@ -4,6 +4,7 @@
 mod attached;
 mod disk_full;
 mod federation;
+mod kept;
 mod libraries;
 mod stock;
 mod transcripts;
