@@ -55,7 +55,7 @@ impl Room {
                 .values_mut()
                 .filter(|o| away.contains(&o.nick))
                 .flat_map(|o| &mut o.sessions)
-                .for_each(|session| session.payload = vec![Element::new("show", ns::CLIENT).text("away")]);
+                .for_each(|session| session.payload = [Element::new("show", ns::CLIENT).text("away")].into());
         }
         self.show_as_it_stands(&away, cx);
         self.tell_away(replica, &away, Lifted::No, cx);

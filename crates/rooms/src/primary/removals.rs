@@ -35,7 +35,7 @@ pub(crate) enum Why {
 impl Removals {
     /// Notes that a session was removed by a split.
     pub fn split(&mut self, session: &Session, nick: Nick, now_ms: u64) {
-        let why = Why::Split(session.payload.clone());
+        let why = Why::Split(session.payload.to_vec());
         self.put(session.jid.clone(), Removal { nick, why, at_ms: now_ms });
     }
 

@@ -7,6 +7,7 @@ use super::versions::{MAV, Since};
 use super::{Cx, Event, HistoryWanted, Life, Occupant, Part, Room, Session, Shown, Via, add_statuses};
 use crate::names::{Affiliation, Nick, Status};
 use machine::AudienceChange;
+use std::sync::Arc;
 use xmpp::{Element, Jid, ns, stanza};
 
 /// Everything an entry needs once it is granted.
@@ -86,7 +87,7 @@ impl Room {
         self.lift_one(&nick, cx);
         let Some(occupant) = self.occupants.get_mut(&nick) else { return };
         let Some(session) = occupant.sessions.iter_mut().find(|s| s.jid == *from) else { return };
-        let payload = payload_of(stanza);
+        let payload: Arc<[Element]> = payload_of(stanza).into();
         let differs = session.payload != payload;
         session.payload = payload;
         let entry = Entry::of(from, nick.clone(), stanza, false);
@@ -123,7 +124,7 @@ impl Room {
     /// Puts an entrant in and tells everybody.
     pub fn put_in(&mut self, entry: Entry, cx: &mut Cx<'_>) {
         let via = self.via_for(&entry.jid, cx);
-        let session = Session { jid: entry.jid.clone(), via, payload: entry.payload.clone() };
+        let session = Session { jid: entry.jid.clone(), via, payload: entry.payload.as_slice().into() };
         self.keep_session(&session, &entry.nick, cx);
         let earlier = self.sessions.insert(entry.jid.clone(), entry.nick.clone());
         assert!(earlier.is_none(), "only who is not in the room enters");

@@ -235,7 +235,7 @@ pub(crate) struct Session {
     /// How what the room says reaches it.
     pub via: Via,
     /// Payload of its last presence: show, status, caps …; no muc or muc#user element, no id.
-    pub payload: Vec<Element>,
+    pub payload: Arc<[Element]>,
 }
 
 /// How what the room says reaches a session.

@@ -16,7 +16,7 @@ impl Room {
         let Some(mut occupant) = self.occupants.remove(&from_nick) else { return };
         if let Some(at) = occupant.sessions.iter().position(|s| s.jid == *from) {
             let mut session = occupant.sessions.remove(at);
-            session.payload = payload_of(stanza);
+            session.payload = payload_of(stanza).into();
             occupant.sessions.push(session);
         }
         let shown = self.known_to(&occupant);

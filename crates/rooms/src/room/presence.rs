@@ -5,11 +5,12 @@ use super::{Cx, Event, Occupant, Part, Removal, Room, Session, Shown, add_status
 use crate::names::{Affiliation, Nick, Role, Status};
 use machine::Class;
 use std::cell::RefCell;
+use std::sync::Arc;
 use xmpp::{Element, Jid, Shared, ns};
 
 /// An occupant's presence as last shown to entrants: for those who see no real JIDs, and for those who do.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct RosterCache(RefCell<[Option<Shared>; 2]>);
+pub(crate) struct RosterCache(RefCell<[Option<(Shared, Arc<[Element]>)>; 2]>);
 
 impl Room {
     /// 7.7: an occupant's client shows another availability.
@@ -17,7 +18,7 @@ impl Room {
         let Some(nick) = self.sessions.get(from).cloned() else { return };
         let session = self.occupants.get_mut(&nick).and_then(|o| o.sessions.iter_mut().find(|s| s.jid == *from));
         let Some(session) = session else { return };
-        session.payload = payload_of(stanza);
+        session.payload = payload_of(stanza).into();
         self.show_update(&nick, from, cx);
     }
 
@@ -92,7 +93,11 @@ impl Room {
         let mut kept = occupant.roster.0.borrow_mut();
         let [plain, jids] = &mut *kept;
         let slot = if class == Class::Jids { jids } else { plain };
-        if let Some(shared) = slot.as_ref().filter(|shared| self.still_shows(shared.element(), occupant, class)) {
+        let payload = &occupant.sessions.last().expect("an occupant in the room has a session").payload;
+        if let Some((shared, shows)) = slot
+            && Arc::ptr_eq(shows, payload)
+            && self.still_shows(shared.element(), occupant, class)
+        {
             return shared.clone();
         }
         let full = self.presence_of(occupant);
@@ -100,21 +105,19 @@ impl Room {
             Class::Jids => full,
             Class::Plain => super::without_jids(&full).unwrap_or(full),
         });
-        *slot = Some(shared.clone());
+        *slot = Some((shared.clone(), payload.clone()));
         shared
     }
 
-    /// Whether `stanza` is the occupant's presence as it stands now.
+    /// Whether `stanza`, which shows his payload, is the occupant's presence as it stands now.
     fn still_shows(&self, stanza: &Element, occupant: &Occupant, class: Class) -> bool {
         let Some(session) = occupant.sessions.last() else { return false };
         let nick = stanza.get("from").and_then(|from| from.strip_prefix(self.jid.as_str())?.strip_prefix('/'));
-        let mut children = stanza.children();
-        let same_payload = session.payload.iter().all(|child| children.next() == Some(child));
+        let mut children = stanza.children().skip(session.payload.len());
         let same_hats = self.hats_of(&occupant.bare).is_none_or(|hats| children.next() == Some(&hats));
         let item = children.next().and_then(|x| x.get_child("item", ns::MUC_USER));
         let jid = (class == Class::Jids).then_some(session.jid.as_str());
-        same_payload
-            && same_hats
+        same_hats
             && nick == Some(occupant.nick.as_str())
             && item.is_some_and(|item| {
                 item.get("jid") == jid
