@@ -50,7 +50,8 @@ pub async fn node(folder: &Path, name: &str, script_name: &str) -> Result<PathBu
         std::fs::create_dir_all(folder)?;
         std::fs::copy(&package, folder.join("package.json"))?;
         let install = ["install", "--silent", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"];
-        run(Command::new("npm").args(install).current_dir(folder)).await?;
+        // converse.js names packages in folders that it does not ship; npm 9 would look into them.
+        run(Command::new("npm").args(install).arg("--install-links=false").current_dir(folder)).await?;
         std::fs::copy(&package, folder.join(MADE))?;
     }
     // Modules are looked for beside the script; one that is running is not written over.

@@ -10,7 +10,14 @@ use xmpp::{Element, Jid, Shared, ns};
 
 /// An occupant's presence as last shown to entrants: for those who see no real JIDs, and for those who do.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct RosterCache(RefCell<[Option<(Shared, Arc<[Element]>)>; 2]>);
+pub(crate) struct RosterCache(RefCell<[Option<Kept>; 2]>);
+
+/// A presence, and the payload that it shows.
+#[derive(Debug, Clone)]
+struct Kept {
+    shared: Shared,
+    shows: Arc<[Element]>,
+}
 
 impl Room {
     /// 7.7: an occupant's client shows another availability.
@@ -94,7 +101,7 @@ impl Room {
         let [plain, jids] = &mut *kept;
         let slot = if class == Class::Jids { jids } else { plain };
         let payload = &occupant.sessions.last().expect("an occupant in the room has a session").payload;
-        if let Some((shared, shows)) = slot
+        if let Some(Kept { shared, shows }) = slot
             && Arc::ptr_eq(shows, payload)
             && self.still_shows(shared.element(), occupant, class)
         {
@@ -105,7 +112,7 @@ impl Room {
             Class::Jids => full,
             Class::Plain => super::without_jids(&full).unwrap_or(full),
         });
-        *slot = Some((shared.clone(), payload.clone()));
+        *slot = Some(Kept { shared: shared.clone(), shows: payload.clone() });
         shared
     }
 
