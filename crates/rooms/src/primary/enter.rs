@@ -42,10 +42,10 @@ impl Links {
 
     /// A direct session has been handed over by its join, if it was: until it speaks through its replica the ENTER may be
     /// refused.
-    pub fn note_handed(&mut self, session: &Jid, now_ms: i64) {
+    pub fn note_handed(&mut self, session: &Jid, seq: u64) {
         let Some((replica, _)) = &self.handling else { return };
         if let Some(link) = self.links.get_mut(replica) {
-            link.handed.insert(session.clone(), now_ms);
+            link.handed.insert(session.clone(), seq);
         }
     }
 
@@ -116,12 +116,12 @@ impl Room {
     /// which answers his join where there was one, and what was said since. Whether he was one.
     pub(super) fn stay_direct(&mut self, replica: &Jid, session: &Jid, cx: &mut Cx<'_>) -> bool {
         let link = self.links.links.get_mut(replica);
-        let Some(since_ms) = link.and_then(|link| link.handed.remove(session)) else { return false };
+        let Some(behind) = link.and_then(|link| link.handed.remove(session)) else { return false };
         if let Some(link) = self.links.links.get_mut(replica) {
             link.seats.remove(session);
         }
         self.carry_back(session, replica, cx);
-        self.welcome_back(session, since_ms, cx);
+        self.welcome_back(session, behind, cx);
         self.links.end_if_empty(replica);
         true
     }

@@ -196,7 +196,7 @@ impl Room {
             self.carry_over(&seat.jid, Via::Replica(replica.clone()), cx);
             if let Some(link) = self.links.links.get_mut(replica) {
                 if was_direct {
-                    link.handed.insert(seat.jid.clone(), cx.now.unix_ms);
+                    link.handed.insert(seat.jid.clone(), self.order.seq);
                 }
                 link.seats.insert(seat.jid.clone());
                 link.begun = true;

@@ -91,9 +91,9 @@ pub(super) struct Link {
     pub entitled: bool,
     /// Sessions entered again at registration, for whom there is no ENTER.
     pub silent: BTreeSet<Jid>,
-    /// Sessions that were direct until this registration or an ENTER of it, and when that was, Unix milliseconds. Whoever has
-    /// spoken through the replica since is known to be there.
-    pub handed: BTreeMap<Jid, i64>,
+    /// Sessions that were direct until this registration or an ENTER of it, and the number of what the room had told last by then.
+    /// Whoever has spoken through the replica since is known to be there.
+    pub handed: BTreeMap<Jid, u64>,
     /// Nicks of the census that are others here.
     pub renamed: BTreeMap<Nick, Nick>,
     /// Sessions that its census did not name: what they said before they left may still be on its way.

@@ -113,5 +113,6 @@ fn history_wanted(wanted: Wanted) -> HistoryWanted {
         max_stanzas: wanted.maxstanzas.map(size),
         seconds: wanted.seconds,
         since_ms: wanted.since_ms,
+        behind: None,
     }
 }

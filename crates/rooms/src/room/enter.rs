@@ -82,7 +82,7 @@ impl Room {
         let was_direct = self.is_direct(from);
         self.carry_over(from, via, cx);
         if was_direct {
-            self.links.note_handed(from, cx.now.unix_ms);
+            self.links.note_handed(from, self.order.seq);
         }
         self.lift_one(&nick, cx);
         let Some(occupant) = self.occupants.get_mut(&nick) else { return };
@@ -97,10 +97,10 @@ impl Room {
         }
     }
 
-    /// A session that stays is sent everything again, of what was said only what is not older than this.
-    pub fn welcome_back(&mut self, jid: &Jid, since_ms: i64, cx: &mut Cx<'_>) {
+    /// A session that stays is sent everything again, of what was said only what has a higher number than this.
+    pub fn welcome_back(&mut self, jid: &Jid, behind: u64, cx: &mut Cx<'_>) {
         let Some(nick) = self.sessions.get(jid).cloned() else { return };
-        let history = HistoryWanted { since_ms: Some(since_ms), ..HistoryWanted::default() };
+        let history = HistoryWanted { behind: Some(behind), ..HistoryWanted::default() };
         let entry = Entry {
             jid: jid.clone(),
             nick,
@@ -254,6 +254,7 @@ impl HistoryWanted {
             max_stanzas: number("maxstanzas").map(|n| usize::try_from(n).unwrap_or(usize::MAX)),
             seconds: number("seconds"),
             since_ms: history.get("since").and_then(stanza::parse_ms),
+            behind: None,
         }
     }
 }

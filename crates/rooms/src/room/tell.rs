@@ -51,6 +51,8 @@ pub(crate) struct HistoryWanted {
     pub max_stanzas: Option<usize>,
     pub seconds: Option<u64>,
     pub since_ms: Option<i64>,
+    /// Only what has a higher number; no client asks for it.
+    pub behind: Option<u64>,
 }
 
 impl Room {
@@ -266,6 +268,7 @@ impl HistoryWanted {
         let mut chosen: Vec<&Past> = past
             .rev()
             .take(self.max_stanzas.unwrap_or(usize::MAX))
+            .take_while(|past| self.behind.is_none_or(|behind| past.seq > behind))
             .take_while(|past| oldest_ms.is_none_or(|oldest| past.stamp_ms >= oldest))
             .take_while(|past| {
                 let Some(left) = chars_left else { return true };

@@ -101,11 +101,12 @@ fn nothing_is_lost_or_told_twice_whatever_is_lost_meanwhile() {
 }
 
 /// The answer that hands them over is lost, and what was said behind it: they are sent that, whether the replica gives up or
-/// asks again.
+/// asks again, and whatever the primary's clock has been in between.
 #[test]
 fn the_answer_is_lost() {
-    for asks_again in [false, true] {
+    for (asks_again, back_ms) in [(false, 0), (true, 0), (true, 14_000_000)] {
         let mut world = all_direct();
+        world.now.unix_ms -= back_ms;
         world.lost_grants = 1;
         world.user(&join("kev@eris.dclxvii.irc/x", "Kev"));
         assert_eq!((world.lost_grants, world.states(ERIS)), (0, vec!["registering"]));
@@ -118,7 +119,7 @@ fn the_answer_is_lost() {
         assert_eq!(world.states(ERIS), [if asks_again { "live" } else { "plain" }]);
         world.says("WiZ", "after");
         for nick in ["WiZ", "Troy", "Wumpus"] {
-            assert_eq!(bodies(&world.take(of(nick))), ["meanwhile", "after"], "{nick}, asks again: {asks_again}");
+            assert_eq!(bodies(&world.take(of(nick))), ["meanwhile", "after"], "{nick}, asks again: {asks_again}, {back_ms}");
         }
     }
 }
