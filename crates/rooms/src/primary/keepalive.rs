@@ -5,7 +5,7 @@ use super::link::{Link, Links, Phase};
 use super::receive::is_connectivity;
 use crate::room::{Lost, Room, Via};
 use crate::service::Primary;
-use crate::wire::{Ack, HEADS_MAX, Head, Heads, Sent};
+use crate::wire::{Ack, HEADS_MAX, Head, Heads, Sent, Stale};
 use machine::{Now, Output};
 use std::collections::{BTreeMap, BTreeSet};
 use xmpp::{Element, Jid, Shared, ns};
@@ -212,13 +212,17 @@ impl Primary {
 
     /// What a replica says it has sent: the stream is ordered, so what has not come is lost.
     fn judge_heads(&mut self, replica: &Jid, heads: &Heads, now: Now, out: &mut Vec<Output>) {
-        let Some(standing) = self.standings().remove(replica) else { return };
-        for room in &standing.rooms {
-            self.with_room(room, now, out, |room, cx| room.sign_of_life(replica, cx));
+        for room in self.standings().remove(replica).into_iter().flat_map(|standing| standing.rooms) {
+            self.with_room(&room, now, out, |room, cx| room.sign_of_life(replica, cx));
         }
         let Heads::Up(sent) = heads else { return };
         for sent in sent {
-            self.with_room(&sent.room, now, out, |room, cx| room.judge_sent(replica, sent, cx));
+            if self.rooms.contains_key(&sent.room) {
+                self.with_room(&sent.room, now, out, |room, cx| room.judge_sent(replica, sent, cx));
+            } else if sent.room.domain() == self.config.domain.as_str() {
+                // It has not heard that the room has ended; asking for it again it will.
+                out.push(Stale { epoch: sent.epoch.clone() }.told(&sent.room, replica));
+            }
         }
     }
 
@@ -287,7 +291,13 @@ impl Room {
 
     /// How far a replica says it has sent.
     fn judge_sent(&mut self, replica: &Jid, sent: &Sent, cx: &mut crate::room::Cx<'_>) {
-        let Some(link) = self.links.links.get(replica) else { return };
+        let Some(link) = self.links.links.get(replica) else {
+            // It takes itself to be registered; if it has not asked again it has missed that it is not.
+            if !self.links.pending.contains_key(replica) {
+                self.tell_stale(replica, &sent.epoch, cx);
+            }
+            return;
+        };
         if link.epoch != sent.epoch || link.is_split() {
             return self.tell_stale(replica, &sent.epoch, cx);
         }

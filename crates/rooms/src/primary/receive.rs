@@ -14,6 +14,14 @@ use machine::Output;
 use xmpp::stanza::Condition;
 use xmpp::{Element, Jid, Shared, ns};
 
+impl Stale {
+    /// What a room says to a replica of it.
+    pub(super) fn told(&self, room: &Jid, replica: &Jid) -> Output {
+        let stanza = Element::stanza("message").attr("from", room.as_str()).child(self.x());
+        Output::Send { to: replica.clone(), stanza: Shared::new(stanza) }
+    }
+}
+
 impl Room {
     /// A stanza to the room's address or an occupant's.
     pub fn receive(&mut self, mut stanza: Element, cx: &mut Cx<'_>) {
@@ -249,9 +257,7 @@ impl Room {
             return;
         }
         self.links.stale_told.insert(replica.clone(), now);
-        let stanza =
-            Element::stanza("message").attr("from", self.jid.as_str()).child(Stale { epoch: epoch.to_owned() }.x());
-        self.gate.pass(Output::Send { to: replica.clone(), stanza: Shared::new(stanza) }, cx.out);
+        self.gate.pass(Stale { epoch: epoch.to_owned() }.told(&self.jid, replica), cx.out);
     }
 
     /// A replica is there.

@@ -119,7 +119,11 @@ fn the_answer_is_lost() {
         assert_eq!(world.states(ERIS), [if asks_again { "live" } else { "plain" }]);
         world.says("WiZ", "after");
         for nick in ["WiZ", "Troy", "Wumpus"] {
-            assert_eq!(bodies(&world.take(of(nick))), ["meanwhile", "after"], "{nick}, asks again: {asks_again}, {back_ms}");
+            assert_eq!(
+                bodies(&world.take(of(nick))),
+                ["meanwhile", "after"],
+                "{nick}, asks again: {asks_again}, {back_ms}"
+            );
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A room that is no more when a site comes back, `docs/wire.md`, *Netjoin* 1: the site learns it, and takes no other room for it.
 
 use crate::site::{ROOM, join, says};
-use crate::world::{ERIS, SERVICE, World, of};
+use crate::world::{ERIS, Fault, SERVICE, World, of};
 use xmpp::{Element, ns};
 
 /// Longer than a link is suspect.
@@ -18,13 +18,20 @@ fn cut() -> World {
     world
 }
 
-fn destroy(world: &mut World) {
-    world.user(&format!(
+/// More stanzas than are on links while a room ends.
+const LINK_STANZAS: usize = 16;
+
+fn destruction() -> String {
+    format!(
         "<iq from='{}' to='{ROOM}' type='set' id='d'><query xmlns='{}'>\
          <destroy jid='lounge@channel.avalon.irc'><reason>war</reason></destroy></query></iq>",
         of("Wumpus"),
         ns::MUC_OWNER
-    ));
+    )
+}
+
+fn destroy(world: &mut World) {
+    world.user(&destruction());
     world.inbox.clear();
 }
 
@@ -58,6 +65,25 @@ fn s4_11_a_room_destroyed_and_not_made_again() {
         assert!(refused.len() == 1 && refused[0].contains("anybody?") && refused[0].contains("<gone"), "{refused:?}");
         assert_eq!(world.rows_of(ERIS, &format!("mirror:{ROOM}")), [""; 0]);
         assert_eq!((world.keys(ERIS, "mirror"), world.keys(ERIS, "outbox")), (vec![], vec![]));
+    }
+}
+
+/// Whatever one stanza of a link is lost, and nobody told: a site that has not heard of the end does by its next ping, be there
+/// another room under the name or none.
+#[test]
+fn s4_11_the_word_of_the_end_is_lost() {
+    for (lost, again) in (0..LINK_STANZAS).flat_map(|lost| [(lost, false), (lost, true)]) {
+        let mut world = World::with_cast(true);
+        world.faults = std::iter::repeat_n(None, lost).chain([Some(Fault::Drop)]).collect();
+        world.user(&destruction());
+        if again {
+            world.user(&join(of("Wumpus"), "Wumpus"));
+        }
+        world.pass_ms(300_000);
+        for nick in ["WiZ", "Troy"] {
+            assert_eq!(told(&world.take(of(nick))).len(), 1, "{nick}, stanza {lost} lost, another room: {again}");
+        }
+        assert_eq!(world.states(ERIS), [""; 0], "stanza {lost} lost, another room: {again}");
     }
 }
 
