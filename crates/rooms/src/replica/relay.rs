@@ -45,7 +45,8 @@ pub(super) enum Sent {
 impl Mirror {
     /// A local user's stanza to the room or to an occupant.
     pub(super) fn relay(&mut self, stanza: Element, from: &Jid, to: &Jid, cx: &mut Cx<'_>) {
-        let sent = self.kind_of(&stanza, from, to, cx.site.direct.knows(&self.room, from));
+        let direct = cx.site.direct.knows(&self.room, from);
+        let sent = self.kind_of(&stanza, from, to, direct);
         match self.life {
             Life::Asking => return self.hold(stanza, from, to, cx),
             Life::Plain | Life::Over => return cx.pass(to, stanza),
@@ -81,6 +82,10 @@ impl Mirror {
                 if stanza.name() != "iq"
                     && matches!(stanza.get("type"), Some("unavailable" | "error"))
                     && self.outbox.holds_leave_of(from) => {}
+            // Whoever was taken out here has not heard it yet; on its way to the room this would be lost with the stream.
+            Sent::Other if self.is_cut_off() && !direct && matches!(stanza.get("type"), Some("groupchat" | "chat")) => {
+                cx.pass(from, refused(&stanza, Condition::NotAcceptable));
+            }
             Sent::Other if !self.relays() && self.pings_himself(&stanza, from, to) => cx.pass(from, iq_result(&stanza)),
             Sent::Other => cx.up(to, stanza),
         }

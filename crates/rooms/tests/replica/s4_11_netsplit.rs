@@ -333,6 +333,11 @@ fn s4_11_1_kick() {
     }
     let got = world.take(wiz);
     assert_eq!((got[0].get("type"), presence_of(&got, "Troy")), (Some("result"), vec!["unavailable".to_owned()]));
+    // What he says then is heard by nobody, and he is told so at once.
+    for (to, kind) in [(ROOM.to_owned(), "groupchat"), (format!("{ROOM}/WiZ"), "chat")] {
+        world.user(&format!("<message from='{troy}' to='{to}' type='{kind}' id='late'><body>wait</body></message>"));
+        assert_eq!(condition(&world.take(troy)[0]), "not-acceptable");
+    }
     // He does not come back before the primary is asked.
     world.user(&join(troy, "Troy"));
     assert_eq!(condition(&world.take(troy)[0]), "remote-server-timeout");
