@@ -55,11 +55,14 @@ pub async fn node(folder: &Path, name: &str, script_name: &str) -> Result<PathBu
         std::fs::copy(&package, folder.join(MADE))?;
     }
     // Modules are looked for beside the script; one that is running is not written over.
-    let (ours, beside) = (std::fs::read(peer.join(script_name))?, folder.join(script_name));
-    if std::fs::read(&beside).ok().as_ref() != Some(&ours) {
-        std::fs::write(&beside, ours)?;
+    for ours in std::fs::read_dir(&peer)? {
+        let ours = ours?;
+        let (text, beside) = (std::fs::read(ours.path())?, folder.join(ours.file_name()));
+        if ours.path() != package && std::fs::read(&beside).ok().as_ref() != Some(&text) {
+            std::fs::write(&beside, text)?;
+        }
     }
-    Ok(beside)
+    Ok(folder.join(script_name))
 }
 
 /// A script of this crate for one of them.

@@ -3,14 +3,11 @@
 // acts.mjs {"service": …, "host": …, "jid": …, "password": …, "room": …}; the authority is in NODE_EXTRA_CA_CERTS. The
 // library knows no rooms: who is in one, and what is said there, is gathered here from the stanzas that it hands out.
 
+import "./globals.mjs";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import dns from "node:dns";
 import { client, xml } from "@xmpp/client";
-import { WebSocket } from "ws";
-
-// Not every node in use has one of its own.
-globalThis.WebSocket ??= WebSocket;
 
 const STEP_MILLISECONDS = 20_000;
 const MUC = "http://jabber.org/protocol/muc";

@@ -3,11 +3,8 @@
 // talk.mjs SERVICE JID PASSWORD ROOM NICK [break]; the authority is in NODE_EXTRA_CA_CERTS. With `break` the connection
 // breaks once it is in the room, and the session is resumed (XEP-0198).
 
+import "./globals.mjs";
 import { client, xml } from "@xmpp/client";
-import { WebSocket } from "ws";
-
-// Not every node in use has one of its own.
-globalThis.WebSocket ??= WebSocket;
 
 const STEP_MILLISECONDS = 20_000;
 const LINE = "Neither, fair saint, if either thee dislike.";

@@ -162,13 +162,23 @@ impl Person {
     async fn answer(&mut self) -> Result<Value> {
         let answer =
             tokio::time::timeout(ANSWER_MAX, self.answers.next_line()).await.context("no answer in time")??;
-        let log = self.folder.join("log");
-        let answer = answer.with_context(|| format!("{} has ended: {}", self.client.name(), log.display()))?;
+        let answer = answer.with_context(|| format!("{} has ended: {}", self.client.name(), self.last_words()))?;
         let answer: Value = serde_json::from_str(&answer).with_context(|| answer.clone())?;
         ensure!(answer.get("failed").is_none(), "{}", answer["failed"]);
         Ok(answer)
     }
+
+    /// The end of what it has complained of.
+    fn last_words(&self) -> String {
+        let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+        let mut lines: Vec<&str> = log.lines().rev().take(LAST_WORDS_LINES).collect();
+        lines.reverse();
+        lines.join("\n")
+    }
 }
+
+/// As long as what a script complains of, with where in it.
+const LAST_WORDS_LINES: usize = 20;
 
 /// Longer than a browser takes to start beside everything else.
 const ANSWER_MAX: Duration = Duration::from_secs(60);

@@ -191,9 +191,10 @@ async fn says(kind: Kind, setup: Setup, line: &str) -> Result<()> {
     world.network.stop().await
 }
 
-/// The same for what shows only when somebody enters a room.
+/// The same for what shows only when somebody enters a room through netjoin, which has to have attached by then.
 async fn says_when_used(kind: Kind, setup: Setup, line: &str) -> Result<()> {
     let Some(mut world) = World::start(kind, setup).await? else { return Ok(()) };
+    world.is_healthy().await?;
     let romeo = world.host.client("romeo").await?;
     romeo.send(&room::enter(ROOM, "Romeo")).await?;
     world.logs(line).await?;
