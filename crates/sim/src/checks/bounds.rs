@@ -1,6 +1,7 @@
 //! Protocol property P7, as far as links show it: what a stanza lists, and how often something is asked, is within the bounds of
 //! `docs/wire.md`.
 
+use super::ENTERING_MS;
 use super::watch::Watch;
 use crate::world::Crossing;
 use std::collections::BTreeMap;
@@ -10,7 +11,9 @@ use xmpp::{Element, ns};
 pub(super) struct Bounds {
     /// When each address last said to another that its epoch is stale, by room.
     stale_ms: BTreeMap<(String, String), u64>,
-    /// When a replica asked for a roster whole because its digest differed.
+    /// Of the digests that a replica, a room's, has been told since it last asked for the roster whole: the first and the last.
+    digests_ms: BTreeMap<(String, String), (u64, u64)>,
+    /// The first of those behind which it last did.
     repaired_ms: BTreeMap<(String, String), u64>,
 }
 
@@ -29,17 +32,41 @@ impl Watch for Bounds {
         }
         let resume =
             stanza.get_child("replicate", ns::NETJOIN).and_then(|asked| asked.get_child("resume", ns::NETJOIN));
+        let at = stanza.get_child("x", ns::DMUC).and_then(|x| x.get_child("at", ns::NETJOIN));
+        if at.is_some_and(|at| at.get("kind") == Some("digest")) && !crossing.lost {
+            let digests = self.digests_ms.entry(between(stanza, ["to", "from"])).or_insert((crossing.at_ms, 0));
+            digests.1 = crossing.at_ms;
+        }
         if resume.is_some_and(|resume| resume.get("roster") == Some("full")) {
-            apart(&mut self.repaired_ms, crossing, REPAIR_MS)?;
+            self.repaired(crossing)?;
         }
         Ok(())
     }
 }
 
+impl Bounds {
+    /// A replica asks for the roster whole. Where it has been told no digest since it last did, it asks for what it has not got then.
+    fn repaired(&mut self, crossing: &Crossing) -> Result<(), String> {
+        let pair = between(&crossing.stanza, ["from", "to"]);
+        let Some((first, last)) = self.digests_ms.remove(&pair) else { return Ok(()) };
+        match self.repaired_ms.insert(pair, first) {
+            Some(before) if before + REPAIR_MS > last + ENTERING_MS => {
+                Err(format!("{} after the digest before: {}", last - before, crossing.stanza))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The addresses of a stanza.
+fn between(stanza: &Element, names: [&str; 2]) -> (String, String) {
+    let [one, other] = names.map(|name| stanza.get(name).unwrap_or_default().to_owned());
+    (one, other)
+}
+
 /// Whether it is long enough since the last of these between the same two.
 fn apart(last_ms: &mut BTreeMap<(String, String), u64>, crossing: &Crossing, least_ms: u64) -> Result<(), String> {
-    let address = |name| crossing.stanza.get(name).unwrap_or_default().to_owned();
-    match last_ms.insert((address("from"), address("to")), crossing.at_ms) {
+    match last_ms.insert(between(&crossing.stanza, ["from", "to"]), crossing.at_ms) {
         Some(last) if last + least_ms > crossing.at_ms => {
             Err(format!("{} after the one before: {}", crossing.at_ms - last, crossing.stanza))
         }
@@ -64,5 +91,5 @@ const LISTS: [(&str, &str, usize); 6] = [
 ];
 /// A stale epoch is said at most so often to one replica.
 const STALE_MS: u64 = 1_000;
-/// A roster is asked for again at most so often.
+/// For a digest a roster is asked for anew at most so often.
 const REPAIR_MS: u64 = 60_000;

@@ -1,5 +1,5 @@
 //! Protocol property P9: a client that pages the archive from its last id gets every message that it was not sent. What was said
-//! before the first message it ever had is not promised.
+//! before the first message it ever had is not promised, nor, until it has entered anew, what is said behind its own leave.
 //!
 //! Looked at whenever a client was told that there is no more, also by its site while the room was not reached, and in the end.
 
@@ -36,7 +36,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
                 ));
             }
         }
-        let is_in = evidence.views.get(who).is_some_and(|view| view.me.is_some());
+        let is_in = record.is_in() && evidence.views.get(who).is_some_and(|view| view.me.is_some());
         if is_in && !record.is_whole() {
             return Err(format!("{who} was never told that it has all"));
         }

@@ -1,5 +1,6 @@
 //! Every check sees what it is there to see: a small story that is in order, and faults put into it.
 
+mod asked;
 mod told;
 
 use super::watch::{ADDRESSES, BANNED, BOUNDS, COPIES, KICKED, OUTSIDE, POWERS, SEALED, SEATS};

@@ -158,7 +158,7 @@ impl Scene {
         for _ in 0..PAGES_MAX {
             self.world.quiet();
             self.hear();
-            let lacks = |user: &&mut User| user.is_in() && !user.record.is_whole();
+            let lacks = |user: &&mut User| user.is_in() && user.record.is_in() && !user.record.is_whole();
             let mut lacking: Vec<&mut User> = self.users.iter_mut().filter(lacks).collect();
             if lacking.is_empty() {
                 return;

@@ -2,8 +2,9 @@
 //! message it has, as XEP-0313 3 has clients do, with the pages of XEP-0059.
 //!
 //! A client that stays is *in step*: what it is sent next is next. Whoever has been away is not, until a page was the last and final;
-//! till then the message it was in step with last stays the one it pages from. An id that the archive does not know any more, as of a
-//! message an island showed and the room refused, gives way to the one before it.
+//! till then the message it was in step with last stays the one it pages from. Nor is whoever has asked to leave, until he has entered
+//! anew: what a room that has not heard of it still sends him is promised to nobody. An id that the archive does not know any more, as
+//! of a message an island showed and the room refused, gives way to the one before it.
 
 use super::stays::{RETRACT, body_of, stanza_id};
 use super::view::{View, condition, is_destroyed};
@@ -27,6 +28,8 @@ pub struct Record {
     trail: Vec<String>,
     /// Whether what it is sent next is next.
     in_step: bool,
+    /// Whether it has asked to leave, and has not entered since.
+    has_left: bool,
     /// The last it was sent since it entered.
     live: Option<String>,
     paging: Option<Paging>,
@@ -71,6 +74,7 @@ impl Record {
             claims: Vec::new(),
             trail: Vec::new(),
             in_step: true,
+            has_left: false,
             live: None,
             paging: None,
             asked: 0,
@@ -82,8 +86,12 @@ impl Record {
         match what {
             Scene::Connected | Scene::Ended => {
                 self.view = View::of(&self.room);
-                self.paging = None;
+                (self.paging, self.has_left) = (None, false);
                 self.be_out();
+            }
+            Scene::Sent(stanza) if self.is_leave(stanza) => {
+                self.be_out();
+                self.has_left = true;
             }
             Scene::Sent(_) => {}
             Scene::Received(stanza) => self.received(at_ms, stanza),
@@ -92,12 +100,17 @@ impl Record {
 
     /// Whether it should ask for what it may lack.
     pub fn is_behind(&self) -> bool {
-        self.view.me.is_some() && !self.in_step && self.paging.is_none()
+        self.is_in() && !self.in_step && self.paging.is_none()
     }
 
     /// Whether it is in the room and was told that it has everything since it came.
     pub fn is_whole(&self) -> bool {
-        self.view.me.is_some() && self.in_step && self.paging.is_none()
+        self.is_in() && self.in_step && self.paging.is_none()
+    }
+
+    /// Whether it is in the room, and has not asked to leave.
+    pub fn is_in(&self) -> bool {
+        self.view.me.is_some() && !self.has_left
     }
 
     /// Since when it waits for a page, monotonic milliseconds.
@@ -136,6 +149,11 @@ impl Record {
         (self.in_step, self.live) = (self.has.is_empty(), None);
     }
 
+    fn is_leave(&self, stanza: &Element) -> bool {
+        let to_room = stanza.get("to").is_none_or(|to| to.split('/').next() == Some(self.room.as_str()));
+        to_room && stanza.name() == "presence" && stanza.get("type") == Some("unavailable")
+    }
+
     fn received(&mut self, at_ms: u64, stanza: &Element) {
         let was_in = self.view.me.is_some();
         self.view.hear(stanza);
@@ -146,6 +164,7 @@ impl Record {
         }
         if was_in != is_in || answers_join(stanza) && is_in {
             self.be_out();
+            self.has_left &= was_in == is_in && stanza.get("type").is_some();
         }
         if stanza.get("from").is_none_or(|from| from.split('/').next() != Some(self.room.as_str())) {
             return;
@@ -168,7 +187,7 @@ impl Record {
         {
             self.add(&id);
             self.live = Some(id.clone());
-            if self.in_step {
+            if self.in_step && !self.has_left {
                 self.trail.push(id);
             }
         }
@@ -221,7 +240,7 @@ impl Record {
         if let Some(upto) = &paging.last {
             self.claims.push(Claim { at_ms, upto: upto.clone(), got: self.got });
         }
-        if self.view.me.is_some() {
+        if self.is_in() {
             self.in_step = true;
             self.trail.extend(self.live.clone().or(paging.last));
         }

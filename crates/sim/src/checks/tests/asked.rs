@@ -1,0 +1,65 @@
+//! What is asked for once more: pages by who has left, and rosters that a digest has shown to be wrong.
+
+use super::*;
+
+/// Efchen asks to leave, which does not arrive, and one of two messages that she is still sent is lost. Whether she enters anew and is
+/// shown by a page what she lacks, or not.
+#[test]
+fn who_has_left_lacks_nothing_until_he_is_in_again() {
+    let tells = |comes_back: bool, page: &[&str]| {
+        let mut story = Story::told();
+        let leave = format!("<presence to='{ROOM}/Efchen' type='unavailable'/>");
+        story.add(EFCHEN, Scene::Sent(Element::parse(&leave).unwrap()));
+        for id in ["3", "4"] {
+            story.archive.push(Archived { id: id.to_owned(), body: Some(format!("b{id}")) });
+            story.receives(WIZ, &message(id));
+        }
+        story.receives(EFCHEN, &message("4"));
+        if comes_back {
+            story.asks_to_enter();
+            story.receives(
+                EFCHEN,
+                &presence("Efchen", "participant", "", true).replace("<presence", "<presence id='join-2'"),
+            );
+            story.pings(EFCHEN, "result");
+            let query = story.records().remove(EFCHEN).unwrap().page(0);
+            assert!(query.to_xml().contains("<after>2</after>"), "{query}");
+            story.add(EFCHEN, Scene::Sent(query));
+            for id in page {
+                let result = format!("<result xmlns='urn:xmpp:mam:2' queryid='page-1' id='{id}'/>");
+                story.receives(EFCHEN, &format!("<message from='{ROOM}'>{result}</message>"));
+            }
+            let fin = "<fin xmlns='urn:xmpp:mam:2' complete='true'/>";
+            story.receives(EFCHEN, &format!("<iq from='{ROOM}' type='result' id='page-1'>{fin}</iq>"));
+        }
+        story.fails().iter().any(|failed| failed == PAGED)
+    };
+    assert!(!tells(false, &[]), "she is not promised what she does not ask for");
+    assert!(!tells(true, &["3", "4"]));
+    assert!(tells(true, &["4"]), "what was said while she was away is in the archive");
+}
+
+/// What a replica asks for again since it was lost is no second repair; what the next digest but a moment later is answered by is one.
+#[test]
+fn a_roster_that_each_digest_has_fetched_anew_shows() {
+    let digest = format!(
+        "<message from='{ROOM}' to='replica@vesa.yeggmaex.irc'><x xmlns='urn:xmpp:tmp:dmuc:0'>\
+         <at xmlns='urn:netjoin:dmuc:0' epoch='e' d='1' kind='digest'/></x></message>"
+    );
+    let asks = format!(
+        "<iq from='replica@vesa.yeggmaex.irc' to='{ROOM}'><replicate xmlns='urn:netjoin:dmuc:0'>\
+         <resume incarnation='i' term='t' seq='1' roster='full'/></replicate></iq>"
+    );
+    let fails = |then: &[(&str, u64)]| {
+        let mut story = Story::told();
+        let begun_ms = story.tape.tellings.len() as u64;
+        for (stanza, after_ms) in [(&*digest, 0), (&*asks, 10)].iter().chain(then) {
+            story.crosses(stanza);
+            story.tape.crossings.last_mut().unwrap().at_ms = begun_ms + after_ms;
+        }
+        story.fails().iter().any(|failed| failed == BOUNDS)
+    };
+    assert!(!fails(&[(&asks, 600), (&asks, 1_700)]), "it was not answered");
+    assert!(fails(&[(&digest, 25_000), (&asks, 25_010)]));
+    assert!(!fails(&[(&digest, 25_000), (&digest, 50_000), (&digest, 75_000), (&asks, 75_010)]));
+}
