@@ -7,7 +7,7 @@ use super::roster::{Seat, item_of};
 use super::site::Cx;
 use super::snapshot::SEATS_MAX;
 use crate::names::{Nick, Status};
-use crate::room::{Past, add_statuses, has_status, is_subject, occupant_id, retracted_by, without_jids, worth_keeping};
+use crate::room::{Past, add_statuses, has_status, is_subject, occupant_id, without_jids, worth_keeping};
 use crate::wire::{At, RoomConfig};
 use machine::{AudienceChange, Born, Class, Output};
 use std::borrow::Cow;
@@ -206,11 +206,8 @@ impl Mirror {
 
     /// Keeps a message that is worth it, in the place of what `was` provisional.
     pub(super) fn remember(&mut self, past: Past, was: Option<Born>, cx: &mut Cx<'_>) {
-        let taken_back = retracted_by(past.stanza.element(), &self.room).map(str::to_owned);
-        if let Some(id) = taken_back {
-            self.bury(&id, cx);
-        }
         let message = past.stanza.element();
+        self.bury_retracted(message, cx);
         if is_subject(message) {
             self.archive_row(&past, was, cx);
             self.past.came_to(past.seq, &past.id);

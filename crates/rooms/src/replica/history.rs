@@ -4,7 +4,7 @@ use super::archive::Whole;
 use super::mirror::Mirror;
 use super::site::Cx;
 use crate::flaws::flaw;
-use crate::room::{Past, tombstone, without_jids};
+use crate::room::{Past, retracted_by, tombstone, without_jids};
 use machine::{Born, Change, Row, Token};
 use std::collections::VecDeque;
 use xmpp::{Element, Jid, Shared, ns};
@@ -152,11 +152,9 @@ impl Mirror {
         Change::DeleteRow { archive: self.archive(), id: id.to_owned() }
     }
 
-    /// XEP-0425: the mirror, too, keeps a tombstone at most.
-    pub(super) fn bury(&mut self, id: &str, cx: &mut Cx<'_>) {
-        if flaw!(TakenBackStays) {
-            return;
-        }
+    /// XEP-0425: of what a message takes back, if anything, the mirror, too, keeps a tombstone at most.
+    pub(super) fn bury_retracted(&mut self, message: &Element, cx: &mut Cx<'_>) {
+        let Some(id) = retracted_by(message, &self.room).filter(|_| !flaw!(TakenBackStays)) else { return };
         let mut changes = vec![self.row_gone(id)];
         if let Some(past) = self.past.forget(id) {
             let stanza = Shared::new(tombstone(past.stanza.element(), None));

@@ -220,6 +220,8 @@ impl Mirror {
         let told = self.link.place.as_ref().map_or(0, |place| place.seq);
         if self.link.fresh {
             self.archive_rows(&past, cx);
+            // What is in the mirror of when there was somebody here may have been taken back since.
+            past.iter().for_each(|past| self.bury_retracted(past.stanza.element(), cx));
             return self.past.replace(past.into_iter().filter(|p| !is_subject(p.stanza.element())).collect());
         }
         if gap {

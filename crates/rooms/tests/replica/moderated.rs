@@ -4,20 +4,29 @@ use crate::site::{ROOM, join};
 use crate::world::*;
 use xmpp::{Element, ns};
 
-#[test]
-fn what_is_taken_back_is_gone_from_the_mirrors() {
-    let mut world = World::with_cast(true);
+/// Two things are said; gives the id of the first.
+fn spoken(world: &mut World) -> String {
     world.inbox.clear();
     world.says("Troy", "free magic potions");
     world.says("WiZ", "hello");
     let heard = world.take(of("BigCheese"));
-    let id = heard[0].get_child("stanza-id", ns::SID).and_then(|id| id.get("id")).expect("a stanza-id").to_owned();
-    world.inbox.clear();
+    heard[0].get_child("stanza-id", ns::SID).and_then(|id| id.get("id")).expect("a stanza-id").to_owned()
+}
+
+fn take_back(world: &mut World, id: &str) {
     world.user(&format!(
         "<iq from='{}' id='r' type='set' to='{ROOM}'><moderate xmlns='urn:xmpp:message-moderate:1' id='{id}'>\
          <retract xmlns='urn:xmpp:message-retract:1'/></moderate></iq>",
         of("Wumpus")
     ));
+}
+
+#[test]
+fn what_is_taken_back_is_gone_from_the_mirrors() {
+    let mut world = World::with_cast(true);
+    let id = spoken(&mut world);
+    world.inbox.clear();
+    take_back(&mut world, &id);
     for (nick, jid) in CAST {
         let got = world.take(jid);
         let retracts = |stanza: &&Element| {
@@ -35,4 +44,24 @@ fn what_is_taken_back_is_gone_from_the_mirrors() {
     let bodies: Vec<String> =
         history.iter().filter_map(|m| m.get_child("body", ns::CLIENT)).map(Element::content).collect();
     assert_eq!(bodies, ["hello"]);
+}
+
+/// Nobody of a site is in when it is taken back: its mirror learns of that with the history of whoever comes next.
+#[test]
+fn what_was_taken_back_while_nobody_was_there_is_gone_from_the_mirror() {
+    const VESA: &str = "vesa.yeggmaex.irc";
+    for restarts in [false, true] {
+        let mut world = World::with_cast(true);
+        let id = spoken(&mut world);
+        for nick in ["BigCheese", "Efchen"] {
+            world.user(&format!("<presence from='{}' type='unavailable' to='{ROOM}/{nick}'/>", of(nick)));
+        }
+        take_back(&mut world, &id);
+        assert_eq!(world.archived(VESA).len(), 2, "nothing goes where nobody is in");
+        if restarts {
+            world.restart(VESA);
+        }
+        world.user(&join(of("Efchen"), "Efchen"));
+        assert_eq!(world.archived(VESA), ["hello"]);
+    }
 }
