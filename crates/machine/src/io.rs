@@ -170,6 +170,16 @@ pub enum Change {
         /// The row's id.
         id: String,
     },
+    /// Notes that rows were shown at their authors' site while that had come no further than `base`. A row that has a birth, or
+    /// no author, stays as it is.
+    Born {
+        /// The archive.
+        archive: String,
+        /// The rows' ids; one that is not there is none.
+        ids: Vec<String>,
+        /// The last place in the order that the site had.
+        base: u64,
+    },
     /// Moves rows to another archive, where one of the same id or place gives way.
     MoveRows {
         /// The archive.
@@ -238,6 +248,16 @@ pub struct Born {
     pub base: u64,
     /// The domain of its author.
     pub site: String,
+}
+
+impl Row {
+    /// Notes a birth as [`Change::Born`] does.
+    pub fn bear(&mut self, base: u64) {
+        if let (Some(author), None) = (&self.author, &self.born) {
+            let site = author.bare.split_once('@').map_or(&*author.bare, |(_, domain)| domain);
+            self.born = Some(Born { base, site: site.to_owned() });
+        }
+    }
 }
 
 /// A page to be read, XEP-0313 4 with XEP-0059 paging.

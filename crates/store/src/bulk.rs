@@ -80,6 +80,7 @@ fn named(change: &Change) -> String {
         Change::DeleteAll { space, owner } => format!("records {space} of {owner}"),
         Change::Append(row) => format!("message {} of {}, at {}", row.id, row.archive, row.seq),
         Change::DeleteRow { archive, .. }
+        | Change::Born { archive, .. }
         | Change::MoveRows { archive, .. }
         | Change::DeleteArchive { archive }
         | Change::TrimArchive { archive, .. } => format!("archive {archive}"),

@@ -56,6 +56,7 @@ impl<'c> Applier<'c> {
             Change::DeleteRow { archive, id } => self.within(archive, |it, number| {
                 it.execute("DELETE FROM archive WHERE archive = ?1 AND id = ?2", params![number, id])
             }),
+            Change::Born { archive, ids, base } => self.bear(archive, ids, *base),
             Change::MoveRows { archive, above, below, to, shift } => {
                 self.move_rows(archive, (*above, *below), to, *shift)
             }
@@ -94,6 +95,21 @@ impl<'c> Applier<'c> {
                 author.map(|author| &author.role)
             ],
         )
+    }
+
+    fn bear(&mut self, archive: &str, ids: &[String], base: u64) -> Result<(), Refusal> {
+        if base > SEQ_MAX {
+            return Err(Refusal::Conflict);
+        }
+        self.within(archive, |it, number| {
+            ids.iter().try_for_each(|id| {
+                it.execute(
+                    "UPDATE archive SET born_base = ?3, born_site = substr(author, instr(author, '@') + 1)
+                     WHERE archive = ?1 AND id = ?2 AND born_base IS NULL AND author IS NOT NULL",
+                    params![number, id, base as i64],
+                )
+            })
+        })
     }
 
     fn move_rows(&mut self, from: &str, (above, below): (u64, u64), to: &str, shift: u64) -> Result<(), Refusal> {
@@ -178,6 +194,9 @@ pub(crate) fn bytes(change: &Change) -> usize {
             row.archive.len() + row.id.len() + row.with.len() + row.stanza.len() + author
         }
         Change::DeleteRow { archive, id } => archive.len() + id.len(),
+        Change::Born { archive, ids, .. } => {
+            archive.len() + ids.iter().map(|id| id.len() + size_of::<String>()).sum::<usize>()
+        }
         Change::MoveRows { archive, to, .. } => archive.len() + to.len(),
         Change::DeleteArchive { archive } | Change::TrimArchive { archive, .. } => archive.len(),
     };

@@ -160,6 +160,14 @@ impl Tables {
                 return self.archives.entry(row.archive.clone()).or_default().append(row);
             }
             Change::DeleteRow { archive, id } => self.retain(archive, |row| row.id != *id),
+            Change::Born { archive, ids, base } => {
+                if *base > SEQ_MAX {
+                    return Err(Contradiction);
+                }
+                if let Some(archive) = self.archives.get_mut(archive) {
+                    ids.iter().for_each(|id| archive.bear(id, *base));
+                }
+            }
             Change::MoveRows { archive, above, below, to, shift } => {
                 return self.move_rows(archive, (*above, *below), to, *shift);
             }
@@ -203,6 +211,12 @@ impl Tables {
 }
 
 impl Archive {
+    fn bear(&mut self, id: &str, base: u64) {
+        if let Some(row) = self.ids.get(id).and_then(|seq| self.rows.get_mut(seq)) {
+            row.bear(base);
+        }
+    }
+
     fn append(&mut self, row: &Row) -> Result<(), Contradiction> {
         if self.ids.contains_key(&row.id) {
             return Ok(());

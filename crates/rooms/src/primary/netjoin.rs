@@ -10,8 +10,9 @@ use super::replicate::{RegisterError, Request};
 use crate::flaws::flaw;
 use crate::names::{Nick, Role, Status};
 use crate::room::{Cx, JoinError, Life, Removal, Room, Standing, Via, judge_role};
-use crate::wire::{CensusSeat, Destroyed, Replicate, Reported, Seat, UpMark, Verdict};
-use machine::Now;
+use crate::wire::ids::message_id;
+use crate::wire::{CensusSeat, Destroyed, Outbox, Replicate, Reported, Resume, Seat, UpMark, Verdict};
+use machine::{Change, Now};
 use std::collections::BTreeSet;
 use xmpp::{Element, Jid};
 
@@ -20,8 +21,7 @@ impl Room {
     pub(super) fn judge_life(&self, asked: &Replicate) -> Result<(), RegisterError> {
         let comes_back = asked.census.as_ref().is_some_and(|(_, seats)| !seats.is_empty());
         let resume = asked.resume.as_ref().filter(|_| comes_back);
-        let lives = matches!(self.life, Life::Locked | Life::Open);
-        match resume.filter(|resume| lives && resume.incarnation != self.order.incarnation) {
+        match resume.filter(|resume| self.lives() && resume.incarnation != self.order.incarnation) {
             Some(resume) => {
                 let incarnation = resume.incarnation.clone();
                 Err(RegisterError::Gone(Destroyed { incarnation, venue: None, reason: None }))
@@ -30,14 +30,36 @@ impl Room {
         }
     }
 
-    /// Nobody of the census has a seat or can have one again: verdicts and marks are all there is to say, and there is no
-    /// link. A join that waits for this request, or a domain that is being asked, is waited for.
+    /// Whether there is a room, opened or not.
+    pub(super) fn lives(&self) -> bool {
+        matches!(self.life, Life::Locked | Life::Open)
+    }
+
+    /// What a site had relayed when its link was lost, and was not told the outcome of, it has shown its users itself if the link was
+    /// split, on what it had by then: whoever pages on from there has missed what came in between.
+    pub(super) fn note_shown_ahead(&mut self, replica: &Jid, asked: &Replicate, cx: &mut Cx<'_>) {
+        let is_of = |resume: &&Resume| resume.incarnation == self.order.incarnation && self.config.logging;
+        let Some(resume) = asked.resume.as_ref().filter(is_of).filter(|_| !flaw!(BaseForgotten)) else { return };
+        let had = |outbox: &Outbox| {
+            let (key, last) =
+                (self.order.outbox_key(replica, &outbox.name), self.links.marks.get(replica, &outbox.name));
+            let first = outbox.from.max((last + 1).saturating_sub(SHOWN_AHEAD_MAX));
+            (first..=last).map(move |n| message_id(&key, n))
+        };
+        let ids: Vec<String> = asked.outboxes.iter().flat_map(had).collect();
+        if !ids.is_empty() {
+            let base = resume.seq.min(self.order.seq);
+            self.gate.persist(vec![Change::Born { archive: self.jid.to_string(), ids, base }], cx.out);
+        }
+    }
+
+    /// Nobody of the census has a seat or can have one again, or there is nobody in it: verdicts and marks are all there is to say, and
+    /// there is no link. A join that waits for this request, or a domain that is being asked, is waited for.
     pub(super) fn answer_without_link(&mut self, replica: &Jid, cx: &mut Cx<'_>) {
         let Some(request) = self.links.pending.get(replica) else { return };
         let names = request.outbox_names();
         let waits = self.links.early.iter().any(|held| names.contains(&held.mark.outbox));
-        let census = request.asked.census.as_ref().map_or(0, |(_, seats)| seats.len());
-        if census > 0 && !waits && request.asking.is_empty() && matches!(self.life, Life::Locked | Life::Open) {
+        if request.asked.census.is_some() && !waits && request.asking.is_empty() && self.lives() {
             self.grant_verdicts(replica, cx);
         }
     }
@@ -204,6 +226,9 @@ impl Room {
 
 /// How long a report is waited for.
 pub(super) const REPORT_MS: u64 = 60_000;
+/// Of how many stanzas of an outbox, the last ones, it is noted that their site may have shown them ahead of the room: as many as one
+/// holds.
+const SHOWN_AHEAD_MAX: u64 = 10_000;
 /// How many nicks are tried for somebody whose own is taken.
 const NICKS_MAX: usize = 4;
 /// Longest reason of a kick on an island, bytes: as of any other kick.

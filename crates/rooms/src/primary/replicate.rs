@@ -101,6 +101,7 @@ impl Room {
             self.links.marks.raise(replica, name, outbox.from - 1);
         }
         self.trim_marks(replica, cx);
+        self.note_shown_ahead(replica, &request.asked, cx);
         let mut request = Request { expires_ms: cx.now.mono_ms + PENDING_MS, ..request };
         self.ask_domains(replica, &mut request, cx);
         let returns = self.returns(replica, &request);
@@ -225,11 +226,21 @@ impl Room {
     /// Somebody was not admitted: when it was through a replica that is still pending, that is none.
     pub fn turned_away(&mut self, user: &Jid, error: &StanzaError, cx: &mut Cx<'_>) {
         let _ = error;
-        let replica = cx.up.as_ref().filter(|up| up.from == *user).map(|up| up.replica.clone());
-        let Some(request) = replica.as_ref().and_then(|replica| self.links.pending.remove(replica)) else { return };
-        let Some(replica) = replica else { return };
-        let error = if self.life == Life::Unborn { RegisterError::NoRoom } else { RegisterError::NobodyAdmitted };
-        self.answer_iq(&replica, request.id.as_deref(), Err(&error), cx);
+        if let Some(replica) = cx.up.as_ref().filter(|up| up.from == *user).map(|up| up.replica.clone()) {
+            self.nobody_admitted(&replica, cx);
+        }
+    }
+
+    /// Nobody of a site that has asked is in. One that was here before learns what of its outboxes has been had.
+    fn nobody_admitted(&mut self, replica: &Jid, cx: &mut Cx<'_>) {
+        let Some(request) = self.links.pending.get(replica) else { return };
+        if request.asked.resume.is_some() && self.lives() {
+            return self.grant_verdicts(replica, cx);
+        }
+        let (id, none) = (request.id.clone(), matches!(self.life, Life::Unborn | Life::Over));
+        self.links.pending.remove(replica);
+        let error = if none { RegisterError::NoRoom } else { RegisterError::NobodyAdmitted };
+        self.answer_iq(replica, id.as_deref(), Err(&error), cx);
     }
 
     /// How an admitted user is served from now on; a pending request of his site is granted by it.
@@ -253,10 +264,7 @@ impl Room {
         let over: Vec<Jid> =
             self.links.pending.iter().filter(|(_, r)| r.expires_ms <= now).map(|(jid, _)| jid.clone()).collect();
         for replica in over {
-            let Some(request) = self.links.pending.remove(&replica) else { continue };
-            let none = matches!(self.life, Life::Unborn | Life::Over);
-            let error = if none { RegisterError::NoRoom } else { RegisterError::NobodyAdmitted };
-            self.answer_iq(&replica, request.id.as_deref(), Err(&error), cx);
+            self.nobody_admitted(&replica, cx);
         }
         while let Some(held) = self.links.early.pop_front_if(|held| held.expires_ms <= now) {
             // No request came, so it counts as plain.

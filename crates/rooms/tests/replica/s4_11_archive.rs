@@ -1,8 +1,9 @@
 //! XEP-0282 4.11.1 with XEP-0313: what was said is asked for on an island, and what is paged during a split and after it fits
 //! together.
 
-use crate::site::{ROOM, join};
-use crate::world::{ERIS, KILLRC, World, of};
+use crate::site::{ROOM, join, says};
+use crate::world::{ERIS, Fault, KILLRC, SERVICE, World, of};
+use std::collections::VecDeque;
 use xmpp::{Element, ns};
 
 /// Longer than a link is suspect.
@@ -179,6 +180,36 @@ fn s4_11_1_paging_on_from_the_island_misses_nothing() {
     assert_eq!(bodies, ["elsewhere", "here", "here again", "whole"], "what he has had is told apart by its id");
     world.says("Valdis", "later");
     assert_eq!(all(&mut world, "Troy", last.as_deref(), 9).0, ["later"], "and on from there without doing so again");
+}
+
+/// What the room has had and its site was not told of is shown on the island ahead of what the room has before it: who goes away there
+/// pages on from it, and gets that. Also when the room's server has died meanwhile, and when the answer is lost by which the site learns
+/// of it.
+#[test]
+fn s4_11_1_paging_on_from_what_the_room_had_had_misses_nothing() {
+    for (restarts, lost_grants) in [(false, 0), (true, 0), (false, 1)] {
+        let mut world = World::with_cast(true);
+        world.faults = VecDeque::from([None, Some(Fault::Drop)]);
+        world.says("Wumpus", "elsewhere");
+        world.user_sends(&says(of("WiZ"), "here"));
+        world.cut_after_delivery(ERIS);
+        world.inbox.clear();
+        world.pass_ms(SPLIT_MS);
+        let heard = world.take(of("Troy"));
+        let here = heard.iter().find_map(|said| said.get_child("stanza-id", ns::SID)?.get("id")).expect("its id");
+        world.user(&format!("<presence from='{}' type='unavailable' to='{ROOM}/Troy'/>", of("Troy")));
+        if restarts {
+            world.restart(SERVICE);
+        }
+        world.lost_grants = lost_grants;
+        world.heal(ERIS);
+        world.pass_ms(120_000);
+        world.says("Wumpus", "whole");
+        world.user(&join(of("Troy"), "Troy"));
+        assert_eq!(all(&mut world, "Troy", Some(here), 1).0, ["elsewhere", "here", "whole"], "restarts: {restarts}");
+        // Elsewhere the order is the room's own.
+        assert_eq!(all(&mut world, "Wumpus", Some(here), 9).0, ["whole"]);
+    }
 }
 
 /// The same from the mirror, on the next island.

@@ -303,15 +303,21 @@ impl World {
 
     /// Cuts the link of a site that is being joined, as soon as its registration is granted.
     pub fn cut_while_joining(&mut self, site: &str) {
+        self.join_until(site, "syncing");
+        self.cut(site);
+    }
+
+    /// A site is being joined, and its link has just come to this state.
+    pub fn join_until(&mut self, site: &str, state: &str) {
         for _ in 0..STEPS_MAX {
-            if self.states(site) == ["syncing"] {
-                return self.cut(site);
+            if self.states(site) == [state] {
+                return;
             }
             if !self.step() {
                 self.wake_next();
             }
         }
-        panic!("it is never granted");
+        panic!("it never is {state}");
     }
 
     pub fn heal(&mut self, site: &str) {
@@ -520,6 +526,10 @@ impl Server {
                     }
                 }
                 Change::DeleteRow { archive, id } => self.rows.retain(|r| r.archive != archive || r.id != id),
+                Change::Born { archive, ids, base } => {
+                    let named = |row: &&mut Row| row.archive == archive && ids.contains(&row.id);
+                    self.rows.iter_mut().filter(named).for_each(|row| row.bear(base));
+                }
                 Change::MoveRows { archive, above, below, to, shift } => {
                     move_rows(&mut self.rows, (archive, above, below), &to, shift);
                 }

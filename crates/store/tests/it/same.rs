@@ -21,6 +21,9 @@ fn change() -> impl Strategy<Value = Change> {
         1 => (space(), name(), name()).prop_map(|(space, owner, key)| Change::Delete { space, owner, key }),
         1 => (space(), name()).prop_map(|(space, owner)| Change::DeleteAll { space, owner }),
         1 => (archive(), 0..32u64).prop_map(|(archive, id)| Change::DeleteRow { archive, id: format!("id{id}") }),
+        1 => (archive(), prop::collection::vec(0..32u64, 1..4), 0..24u64).prop_map(|(archive, ids, base)| {
+            Change::Born { archive, ids: ids.into_iter().map(|id| format!("id{id}")).collect(), base }
+        }),
         1 => archive().prop_map(|archive| Change::DeleteArchive { archive }),
         1 => (archive(), 0..24u64, 0..24u64).prop_map(|(archive, above, below)| {
             Change::MoveRows { archive, above, below, to: "refused".to_owned(), shift: 7 }

@@ -234,6 +234,18 @@ fn a_new_session_of_a_seat_is_no_entry() {
     );
 }
 
+/// A site that comes back with nobody to name is told at once what of its outbox has been had.
+#[test]
+fn where_nobody_is_named_there_are_marks() {
+    let mut net = Net::whole();
+    net.leaves(BIG_CHEESE, "BigCheese");
+    net.leaves(EFCHEN, "Efchen");
+    let got = back(&mut net, 0, &[]);
+    let granted = granted(&got);
+    assert_eq!((granted.roster, granted.history, granted.seats.len()), (RosterSent::None, HistorySent::None, 0));
+    assert_eq!(granted.marks.iter().map(|mark| mark.n).collect::<Vec<_>>(), [4]);
+}
+
 /// Nobody of the census has a seat or can have one again: verdicts, and no link.
 #[test]
 fn where_nobody_may_come_back_there_is_no_link() {

@@ -172,6 +172,10 @@ impl Kit {
                     self.rows.insert(at, row);
                 }
                 Change::DeleteRow { archive, id } => self.rows.retain(|r| r.archive != archive || r.id != id),
+                Change::Born { archive, ids, base } => {
+                    let named = |row: &&mut Row| row.archive == archive && ids.contains(&row.id);
+                    self.rows.iter_mut().filter(named).for_each(|row| row.bear(base));
+                }
                 Change::MoveRows { .. } => panic!("a room moves no rows"),
                 Change::DeleteArchive { archive } => self.rows.retain(|r| r.archive != archive),
                 Change::TrimArchive { archive, before_ms } => {
