@@ -86,13 +86,17 @@ impl Mirror {
         Provisionally { said_ms: now.unix_ms, base: self.link.place.as_ref().map_or(0, |place| place.seq) }
     }
 
-    /// What was relayed, or waited to be, when the island began: what it says is so here from now on, or is refused.
+    /// What was relayed, or waited to be, when the island began: what it says is so here from now on, or is refused. What an island
+    /// before has accepted is so already.
     fn settle_outstanding(&mut self, cx: &mut Cx<'_>) {
         let provisionally = self.provisionally(cx.now);
         let mut records: Vec<Change> = Vec::new();
-        for (entry, put) in self.outbox.settle_numbers(provisionally, &self.room) {
+        for (entry, before, put) in self.outbox.settle_numbers(provisionally, &self.room) {
             let address = |name| entry.stanza.get(name).and_then(|text| Jid::new(text).ok());
             let (Some(from), Some(to)) = (address("from"), address("to")) else { continue };
+            if before && !self.is_of_the_stay_before(&entry.stanza, &from) {
+                continue;
+            }
             if let Some(nick) = entry.nick.as_ref().filter(|_| entry.stanza.name() == "message") {
                 if entry.was_sent() || self.may_speak(nick) {
                     // Also of somebody who has left since.
@@ -118,8 +122,7 @@ impl Mirror {
                         self.refuse_here(&entry.stanza, cx);
                     }
                 }
-                // Its LEAVE has come, and he is in again since: it is about the stay before.
-                Sent::Leave if self.sessions.get(&from).is_some_and(|session| !session.leaving) => {
+                Sent::Leave if self.is_of_the_stay_before(&entry.stanza, &from) => {
                     records.extend(self.outbox.void(entry.n, &self.room));
                 }
                 Sent::Leave => {
@@ -140,6 +143,12 @@ impl Mirror {
             }
             join.behind.into_iter().for_each(|stanza| cx.pass(&user, stanza));
         }
+    }
+
+    /// Whether this is a leave whose LEAVE has come, and the room has let him in again since.
+    fn is_of_the_stay_before(&self, stanza: &Element, from: &Jid) -> bool {
+        let is_in = |session: &Session| !session.leaving && !session.awaits_enter();
+        stanza.get("type") == Some("unavailable") && self.sessions.get(from).is_some_and(is_in)
     }
 
     /// Presence of an occupant: shown here, and kept for the primary. A change of the nick is the primary's to allow.

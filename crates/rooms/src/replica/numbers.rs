@@ -120,13 +120,14 @@ impl Outbox {
     }
 
     /// An island begins: what has had no outcome keeps its number from now on, and is written. Gives what it is, oldest
-    /// first, and the records.
-    pub fn settle_numbers(&mut self, provisionally: Provisionally, room: &Jid) -> Vec<(Entry, Change)> {
+    /// first, whether an island before has settled it, and the records.
+    pub fn settle_numbers(&mut self, provisionally: Provisionally, room: &Jid) -> Vec<(Entry, bool, Change)> {
         let name = &self.name;
         let settle = |entry: &mut Entry| {
+            let before = entry.provisionally.is_some();
             entry.provisionally.get_or_insert(provisionally);
             entry.key.get_or_insert_with(|| keep::outbox_key(name, entry.place));
-            Some((entry.clone(), keep::outbox_put(room, entry)?))
+            Some((entry.clone(), before, keep::outbox_put(room, entry)?))
         };
         self.entries.iter_mut().filter_map(settle).collect()
     }

@@ -176,3 +176,45 @@ fn s4_11_a_room_does_not_end_in_the_middle_of_a_report() {
         assert!(world.take(of("Troy")).iter().any(|stanza| stanza.to_xml().contains("code='201'")), "opens: {opens}");
     }
 }
+
+/// He comes back to an island and speaks there, and the link is lost again when the snapshot is whole, before the room has heard any of
+/// it or when it has heard it all, perhaps with its server: the next island has him as he was, and all is heard in the end.
+#[test]
+fn s4_11_who_came_back_is_there_on_the_next_island() {
+    for (alone, heard, restarts) in
+        [(true, false, false), (false, false, false), (true, true, false), (false, true, false), (true, true, true)]
+    {
+        let how = format!("alone: {alone}, heard: {heard}, restarts: {restarts}");
+        let mut world = World::with_cast(true);
+        let wiz = of("WiZ");
+        world.cut(ERIS);
+        world.pass_ms(SPLIT_MS);
+        if alone {
+            world.user(&leaves(of("Troy"), "Troy"));
+        }
+        world.user(&leaves(wiz, "WiZ"));
+        world.user(&join(wiz, "WiZ"));
+        world.says("WiZ", "on the first");
+        world.inbox.clear();
+        world.heal(ERIS);
+        world.join_until(ERIS, "live");
+        if heard {
+            world.cut_after_delivery(ERIS)
+        } else {
+            world.cut(ERIS)
+        }
+        if restarts {
+            world.restart(SERVICE);
+        }
+        world.pass_ms(4 * SPLIT_MS);
+        assert_eq!(world.states(ERIS), ["split"], "{how}");
+        world.says("WiZ", "on the second");
+        world.heal(ERIS);
+        world.pass_ms(120_000);
+        assert_eq!(world.states(ERIS), ["live"], "{how}");
+        let got = world.take(wiz);
+        assert_eq!(presence_of(&got, "WiZ"), [""; 0], "{how}: he is in all the time");
+        assert!(!got.iter().any(|stanza| stanza.to_xml().contains("<retract ")), "{how}: {:?}", lines(&got));
+        assert_eq!(world.archived(SERVICE), ["on the first", "on the second"], "{how}");
+    }
+}
