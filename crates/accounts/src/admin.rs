@@ -27,14 +27,13 @@ impl Accounts {
     /// An iq with `<command/>` for the domain.
     pub(crate) fn admin_command(&mut self, iq: &Addressed, out: &mut Vec<Output>) -> Result<(), StanzaError> {
         let request = Request::find(&iq.stanza)?;
-        let Some(offer) = OFFERS.iter().find(|offer| offer.node == request.node) else {
-            // 5: of the commands that there are, one that is not here.
-            let is_known = request.node.strip_prefix(ADMIN).is_some_and(|rest| rest.starts_with('#'));
-            let condition = if is_known { Condition::FeatureNotImplemented } else { Condition::ItemNotFound };
-            return Err(condition.into());
-        };
+        let offer = OFFERS.iter().find(|offer| offer.node == request.node);
+        let offer = offer.ok_or_else(|| command::unknown(&request.node))?;
         if !self.is_admin(&iq.from) {
             return Err(Condition::Forbidden.into());
+        }
+        if let Stage::Submit(form) = &request.stage {
+            command::is_of(form, ADMIN)?;
         }
         let answer = match (&request.stage, offer.node) {
             (Stage::Cancel, _) => request.canceled(&iq.stanza),
@@ -253,7 +252,19 @@ impl Accounts {
     }
 
     fn form(&self, offer: &Offer) -> Form {
-        let form = Form::new("form").title(offer.name).with_type(ADMIN);
+        let what = match offer.node {
+            ADD_USER => "add a user",
+            CHANGE_PASSWORD => "change a user's password",
+            DELETE_USER => "delete users",
+            END_SESSION => "end sessions of users; an address without a resource stands for all of a user's",
+            REGISTERED_LIST => "request the registered users of this service",
+            ONLINE_LIST => "request the online users of this service",
+            ANNOUNCE => "make an announcement to all active users of this service",
+            EDIT_MOTD => "edit the message of the day",
+            _ => "set the message of the day",
+        };
+        let form = Form::new("form").title(offer.name).instructions(&format!("Fill out this form to {what}."));
+        let form = form.with_type(ADMIN);
         let one = || Field::new("jid-single", "accountjid").label("The Jabber ID of the account").required();
         let several = || Field::new("jid-multi", "accountjids").label("The Jabber IDs").required();
         let password = |var, label| Field::new("text-private", var).label(label).required();

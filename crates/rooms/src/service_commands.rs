@@ -37,7 +37,8 @@ impl Primary {
     /// The answer; `None` when a room gives it once it is done.
     fn command(&mut self, iq: &Element, now: Now, out: &mut Vec<Output>) -> Result<Option<Element>, StanzaError> {
         let request = Request::find(iq)?;
-        let offer = OFFERS.iter().find(|offer| offer.node == request.node).ok_or(Condition::ItemNotFound)?;
+        let offer = OFFERS.iter().find(|offer| offer.node == request.node);
+        let offer = offer.ok_or_else(|| command::unknown(&request.node))?;
         let from = iq.get("from").and_then(|from| Jid::new(from).ok());
         if !from.is_some_and(|from| self.is_admin(&from)) {
             return Err(Condition::Forbidden.into());
@@ -46,7 +47,10 @@ impl Primary {
             (Stage::Cancel, _) => return Ok(Some(request.canceled(iq))),
             (Stage::Begin, LIST) => return Ok(Some(request.completed(iq, Some(&self.list(None))))),
             (Stage::Begin, _) => return Ok(Some(request.executing(iq, &form(offer)))),
-            (Stage::Submit(form), _) => form,
+            (Stage::Submit(form), node) => {
+                command::is_of(form, if node == ANNOUNCE { ADMIN } else { FORM_TYPE })?;
+                form
+            }
         };
         match offer.node {
             LIST => return Ok(Some(request.completed(iq, Some(&self.list(form.get("after")))))),

@@ -64,7 +64,7 @@ impl Mirror {
         };
         for kick in kicks {
             if kick.reason.as_ref().is_some_and(|text| text.len() > REASON_BYTES_MAX) {
-                return Err(Condition::NotAcceptable);
+                return Err(Condition::PolicyViolation);
             }
             judge_role(standing(actor)?, standing(&kick.victim)?, Role::None)?;
         }

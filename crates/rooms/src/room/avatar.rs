@@ -68,7 +68,9 @@ impl Vcard {
             return Err(Condition::PolicyViolation);
         }
         let pictures = card.children().filter(|c| c.is("PHOTO", VCARD)).filter_map(|c| c.get_child("BINVAL", VCARD));
-        let hashes = pictures.map(|picture| hash(&picture.content())).collect::<Option<_>>();
+        // XEP-0153 4.3: an empty one is no picture.
+        let pictures = pictures.map(Element::content).filter(|picture| !picture.trim().is_empty());
+        let hashes = pictures.map(|picture| hash(&picture)).collect::<Option<_>>();
         Ok(Some(Vcard { card: card.clone(), hashes: hashes.ok_or(Condition::BadRequest)? }))
     }
 

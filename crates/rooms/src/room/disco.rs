@@ -92,6 +92,7 @@ impl Room {
             ns::RSM,
             ns::OCCUPANT_ID,
             ns::SID,
+            ns::PING,
             ns::SELF_PING,
             ns::MAM,
             machine::archive::EXTENDED,

@@ -82,7 +82,7 @@ impl Room {
     fn command(&mut self, from: &Jid, iq: &Element, cx: &mut Cx<'_>) -> Result<(), StanzaError> {
         let request = Request::find(iq)?;
         if !OFFERS.iter().any(|offer| offer.node == request.node) {
-            return Err(Condition::ItemNotFound.into());
+            return Err(command::unknown(&request.node).into());
         }
         if !self.may_command(from, &request.node) {
             return Err(Condition::Forbidden.into());
@@ -99,6 +99,7 @@ impl Room {
     }
 
     fn change_hats(&mut self, form: &Form, node: &str, iq: &Element, cx: &mut Cx<'_>) -> Result<(), StanzaError> {
+        command::is_of(form, FORM_TYPE)?;
         let mut hats = self.hats.clone();
         match node {
             CREATE => hats.create(form)?,
@@ -178,7 +179,14 @@ impl Hats {
 
     fn form(&self, node: &str) -> Form {
         let offer = OFFERS.iter().find(|offer| offer.node == node).expect("it was looked for");
-        let form = Form::new("form").title(offer.name).with_type(FORM_TYPE);
+        let what = match node {
+            CREATE => "create",
+            DESTROY => "destroy",
+            ASSIGN => "assign",
+            _ => "remove",
+        };
+        let form = Form::new("form").title(offer.name).instructions(&format!("Fill out this form to {what} a hat."));
+        let form = form.with_type(FORM_TYPE);
         let line = |var: &str, label: &str| Field::new("text-single", var).label(label);
         let which = || {
             let field = Field::new("list-single", "hats#uri").label("Hat").required();

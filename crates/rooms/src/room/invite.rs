@@ -4,7 +4,7 @@
 use super::admin::{AFFILIATIONS_MAX, Outcome};
 use super::affairs::By;
 use super::keep::{Sent, delete};
-use super::{Affiliated, Apply, Cx, Room, Whois, put};
+use super::{Affiliated, Apply, Cx, Occupant, Room, Whois, put};
 use crate::names::Affiliation;
 use xmpp::stanza::{Condition, StanzaError, given_back};
 use xmpp::{Element, Jid, ns};
@@ -65,6 +65,10 @@ impl Room {
         let inviter = self.inviter(from);
         let parse = |invite: &Element| {
             let to = Jid::new(invite.get("to").ok_or(Condition::BadRequest)?).map_err(|_| Condition::JidMalformed)?;
+            // The invited is a member by that, and a whole domain is the admins' to let in (9.2).
+            if self.config.members_only && to.local().is_none() && self.affiliation_of(from) < Affiliation::Admin {
+                return Err(Condition::Forbidden);
+            }
             let message = self.invitation(&inviter, stanza.get("id"), invite);
             Ok(Invitation { to, named: inviter.clone(), message })
         };
@@ -126,7 +130,8 @@ impl Room {
             invite.push(Element::new("reason", ns::MUC_USER).text(reason));
         }
         let inviter = by.inviter.map_or_else(|| self.jid.to_string(), |inviter| self.inviter(inviter));
-        let message = self.invitation(&inviter, None, &invite);
+        let id = super::create::name(&mut self.rng);
+        let message = self.invitation(&inviter, Some(&id), &invite);
         self.answer(jid, message, cx);
     }
 
@@ -135,10 +140,10 @@ impl Room {
         let Some(to) = decline.get("to").and_then(|to| Jid::new(to).ok()) else {
             return self.refuse(stanza, Condition::JidMalformed, cx);
         };
-        let to = self.decliners_choice(from, &to, cx);
-        if to.is_empty() {
-            return self.refuse(stanza, Condition::ItemNotFound, cx);
-        }
+        let to = match self.decliners_choice(from, &to, cx) {
+            Ok(to) => to,
+            Err(condition) => return self.refuse(stanza, condition, cx),
+        };
         let mut declined = decline.clone().attr("from", from.bare_str());
         declined.unset("to");
         let message = Element::stanza("message")
@@ -150,16 +155,22 @@ impl Room {
         }
     }
 
-    /// Whom a decline reaches: the client that invited, else the occupant it names.
-    fn decliners_choice(&mut self, from: &Jid, to: &Jid, cx: &mut Cx<'_>) -> Vec<Jid> {
+    /// Whom a decline reaches: the client that invited. Who is a member has perhaps been invited by becoming one (9.5), and reaches the
+    /// occupant he names; for anybody else that would be a way to speak through the room (17.2), or to learn by an address who is in it.
+    fn decliners_choice(&mut self, from: &Jid, to: &Jid, cx: &mut Cx<'_>) -> Result<Vec<Jid>, Condition> {
         let invited = self.invited.iter().rposition(|invited| {
             invited.to.bare() == from.bare() && (invited.named == to.as_str() || invited.by.bare() == to.bare())
         });
         if let Some(invited) = invited.and_then(|at| self.forget_invited(at, cx)) {
-            return vec![invited.by];
+            return Ok(vec![invited.by]);
         }
-        let inviter = self.occupants.values().find(|o| o.nick.in_room(&self.jid) == *to || o.bare == to.bare());
-        inviter.map(|o| o.sessions.iter().map(|s| s.jid.clone()).collect()).unwrap_or_default()
+        if self.affiliation_of(from) < Affiliation::Member {
+            return Err(Condition::Forbidden);
+        }
+        let open = self.config.whois == Whois::Anyone;
+        let is_named = |o: &&Occupant| o.nick.in_room(&self.jid) == *to || (open && o.bare == to.bare());
+        let inviter = self.occupants.values().find(is_named).ok_or(Condition::ItemNotFound)?;
+        Ok(inviter.sessions.iter().map(|s| s.jid.clone()).collect())
     }
 
     /// 7.8.2: nobody is there who could be invited. RFC 6121 8.5.1 lets servers say so in several ways.
@@ -178,7 +189,11 @@ impl Room {
     /// Whose it was is known after a restart too, so that an answer finds its way.
     fn remember_invited(&mut self, to: Jid, named: String, request: &Element, cx: &mut Cx<'_>) {
         let Some(by) = request.get("from").and_then(|from| Jid::new(from).ok()) else { return };
-        if self.invited.len() >= INVITED_MAX {
+        // Whoever invites without end forgets his own, and nobody else's.
+        let his: Vec<usize> = (0..self.invited.len()).filter(|at| self.invited[*at].by.bare() == by.bare()).collect();
+        if his.len() >= INVITES_MAX {
+            self.forget_invited(his[0], cx);
+        } else if self.invited.len() >= INVITED_MAX {
             self.forget_invited(0, cx);
         }
         let back = Element::stanza("message")
@@ -218,7 +233,7 @@ impl Room {
     }
 }
 
-/// Most people invited by one message.
+/// Most people invited by one message, and invitations of one inviter that may still be answered.
 const INVITES_MAX: usize = 20;
 /// Most invitations of which the room still knows whose they were; of older ones the inviter does not hear that nobody is there.
 const INVITED_MAX: usize = 100;

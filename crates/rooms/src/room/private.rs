@@ -52,10 +52,14 @@ impl Room {
             return self.refuse(stanza, Condition::ItemNotFound, cx);
         };
         self.send_to_seat(nick, &message, cx);
+        let id = id_of(stanza);
+        if id.len() > ID_BYTES_MAX {
+            return;
+        }
         if self.private.len() >= PRIVATE_MAX {
             self.private.pop_front();
         }
-        self.private.push_back(Sent { sender, recipient, id: id_of(stanza) });
+        self.private.push_back(Sent { sender, recipient, id });
     }
 
     /// An error that answers a private message goes to whoever sent that; one that answers what he said to all is none of his.
@@ -85,12 +89,17 @@ impl Room {
         else {
             return self.refuse(iq, Condition::ItemNotFound, cx);
         };
-        if self.passed.len() >= PASSED_MAX {
+        if iq.get("id").is_some_and(|id| id.len() > ID_BYTES_MAX) {
+            return self.refuse(iq, StanzaError::new(Condition::PolicyViolation, "The id is too long."), cx);
+        }
+        let his = self.passed.values().filter(|passed| passed.asker.bare_str() == from.bare_str()).count();
+        if self.passed.len() >= PASSED_MAX || his >= PASSED_OF_ONE_MAX {
             return self.refuse(iq, StanzaError::new(Condition::ResourceConstraint, "Too many requests wait."), cx);
         }
-        // A vCard is the account's to give (XEP-0054 3.2), everything else the client's.
+        // A vCard is the account's to give (XEP-0054 3.2), and so is what it publishes (XEP-0163); everything else the client's.
         let (bare, full) = target;
-        let passed_to = if payload.is_some_and(|p| p.is("vCard", "vcard-temp")) { bare } else { full };
+        let of_account = |p: &Element| p.is("vCard", "vcard-temp") || p.is("pubsub", ns::PUBSUB);
+        let passed_to = if payload.is_some_and(of_account) { bare } else { full };
         self.pass_iq(from, &own, nick, iq, passed_to, cx);
     }
 
@@ -103,6 +112,7 @@ impl Room {
         let mut answer = iq.clone();
         answer.set("from", passed.asked.as_str());
         answer.set("id", &passed.id);
+        hide_addresses(&mut answer);
         self.answer(&passed.asker, answer, cx);
     }
 
@@ -157,10 +167,23 @@ pub(crate) fn as_private(stanza: &Element, room: &Jid, sender: &Nick, occupant_i
     message.set("from", sender.in_room(room).as_str());
     message.unset("to");
     if stanza.get("type") == Some("error") {
+        hide_addresses(&mut message);
         return message;
     }
     message.push(Element::new("x", ns::MUC_USER));
     message.with(occupant_id.map(super::occupant_id))
+}
+
+/// 17.4: what an error says of real addresses, who has noticed it (RFC 6120 8.3.1) and where the recipient is to be found now (8.3.3.5
+/// and 8.3.3.14), is not for who asked.
+fn hide_addresses(answer: &mut Element) {
+    let Some(error) = answer.get_child_mut("error", ns::CLIENT) else { return };
+    error.unset("by");
+    for moved in ["gone", "redirect"] {
+        if let Some(condition) = error.get_child_mut(moved, ns::STANZA_ERRORS) {
+            *condition = Element::new(moved, ns::STANZA_ERRORS);
+        }
+    }
 }
 
 fn id_of(stanza: &Element) -> String {
@@ -171,5 +194,9 @@ fn id_of(stanza: &Element) -> String {
 const PRIVATE_MAX: usize = 500;
 /// Most iqs of one room that wait for an occupant's answer.
 const PASSED_MAX: usize = 500;
+/// And of one user, so that whoever asks clients that do not answer is in nobody else's way; more than a client asks of a roster at once.
+const PASSED_OF_ONE_MAX: usize = 50;
+/// Longest id of another's that is kept until its answer comes, bytes; what clients make up is a tenth of that.
+const ID_BYTES_MAX: usize = 1_000;
 /// How long an answer is waited for.
 const PASSED_MS: u64 = 60_000;

@@ -43,7 +43,10 @@ impl Room {
             return self.answer(from, answer, cx);
         }
         if query.has_child("remove", ns::REGISTER) {
-            return self.unregister(from, iq, cx);
+            return match query.children().count() {
+                1 => self.unregister(from, iq, cx),
+                _ => self.refuse(iq, Condition::BadRequest, cx),
+            };
         }
         let form = Form::find(query).filter(|form| form.kind == "submit" && form.form_type() == Some(ns::MUC_REGISTER));
         let nick = form.as_ref().and_then(|form| form.get(ROOM_NICK)?.parse::<Nick>().ok());
@@ -105,11 +108,15 @@ impl Room {
         self.admit_member(&from.bare(), Some(nick), iq, cx);
     }
 
-    /// XEP-0077 3.2: who has registered undoes it. Admins and owners give back their nick alone.
+    /// XEP-0077 3.2: who has registered undoes it, or his application. Admins and owners give back their nick alone.
     fn unregister(&mut self, from: &Jid, iq: &Element, cx: &mut Cx<'_>) {
         let bare = from.bare();
+        if self.has_applied(&bare) {
+            self.drop_application(&bare, cx);
+            return self.answer(from, iq_result(iq), cx);
+        }
         let Some(known) = self.affiliations.get(&bare).cloned() else {
-            return self.refuse(iq, Condition::ItemNotFound, cx);
+            return self.refuse(iq, Condition::RegistrationRequired, cx);
         };
         let to = if known.affiliation == Affiliation::Member { Affiliation::None } else { known.affiliation };
         let kept = Affiliated::after(Some(known.clone()), to, Some(None), known.reason);
@@ -213,21 +220,34 @@ impl Room {
         if self.affiliation_of(from) < Affiliation::Admin {
             return self.refuse(stanza, Condition::Forbidden, cx);
         }
-        let applicant = form.get(APPLICANT).and_then(|jid| Jid::new(jid).ok()).map(|jid| jid.bare());
         let nick = form.get(ROOM_NICK).and_then(|nick| nick.parse::<Nick>().ok());
-        let (Some(applicant), Some(nick), Some(allow)) = (applicant, nick, form.boolean(ALLOW)) else {
+        let named = form.get(APPLICANT).map(|jid| Jid::new(jid).map(|jid| jid.bare()));
+        let (Some(nick), Some(allow), Ok(named)) = (nick, form.boolean(ALLOW), named.transpose()) else {
             return self.refuse(stanza, Condition::BadRequest, cx);
         };
-        if !self.has_applied(&applicant) {
-            // Another admin was faster.
-            return self.refuse(stanza, Condition::ItemNotFound, cx);
-        }
+        let applicant = named.or_else(|| self.applicant_for(&nick)).filter(|named| self.has_applied(named));
+        // Else another admin was faster.
+        let Some(applicant) = applicant else { return self.refuse(stanza, Condition::ItemNotFound, cx) };
         if allow {
             self.admit_member(&applicant, Some(nick), stanza, cx);
         } else {
-            self.had_applied(&applicant);
-            self.gate.persist(vec![delete("applicant", &self.jid, applicant.as_str())], cx.out);
+            self.drop_application(&applicant, cx);
         }
+    }
+
+    /// 9.9: the form that is recommended there does not say who has applied; the nick that he wants does.
+    fn applicant_for(&self, nick: &Nick) -> Option<Jid> {
+        let wants = |applicant: &&Applicant| {
+            let wanted = applicant.applied.form.get(ROOM_NICK).and_then(|values| values.first());
+            wanted.and_then(|wanted| wanted.parse().ok()).is_some_and(|wanted: Nick| wanted == *nick)
+        };
+        let mut who = self.applicants.iter().filter(wants);
+        who.next().filter(|_| who.next().is_none()).map(|applicant| applicant.jid.clone())
+    }
+
+    fn drop_application(&mut self, jid: &Jid, cx: &mut Cx<'_>) {
+        self.had_applied(jid);
+        self.gate.persist(vec![delete("applicant", &self.jid, jid.as_str())], cx.out);
     }
 
     /// Whether somebody whose affiliation changes had applied for membership; he has then no longer.

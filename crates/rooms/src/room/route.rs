@@ -34,6 +34,10 @@ impl Room {
         }
         match stanza.name() {
             "presence" => self.handle_presence(&from, &to, &stanza, cx),
+            // 17.1: nobody has a nick of nothing but spaces.
+            _ if to.resource().is_some() && Nick::of(&to).is_none() => {
+                self.refuse(&stanza, Condition::ItemNotFound, cx);
+            }
             "message" => self.handle_message(&from, &to, &stanza, cx),
             "iq" => self.handle_iq(&from, &to, &stanza, cx),
             _ => {}

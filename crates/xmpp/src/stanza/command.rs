@@ -111,6 +111,23 @@ pub fn done(request: &Element) -> Element {
     }
 }
 
+/// What is said of a command that is not here: XEP-0133 5, where it is one of those, else as of any node.
+pub fn unknown(node: &str) -> Condition {
+    let is_known = node.strip_prefix(ADMIN).is_some_and(|rest| rest.starts_with('#'));
+    if is_known { Condition::FeatureNotImplemented } else { Condition::ItemNotFound }
+}
+
+/// XEP-0068: a form that says of itself that it is another than `form_type` is not the one that was shown.
+///
+/// # Errors
+/// 4.2: `bad-payload`.
+pub fn is_of(form: &Form, form_type: &str) -> Result<(), StanzaError> {
+    match form.form_type() {
+        Some(other) if other != form_type => Err(wrong("bad-payload")),
+        _ => Ok(()),
+    }
+}
+
 /// 2.2: the commands of `jid`, as the answer to a disco#items query at the node of commands.
 pub fn items(jid: &str, offers: &[Offer]) -> Element {
     let item = |offer: &Offer| {

@@ -32,6 +32,9 @@ fn an_owner_publishes_the_avatar_of_a_room() {
         lines(&kit.send(&vcard(HAG, "get", ""))),
         [format!("{answer}<vCard xmlns='vcard-temp'>{photo}</vCard></iq>")]
     );
+    // XEP-0153 4.3: no picture, though there is a place for one.
+    kit.send(&vcard(CRONE, "set", "<FN>The coven</FN><PHOTO><TYPE>image/png</TYPE><BINVAL/></PHOTO>"));
+    assert!(!lines(&kit.send(info))[0].contains("avatarhash"));
     kit.send(&vcard(CRONE, "set", ""));
     assert!(!lines(&kit.send(info))[0].contains("avatarhash"));
     kit.restart();

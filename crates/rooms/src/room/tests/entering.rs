@@ -142,10 +142,15 @@ fn s7_2_1_joining_twice_is_a_synchronisation() {
     let first = kit.send(&join(HAG, "thirdwitch"));
     assert!(first.iter().all(|got| got.to == HAG), "{first:?}");
     assert_eq!(first.len(), 4, "two others, oneself, the subject: {first:?}");
+    kit.send(&says(CRONE, "Harpier cries"));
     let with_show = kit.send(
         "<presence from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/thirdwitch'><show>dnd</show>\
          <x xmlns='http://jabber.org/protocol/muc'/></presence>",
     );
+    let hers: Vec<String> =
+        lines(&with_show).into_iter().filter(|line| line.contains(&format!("to='{HAG}'"))).collect();
+    let (history, subject) = ("<body>Harpier cries</body>", "<subject/>");
+    assert!(hers[3].contains(history) && hers[4].contains(subject), "everything, the history as well: {hers:?}");
     assert!(
         with_show.iter().any(|got| got.to == CRONE && lines(std::slice::from_ref(got))[0].contains("<show>dnd</show>"))
     );

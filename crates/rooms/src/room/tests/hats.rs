@@ -56,4 +56,7 @@ fn what_is_not_done() {
     assert_eq!(refusal(CRONE, "unassign", &[brewer, ("hats#jid", "macbeth@shakespeare.lit")]), "item-not-found");
     assert_eq!(refusal(WICCA, "list-assigned", &[]), "forbidden");
     assert_eq!(refusal(CRONE, "wish", &[]), "item-not-found");
+    // XEP-0068: the form is another.
+    let other = [brewer, ("FORM_TYPE", "http://jabber.org/protocol/muc#roomconfig")];
+    assert_eq!(refusal(CRONE, "destroy", &other), "bad-request");
 }

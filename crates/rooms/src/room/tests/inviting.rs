@@ -68,8 +68,7 @@ fn s9_5_invitations_into_a_members_only_room() {
     assert_eq!(errors(&kit.send(&join("hecate@shakespeare.lit/broom", "hecate"))), []);
 }
 
-/// 7.8.2: a decline reaches the client that invited, by either of its addresses; from people who were not invited, the occupant
-/// it names.
+/// 7.8.2: a decline reaches the client that invited, by either of its addresses.
 #[test]
 fn s7_8_2_a_decline() {
     let mut kit = three_witches();
@@ -88,7 +87,50 @@ fn s7_8_2_a_decline() {
     let got = kit.send(&decline("hecate@shakespeare.lit/broom", "wiccarocks@shakespeare.lit"));
     assert_eq!(lines(&got), [declined(WICCA)], "she has left meanwhile");
     let got = kit.send(&decline("hecate@shakespeare.lit/broom", "macbeth@shakespeare.lit"));
-    assert_eq!(errors(&got), [("hecate@shakespeare.lit/broom".into(), "item-not-found".into())]);
+    assert_eq!(errors(&got), [("hecate@shakespeare.lit/broom".into(), "forbidden".into())], "not his invitation");
+}
+
+/// 17.2: who was not invited does not speak to occupants by declining, nor learns by an address who is in the room.
+#[test]
+fn s17_2_a_decline_of_no_invitation_is_not_passed_on() {
+    let mut kit = three_witches();
+    let hecate = "hecate@shakespeare.lit/broom";
+    for to in ["coven@chat.shakespeare.lit/thirdwitch", "hag66@shakespeare.lit", "nobody@shakespeare.lit"] {
+        let got = kit.send(&decline(hecate, to));
+        assert_eq!(got.len(), 1, "{to}");
+        assert_eq!(errors(&got), [(hecate.into(), "forbidden".into())], "{to}");
+    }
+    // Who was made a member has perhaps been invited by that (9.5).
+    set_affiliation(&mut kit, "hecate@shakespeare.lit", "member");
+    let mut reached = |to: &str| kit.send(&decline(hecate, to)).iter().map(|got| got.to.clone()).collect::<Vec<_>>();
+    assert_eq!(reached("coven@chat.shakespeare.lit/thirdwitch"), [HAG]);
+    assert_eq!(reached("hag66@shakespeare.lit"), [hecate], "addresses are hidden here");
+}
+
+/// 9.5 and 9.2: by an invitation the invited becomes a member; a whole domain is an admin's to let in.
+#[test]
+fn s9_5_a_mere_member_invites_no_whole_domain() {
+    let mut kit = three_witches();
+    set_affiliation(&mut kit, "hag66@shakespeare.lit", "member");
+    configure(&mut kit, &[("muc#roomconfig_membersonly", "1"), ("muc#roomconfig_allowinvites", "1")]);
+    assert_eq!(errors(&kit.send(&invite(HAG, "macbeth.lit"))), [(HAG.into(), "forbidden".into())]);
+    assert!(!member_list(&kit).contains(&&"macbeth.lit".to_owned()));
+    assert_eq!(errors(&kit.send(&invite(CRONE, "macbeth.lit"))), []);
+    assert!(member_list(&kit).contains(&&"macbeth.lit".to_owned()));
+}
+
+/// Who invites without end is in nobody else's way: what becomes of another's invitation is still told.
+#[test]
+fn s7_8_2_nobody_has_anothers_invitation_forgotten() {
+    let mut kit = three_witches();
+    kit.send(&invite(WICCA, "hecate@shakespeare.lit"));
+    for n in 0..200 {
+        kit.send(&invite(HAG, &format!("u{n}@shakespeare.lit")));
+    }
+    let kept = kit.records.keys().filter(|(space, ..)| space == "invited").count();
+    assert_eq!(kept, 21);
+    let got = kit.send(&decline("hecate@shakespeare.lit/broom", "coven@chat.shakespeare.lit/secondwitch"));
+    assert_eq!(got.iter().map(|got| got.to.as_str()).collect::<Vec<_>>(), [WICCA]);
 }
 
 /// 7.8.2: also after a crash of the room's server, the inviter being known to the invited as an occupant only.

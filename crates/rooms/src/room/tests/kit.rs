@@ -265,6 +265,11 @@ pub(crate) fn set_affiliation(kit: &mut Kit, jid: &str, affiliation: &str) -> Ve
     kit.send(&admin(CRONE, &format!("<item affiliation='{affiliation}' jid='{jid}'/>")))
 }
 
+/// An iq of whatever type to whomever.
+pub(crate) fn iq(from: &str, to: &str, kind: &str, id: &str, payload: &str) -> String {
+    format!("<iq from='{from}' to='{to}' type='{kind}' id='{id}'>{payload}</iq>")
+}
+
 /// A message to all.
 pub(crate) fn says(from: &str, body: &str) -> String {
     format!(

@@ -50,6 +50,14 @@ fn s2_2_commands_are_found() {
     assert!(ask(ADMIN, "info", "urn:nothing").contains("item-not-found"));
 }
 
+/// XEP-0133 5: of its commands, one that is not here.
+#[test]
+fn s5_a_command_that_is_not_here() {
+    let mut kit = kit();
+    let got = kit.send(&command(ADMIN, "http://jabber.org/protocol/admin#add-user", ""));
+    assert_eq!(errors(&got), [(ADMIN.into(), "feature-not-implemented".into())]);
+}
+
 /// XEP-0133 by its flow: the form is asked for, filled in, and done.
 #[test]
 fn a_room_is_made_for_somebody_and_kept() {
@@ -78,6 +86,8 @@ fn what_is_asked_badly_is_refused() {
     };
     assert_eq!(refusal(HAG, "create", &[("room", "heath"), ("owners", "hag66@shakespeare.lit")]), "forbidden");
     assert_eq!(refusal(ADMIN, "wish", &[]), "item-not-found");
+    let other = [("room", "coven"), ("FORM_TYPE", "http://jabber.org/protocol/admin")];
+    assert_eq!(refusal(ADMIN, "destroy", &other), "bad-request", "XEP-0068: the form is another");
     assert_eq!(refusal(ADMIN, "create", &[("owners", "hag66@shakespeare.lit")]), "bad-request");
     assert_eq!(refusal(ADMIN, "create", &[("room", "heath")]), "bad-request");
     assert_eq!(refusal(ADMIN, "create", &[("room", "heath"), ("owners", "shakespeare.lit")]), "jid-malformed");

@@ -15,6 +15,7 @@ mod managed;
 mod moderated;
 mod moderating;
 mod owning;
+mod passing;
 mod registering;
 mod talking;
 mod versions;

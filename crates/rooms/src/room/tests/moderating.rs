@@ -160,7 +160,11 @@ fn s9_4_a_revoked_member_leaves_a_members_only_room() {
     kit.send(&join(HAG, "thirdwitch"));
     configure(&mut kit, &[("muc#roomconfig_membersonly", "1")]);
     let got = lines(&set_affiliation(&mut kit, "hag66@shakespeare.lit", "none"));
-    assert!(got[1].contains("to='hag66@shakespeare.lit/pda'") && got[1].contains("<status code='321'/>"), "{got:?}");
+    let gone = ["hag66@shakespeare.lit/pda", "crone1@shakespeare.lit/desktop"];
+    for (got, to) in got[1..].iter().zip(gone) {
+        assert!(got.contains(&format!("to='{to}'")) && got.contains("<status code='321'/>"), "{got}");
+    }
+    assert_eq!(got.len(), 3, "the result, and both of them: {got:?}");
     assert_eq!(errors(&kit.send(&join(HAG, "thirdwitch"))), [(HAG.into(), "registration-required".into())]);
 }
 
@@ -170,7 +174,9 @@ fn s9_5_a_new_member_is_invited() {
     // XEP-0045 9.5-p
     let mut kit = coven();
     configure(&mut kit, &[("muc#roomconfig_membersonly", "1")]);
-    let got = set_affiliation(&mut kit, "hecate@shakespeare.lit", "member");
+    let mut got = set_affiliation(&mut kit, "hecate@shakespeare.lit", "member");
+    assert!(got[1].stanza.get("id").is_some_and(|id| !id.is_empty()), "as the example has one: {got:?}");
+    got[1].stanza.unset("id");
     assert_eq!(
         lines(&got[1..]),
         ["<message from='coven@chat.shakespeare.lit' to='hecate@shakespeare.lit'>\
@@ -194,6 +200,8 @@ fn s9_6_a_new_moderator_sees_real_addresses() {
              <status code='110'/></x></presence>"
         )
     );
+    let told: Vec<&String> = got.iter().filter(|line| line.contains("role='moderator'")).collect();
+    assert!(told.len() == 3 && [CRONE, HAG].iter().all(|to| told.iter().any(|line| line.contains(to))), "{got:?}");
     let got = lines(&kit.send(&join("hecate@shakespeare.lit/broom", "hecate")));
     assert!(got.iter().any(|l| l.contains("to='wiccarocks@") && l.contains("jid='hecate@shakespeare.lit/broom'")));
 }

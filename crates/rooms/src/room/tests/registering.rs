@@ -177,6 +177,35 @@ fn s9_9_an_admin_approves() {
     assert!(!reserved(&mut kit, HAG).contains("identity"));
 }
 
+/// 9.9: the form as it is recommended there, which does not say whose request it is but by the nick.
+#[test]
+fn s9_9_the_recommended_form_is_enough() {
+    let mut kit = three_witches();
+    configure(&mut kit, &[("muc#roomconfig_membersonly", "1")]);
+    let recommended =
+        submit(CRONE, "true").replace("<field var='muc#jid'><value>hecate@shakespeare.lit</value></field>", "");
+    kit.send(&register("hecate@shakespeare.lit/broom", "set", &form("hecate")));
+    kit.send(&register("macbeth@shakespeare.lit/x", "set", &form("hecate")));
+    assert_eq!(errors(&kit.send(&recommended)), [(CRONE.into(), "item-not-found".into())], "which of the two?");
+    assert_eq!(
+        lines(&kit.send(&register("macbeth@shakespeare.lit/x", "set", "<remove/>")))[0],
+        result("macbeth@shakespeare.lit/x")
+    );
+    assert_eq!(errors(&kit.send(&recommended)), []);
+    assert!(reserved(&mut kit, "hecate@shakespeare.lit/broom").contains("name='hecate'"));
+    assert!(!kit.records.keys().any(|(space, ..)| space == "applicant"));
+}
+
+/// XEP-0077 3.2: how a registration is not undone.
+#[test]
+fn s7_10_what_is_no_removal() {
+    let mut kit = three_witches();
+    let mut refused =
+        |inner: &str| errors(&kit.send(&register(HAG, "set", inner))).pop().map(|(_, condition)| condition);
+    assert_eq!(refused("<remove/>").as_deref(), Some("registration-required"), "there is none");
+    assert_eq!(refused("<remove/><username/>").as_deref(), Some("bad-request"));
+}
+
 /// 9.9: who skips a request cancels its form, and is not told that he has done something wrong.
 #[test]
 fn s9_9_a_request_is_skipped() {

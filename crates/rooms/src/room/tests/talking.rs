@@ -1,6 +1,6 @@
 //! Sections 7.4 to 7.8, 7.13, 8.1 and 8.6: what occupants say to all, to each other and to others.
 
-use super::kit::{CRONE, HAG, Kit, WICCA, configure, coven, errors, join, lines, says, three_witches};
+use super::kit::{CRONE, HAG, Kit, WICCA, configure, coven, errors, iq, join, lines, says, three_witches};
 use xmpp::ns;
 
 /// 7.4: outsiders are refused with <not-acceptable/>, visitors of a moderated room with <forbidden/>; nobody hears them.
@@ -293,10 +293,6 @@ fn s8_1_the_subject() {
     kit.restart();
     let got = kit.send(&join("macbeth@shakespeare.lit/x", "macbeth"));
     assert!(lines(&got[got.len() - 1..])[0].contains("Cauldron Bubble"), "it is kept: {got:?}");
-}
-
-fn iq(from: &str, to: &str, kind: &str, id: &str, payload: &str) -> String {
-    format!("<iq from='{from}' to='{to}' type='{kind}' id='{id}'>{payload}</iq>")
 }
 
 /// XEP-0410: a ping to oneself is answered by the room, and tells an outsider that he is one.
