@@ -11,7 +11,7 @@ use super::roster::Seat;
 use super::site::Cx;
 use crate::flaws::flaw;
 use crate::names::{Nick, Role, Status};
-use crate::room::{HistoryWanted, add_statuses, has_status, payload_of};
+use crate::room::{HistoryWanted, add_statuses, has_status, outsider, payload_of};
 use machine::Class;
 use xmpp::{Element, Jid, ns};
 
@@ -20,6 +20,10 @@ impl Mirror {
     pub(super) fn join_here(&mut self, join: Element, from: &Jid, to: &Jid, cx: &mut Cx<'_>) {
         let own = self.sessions.get(from).map(|session| session.nick.clone());
         let (inside, asked) = (own.is_some(), Nick::of(to));
+        if let Some(nick) = asked.as_ref().filter(|_| !inside && !join.has_child("x", ns::MUC)) {
+            // XEP-0045 7.2.18: no join, but presence of somebody who takes himself to be in.
+            return cx.pass(from, outsider(&self.room, nick));
+        }
         // A client that is in and has lost sight of the room is shown it again, under the name it has.
         let Some(nick) = own.or_else(|| asked.clone().filter(|nick| self.may_return(from, nick))) else {
             return match asked {

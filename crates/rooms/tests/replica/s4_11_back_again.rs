@@ -76,6 +76,26 @@ fn s4_11_who_came_back_twice_notices_nothing() {
     assert_eq!(bodies(&world.take(of("Wumpus"))).pop().as_deref(), Some("hi"));
 }
 
+/// He has left an island, and his client shows once more what he is at, which it had not heard by then: that is no join (XEP-0045
+/// 7.2.18). Nobody sees him again before he asks to enter.
+#[test]
+fn s4_11_1_presence_of_who_has_left_an_island_is_no_join() {
+    let mut world = World::with_cast(true);
+    let wiz = of("WiZ");
+    world.cut(ERIS);
+    world.pass_ms(SPLIT_MS);
+    world.user(&leaves(wiz, "WiZ"));
+    world.inbox.clear();
+    world.user(&format!("<presence from='{wiz}' to='{ROOM}/WiZ'><status>still here</status></presence>"));
+    let told = world.take(wiz);
+    assert_eq!(presence_of(&told, "WiZ"), ["unavailable"], "{:?}", lines(&told));
+    assert!(told[0].to_xml().contains("code='333'") && told.len() == 1, "{:?}", lines(&told));
+    assert_eq!(lines(&world.take(of("Troy"))), [""; 0]);
+    world.heal(ERIS);
+    world.pass_ms(120_000);
+    assert_eq!(presence_of(&world.take(of("Wumpus")), "WiZ").last().map(String::as_str), Some("unavailable"));
+}
+
 /// He speaks and leaves before the link counts as split: those who are still there when it does hear it, in its place.
 #[test]
 fn s4_11_1_who_has_left_before_the_split_is_heard() {
