@@ -16,6 +16,8 @@ pub(crate) struct Up {
     pub replica: Jid,
     pub outbox: String,
     pub n: u64,
+    /// Whether it comes from an outbox of which it is not known what the room has had.
+    pub doubted: bool,
     /// The user who sent the stanza.
     pub from: Jid,
     /// What is told of it that was accepted on an island.
@@ -47,7 +49,7 @@ impl Up {
             space: "mark",
             owner: room.to_string(),
             key: key(&self.replica, &self.outbox),
-            value: self.n.to_string(),
+            value: if self.doubted { format!("{} {DOUBTED}", self.n) } else { self.n.to_string() },
         }
     }
 }
@@ -62,6 +64,8 @@ pub(crate) struct Marks {
 #[derive(Debug, Default)]
 struct Mark {
     n: u64,
+    /// Whether some of what is behind `n` may have been had.
+    doubted: bool,
     /// Rises with every use; the smallest goes first.
     used: u64,
 }
@@ -109,6 +113,33 @@ impl Marks {
         mark.used = self.uses;
     }
 
+    /// An older outbox of a site that has started again, as that names it: one that is not known here may have been.
+    pub fn raise_older(&mut self, replica: &Jid, outbox: &str, n: u64) {
+        let is_known = self.marks.contains_key(&(replica.clone(), outbox.to_owned()));
+        self.raise(replica, outbox, n);
+        if !is_known {
+            self.doubt(replica, outbox);
+        }
+    }
+
+    fn doubt(&mut self, replica: &Jid, outbox: &str) {
+        if let Some(mark) = self.marks.get_mut(&(replica.clone(), outbox.to_owned())) {
+            mark.doubted = true;
+        }
+    }
+
+    /// Whether it is not known of an outbox what the room has had.
+    pub fn is_doubted(&self, replica: &Jid, outbox: &str) -> bool {
+        self.marks.get(&(replica.clone(), outbox.to_owned())).is_some_and(|mark| mark.doubted)
+    }
+
+    /// The last that was taken has had no outcome.
+    pub fn take_back(&mut self, up: &Up) {
+        if let Some(mark) = self.marks.get_mut(&(up.replica.clone(), up.outbox.clone())).filter(|mark| mark.n == up.n) {
+            mark.n -= 1;
+        }
+    }
+
     /// Forgets what is over the bounds, the least recently used first; gives back what is to be forgotten on disk.
     pub fn trim(&mut self, replica: &Jid) -> Option<(Jid, String)> {
         let of_replica = |(jid, _): &&(Jid, String)| jid == replica;
@@ -138,8 +169,12 @@ impl Links {
     pub fn load_mark(&mut self, key: &str, value: &str) -> Result<(), String> {
         let (replica, outbox) = key.split_once(' ').ok_or_else(|| format!("mark {key}: no outbox"))?;
         let replica = Jid::new(replica).map_err(|e| format!("mark {key}: {e}"))?;
-        let n = value.parse().map_err(|_| format!("mark {key}: {value} is no number"))?;
+        let (n, doubted) = value.split_once(' ').map_or((value, false), |(n, word)| (n, word == DOUBTED));
+        let n = n.parse().map_err(|_| format!("mark {key}: {value} is no number"))?;
         self.marks.raise(&replica, outbox, n);
+        if doubted {
+            self.marks.doubt(&replica, outbox);
+        }
         Ok(())
     }
 
@@ -184,5 +219,7 @@ fn key(replica: &Jid, outbox: &str) -> String {
     format!("{replica} {outbox}")
 }
 
+/// Stands behind the number where something behind it may have been had.
+const DOUBTED: &str = "doubted";
 /// Most marks being written at a time; one over it is acknowledged by a later one.
 const LAZY_MAX: usize = 10_000;

@@ -11,7 +11,7 @@
 //! | `enter` | 4.5 and 4.6: ENTER and LEAVE |
 //! | `fanout` | 4.7 and 4.9: one copy of every event per replica |
 //! | `jids` | 4.7: who is given real JIDs, and when |
-//! | `marks` | what of each outbox has had its outcome |
+//! | `marks`, `sought` | what of each outbox has had its outcome |
 //! | `changes` | whom a replica that comes back has to be sent |
 //! | `digest` | now and then, what the roster of each replica must come to |
 //! | `keepalive` | 4.10: pings between the service and a replica |
@@ -44,6 +44,7 @@ mod receive;
 mod removals;
 mod replicate;
 mod snapshot;
+mod sought;
 mod split;
 mod summary;
 mod syncs;
@@ -52,6 +53,7 @@ mod tombstone;
 pub(crate) use keepalive::Keepalive;
 pub(crate) use link::Links;
 pub(crate) use marks::Up;
+pub(crate) use sought::Sought;
 pub use summary::{OccupantSummary, ReplicaSummary};
 pub(crate) use tombstone::{Tombstone, Tombstones, kept_since};
 

@@ -196,9 +196,13 @@ impl Room {
         }
     }
 
-    /// The replica has sent all that its outbox held at the answer.
-    pub(super) fn reported(&mut self, replica: &Jid, reported: &Reported, cx: &mut Cx<'_>) {
+    /// The replica has sent all that its outbox held at the answer. What of that is asked for again is waited for.
+    pub fn reported(&mut self, replica: &Jid, reported: Reported, cx: &mut Cx<'_>) {
+        if self.is_busy() {
+            return self.wait_report(replica, reported);
+        }
         match self.links.links.get(replica) {
+            Some(link) if link.epoch == reported.epoch && !link.asked.is_empty() => {}
             Some(link) if link.epoch == reported.epoch => self.report_over(replica, cx),
             _ => self.tell_stale(replica, &reported.epoch, cx),
         }

@@ -10,7 +10,7 @@ use super::replicate::{HeldUp, PENDING_MS};
 use crate::flaws::flaw;
 use crate::room::{Cx, Room, Via};
 use crate::wire::{self, Down, Kind, Stale, UpMark};
-use machine::Output;
+use machine::{Now, Output};
 use xmpp::stanza::Condition;
 use xmpp::{Element, Jid, Shared, ns};
 
@@ -91,7 +91,7 @@ impl Room {
         }
         self.sign_of_life(replica, cx);
         if let Some(Ok(wire::Up::Reported(reported))) = stanza.get_child("x", ns::DMUC).map(wire::Up::parse) {
-            self.reported(replica, &reported, cx);
+            self.reported(replica, reported, cx);
         }
         // `stale` is about something of an epoch that is over; its replica registers anew by itself when it must.
     }
@@ -126,7 +126,7 @@ impl Room {
 
     /// 4.8: something a replica relays for a user.
     pub fn relayed(&mut self, stanza: Element, user: Jid, mark: UpMark, cx: &mut Cx<'_>) {
-        if self.pending.is_some() {
+        if self.is_busy() {
             return self.wait_relayed(stanza, user, mark);
         }
         let Some(replica) = self.links.speaker(&user, &mark.outbox) else {
@@ -148,13 +148,23 @@ impl Room {
             Judged::Duplicate => self.acknowledge_again(&replica, &mark.outbox),
             Judged::Gap(from) => self.ask_again(&replica, &mark.outbox, from, cx),
             Judged::Next => {
-                let island = self.island_of(&replica, &mark, cx.now);
-                self.hand_on(stanza, Up { replica, outbox: mark.outbox, n: mark.n, from: user, island }, cx);
+                let up = self.up(replica, user, mark, cx.now);
+                if self.may_have_been_said(&stanza, &up) {
+                    self.seek(stanza, up, cx);
+                } else {
+                    self.hand_on(stanza, up, cx);
+                }
             }
         }
     }
 
-    fn hand_on(&mut self, stanza: Element, up: Up, cx: &mut Cx<'_>) {
+    fn up(&self, replica: Jid, from: Jid, mark: UpMark, now: Now) -> Up {
+        let island = self.island_of(&replica, &mark, now);
+        let doubted = self.links.marks.is_doubted(&replica, &mark.outbox);
+        Up { replica, outbox: mark.outbox, n: mark.n, doubted, from, island }
+    }
+
+    pub(super) fn hand_on(&mut self, stanza: Element, up: Up, cx: &mut Cx<'_>) {
         if let Some(link) = self.links.links.get_mut(&up.replica) {
             link.asked.remove(&up.outbox);
             link.handed.remove(&up.from);
@@ -193,8 +203,8 @@ impl Room {
     fn said_once_more(&mut self, stanza: Element, user: Jid, replica: Jid, mark: UpMark, cx: &mut Cx<'_>) {
         if mark.n > self.links.marks.get(&replica, &mark.outbox) {
             self.links.marks.raise(&replica, &mark.outbox, mark.n);
-            let island = self.island_of(&replica, &mark, cx.now);
-            self.hand_on(stanza, Up { replica, outbox: mark.outbox, n: mark.n, from: user, island }, cx);
+            let up = self.up(replica, user, mark, cx.now);
+            self.hand_on(stanza, up, cx);
         }
     }
 

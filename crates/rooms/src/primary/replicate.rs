@@ -96,9 +96,12 @@ impl Room {
             }
         };
         let names = request.outbox_names();
-        for (name, outbox) in names.iter().zip(&request.asked.outboxes) {
+        for (at, (name, outbox)) in names.iter().zip(&request.asked.outboxes).enumerate() {
             // What is below has been acknowledged, whatever a crash has made of the mark.
-            self.links.marks.raise(replica, name, outbox.from - 1);
+            match at {
+                0 => self.links.marks.raise(replica, name, outbox.from - 1),
+                _ => self.links.marks.raise_older(replica, name, outbox.from - 1),
+            }
         }
         self.trim_marks(replica, cx);
         self.note_shown_ahead(replica, &request.asked, cx);

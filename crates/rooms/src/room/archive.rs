@@ -34,7 +34,7 @@ impl Room {
 
     /// The answer to a query.
     pub fn rows(&mut self, id: QueryId, page: Option<ArchivePage>, cx: &mut Cx<'_>) {
-        let page = match self.retraction_rows(id, page, cx) {
+        let page = match self.retraction_rows(id, page, cx).or_else(|page| self.sought_rows(id, page, cx)) {
             Ok(()) => return,
             Err(page) => page,
         };

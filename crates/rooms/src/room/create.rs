@@ -65,6 +65,7 @@ impl Room {
             applicants: VecDeque::new(),
             readings: BTreeMap::new(),
             retractions: BTreeMap::new(),
+            sought: None,
             last_query: 0,
             lost: Vec::new(),
             destruction: None,

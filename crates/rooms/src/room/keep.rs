@@ -12,7 +12,7 @@
 //! | `applicant` | room | bare JID | [`Applied`] (7.10) |
 //! | `invited` | room | a name | [`Sent`]; kept lazily (7.8.2) |
 //! | `occupant` | room | full JID | [`Seated`]; kept lazily, gone before a kick is told |
-//! | `mark` | room | replica and outbox | `primary/` |
+//! | `mark` | room | replica and outbox | `primary/marks` |
 //! | `tombstone` | room | incarnation | `primary/`; when there is no room any more |
 
 use super::avatar::Vcard;

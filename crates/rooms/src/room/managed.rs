@@ -72,7 +72,7 @@ impl Room {
 
     /// One decision at a time; a command does not wait in the room for the one before.
     fn is_free(&self) -> Result<(), StanzaError> {
-        match self.pending.is_some() {
+        match self.is_busy() {
             true => Err(StanzaError::new(Condition::ResourceConstraint, "The room is busy; try again.")),
             false => Ok(()),
         }

@@ -79,7 +79,7 @@ mod versions;
 mod voice;
 
 use crate::names::{Affiliation, Nick, Role};
-use crate::primary::{Links, Up};
+use crate::primary::{Links, Sought, Up};
 use crate::service::PrimaryConfig;
 use crate::tally::Tally;
 use machine::archive::Reading;
@@ -137,6 +137,8 @@ pub(crate) struct Room {
     pub gate: Gate,
     /// A decision that is being made durable; nothing else is decided meanwhile.
     pub pending: Option<Pending>,
+    /// Something relayed that may have been said before.
+    pub sought: Option<Sought>,
     /// What came meanwhile, in order.
     pub waiting: VecDeque<Waiting>,
     /// Messages told on condition that they become durable, oldest first.

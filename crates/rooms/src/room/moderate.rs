@@ -67,7 +67,7 @@ impl Room {
             }
             return Ok(());
         };
-        if self.pending.is_some() {
+        if self.is_busy() {
             // Another decision is on its way; this one is asked for again behind it.
             self.wait(retraction.iq, cx);
             return Ok(());

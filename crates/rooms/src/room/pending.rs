@@ -14,7 +14,7 @@ use super::owner::{Configuration, Destruction};
 use super::register::Applicant;
 use super::{Cx, Life, Past, Room, Unsure};
 use crate::primary::Up;
-use crate::wire::UpMark;
+use crate::wire::{Reported, UpMark};
 use machine::{Change, Token};
 use xmpp::stanza::{Condition, StanzaError};
 use xmpp::{Element, Jid};
@@ -54,12 +54,14 @@ pub(crate) enum Apply {
     Destruction(Destruction),
 }
 
-/// A stanza that waits for a decision.
+/// Something that waits for a decision.
 #[derive(Debug)]
-pub(crate) struct Waiting {
-    pub stanza: Element,
-    /// Of something relayed: its author, and its mark, which is judged when its turn comes: its link may have ended by then.
-    pub relayed: Option<(Jid, UpMark)>,
+pub(crate) enum Waiting {
+    Stanza(Element),
+    /// Something relayed, its author, and its mark, which is judged when its turn comes: its link may have ended by then.
+    Relayed(Element, Jid, UpMark),
+    /// The end of what a replica had to report.
+    Report(Jid, Reported),
 }
 
 impl Room {
@@ -70,19 +72,31 @@ impl Room {
         self.pending = Some(Pending { token, apply, request: request.clone(), up: cx.up.clone() });
     }
 
-    /// A stanza that came while a decision is on its way.
+    /// Whether what comes has to wait, for a decision or for the archive.
+    pub fn is_busy(&self) -> bool {
+        self.pending.is_some() || self.sought.is_some()
+    }
+
+    /// A stanza that came meanwhile.
     pub fn wait(&mut self, stanza: Element, cx: &mut Cx<'_>) {
         if self.waiting.len() >= WAITING_MAX {
             let error = StanzaError::new(Condition::ResourceConstraint, "The room is busy; try again.");
             return self.refuse(&stanza, error, cx);
         }
-        self.waiting.push_back(Waiting { stanza, relayed: None });
+        self.waiting.push_back(Waiting::Stanza(stanza));
     }
 
     /// Something relayed that came meanwhile. One too many is missed when what is behind it comes, and asked for again.
     pub fn wait_relayed(&mut self, stanza: Element, user: Jid, mark: UpMark) {
         if self.waiting.len() < WAITING_MAX {
-            self.waiting.push_back(Waiting { stanza, relayed: Some((user, mark)) });
+            self.waiting.push_back(Waiting::Relayed(stanza, user, mark));
+        }
+    }
+
+    /// The end of a report that came meanwhile: what was reported before it may wait as well. One too many is over in its time.
+    pub fn wait_report(&mut self, replica: &Jid, reported: Reported) {
+        if self.waiting.len() < WAITING_MAX {
+            self.waiting.push_back(Waiting::Report(replica.clone(), reported));
         }
     }
 
@@ -151,15 +165,16 @@ impl Room {
     }
 
     /// What waited is taken up, until the next decision.
-    fn go_on(&mut self, cx: &mut Cx<'_>) {
-        while self.pending.is_none()
-            && let Some(Waiting { stanza, relayed }) = self.waiting.pop_front()
+    pub fn go_on(&mut self, cx: &mut Cx<'_>) {
+        while !self.is_busy()
+            && let Some(waiting) = self.waiting.pop_front()
         {
             cx.up = None;
             cx.mark_kept = false;
-            match relayed {
-                Some((user, mark)) => self.relayed(stanza, user, mark, cx),
-                None => self.handle_stanza(stanza, cx),
+            match waiting {
+                Waiting::Stanza(stanza) => self.handle_stanza(stanza, cx),
+                Waiting::Relayed(stanza, user, mark) => self.relayed(stanza, user, mark, cx),
+                Waiting::Report(replica, reported) => self.reported(&replica, reported, cx),
             }
         }
         cx.up = None;

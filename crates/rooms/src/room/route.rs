@@ -25,7 +25,7 @@ pub(crate) struct Ended {
 impl Room {
     /// A stanza by a user, to the room's address or to an occupant's; marks of a replica are in `cx` already.
     pub fn handle_stanza(&mut self, stanza: Element, cx: &mut Cx<'_>) {
-        if self.pending.is_some() {
+        if self.is_busy() {
             return self.wait(stanza, cx);
         }
         let (Some(from), Some(to)) = (address(&stanza, "from"), address(&stanza, "to")) else { return };
@@ -99,7 +99,7 @@ impl Room {
 
     fn is_idle(&self) -> bool {
         let kept = self.config.persistent && matches!(self.life, Life::Open | Life::Locked);
-        self.occupants.is_empty() && !kept && self.pending.is_none() && self.waiting.is_empty() && !self.links_hold()
+        self.occupants.is_empty() && !kept && !self.is_busy() && self.waiting.is_empty() && !self.links_hold()
     }
 
     fn handle_presence(&mut self, from: &Jid, to: &Jid, stanza: &Element, cx: &mut Cx<'_>) {

@@ -1,7 +1,8 @@
 //! A server that comes back without what it knew: a site with an empty disk or an older one, a service from a backup.
 
 use crate::site::{ROOM, join};
-use crate::world::{Disk, ERIS, SERVICE, World, of};
+use crate::world::{Disk, ERIS, Fault, SERVICE, World, of};
+use rooms::wire::OUTBOXES_MAX;
 use xmpp::{Element, ns};
 
 /// Longer than a link is suspect, shorter than seats are kept.
@@ -190,4 +191,29 @@ fn s4_11_a_service_from_a_backup() {
         let apart = world.rows_of(ERIS, &format!("lost:{ROOM}")).len();
         assert_eq!((apart > 0, world.archived(ERIS).len() + apart), (numbers_anew, 2 + since));
     }
+}
+
+/// A site's disk is so old that the room has forgotten the outbox in it, of which it has had more than that site knows: nothing of it
+/// is said again. What of it the room never had is said.
+#[test]
+fn s4_11_what_a_forgotten_outbox_has_is_said_once() {
+    let mut world = World::with_cast(true);
+    world.faults = [None, Some(Fault::Drop)].into();
+    world.says("WiZ", "heard");
+    world.cut(ERIS);
+    world.says("WiZ", "not heard");
+    let old = world.backup(ERIS);
+    world.heal(ERIS);
+    for _ in 0..OUTBOXES_MAX + 1 {
+        world.restart_with(ERIS, Disk::default());
+        world.user(&join(of("WiZ"), "WiZ"));
+        world.says("WiZ", "again");
+    }
+    world.inbox.clear();
+    world.restart_with(ERIS, old);
+    world.pass_ms(120_000);
+    assert_eq!(bodies(&world.take(of("Wumpus"))), ["not heard"]);
+    let archived = world.archived(SERVICE);
+    assert_eq!((&*archived[0], archived.last().map(String::as_str)), ("heard", Some("not heard")));
+    assert_eq!(archived.iter().filter(|body| !body.contains("again")).count(), 2, "{archived:?}");
 }

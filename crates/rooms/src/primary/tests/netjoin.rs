@@ -3,7 +3,7 @@
 use super::kit::*;
 use super::links::granted;
 use super::netsplit::{left, split, wait};
-use crate::room::tests::kit::{Got, errors};
+use crate::room::tests::kit::{Disk, Got, errors};
 use crate::wire::{Destroyed, HistorySent, RosterSent, UpMark, Verdict};
 use machine::Born;
 use xmpp::{Element, ns};
@@ -77,6 +77,39 @@ fn who_left_on_the_island_has_said_what_he_said() {
     let leave = format!("<presence type='unavailable' from='{BIG_CHEESE}' to='{ROOM}/BigCheese'/>");
     assert_eq!(left(&net.reports(&leave, island(said_ms, 0))), ["BigCheese"]);
     assert_eq!(left(&net.reported(VESA)), [""; 0]);
+}
+
+/// Nor is a report over before what it said is heard, where that has to wait for a decision of the room's, or is asked for again.
+#[test]
+fn a_report_ends_behind_what_it_said() {
+    for lost in [false, true] {
+        let mut net = Net::whole();
+        split(&mut net);
+        back(&mut net, 0, &[(EFCHEN, "Efchen")]);
+        net.kit.disk(Disk::Hangs);
+        net.feed(&format!(
+            "<iq from='{WUMPUS}' id='a' type='set' to='{ROOM}'><query xmlns='{}'>\
+             <item jid='robey@elsewhere.example' affiliation='member'/></query></iq>",
+            ns::MUC_ADMIN
+        ));
+        let first = net.marked(&message(BIG_CHEESE, "last"));
+        let second = net.marked(&message(BIG_CHEESE, "words"));
+        let mut got = Vec::new();
+        for stanza in [&first, &second].into_iter().skip(usize::from(lost)) {
+            got.extend(net.feed(stanza));
+        }
+        got.extend(net.reported(VESA));
+        got.extend(net.kit.disk(Disk::Works));
+        if lost {
+            got.extend(net.feed(&first));
+            got.extend(net.feed(&second));
+        }
+        assert_eq!(errors(&got), [], "lost: {lost}");
+        let heard = of(&got, ERIS).into_iter().filter_map(|stanza| stanza.get_child("body", ns::CLIENT));
+        assert_eq!(heard.map(Element::content).collect::<Vec<_>>(), ["last", "words"], "lost: {lost}");
+        got.extend(wait(&mut net, 60_000));
+        assert_eq!(left(&got), ["BigCheese"], "lost: {lost}");
+    }
 }
 
 /// Who has left is not in again because his replica missed the LEAVE and still counts him, though another session of his is there;
