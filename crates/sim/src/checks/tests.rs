@@ -65,6 +65,16 @@ impl Story {
         self.tape.crossings.push(Crossing { at_ms: told as u64, told, from, to, lost: false, stanza });
     }
 
+    /// Something crosses the link of Efchen's site at a time, up or down.
+    fn crosses_at(&mut self, at_ms: u64, up: bool, xml: &str) {
+        self.crosses(xml);
+        let crossing = self.tape.crossings.last_mut().expect("it has crossed");
+        crossing.at_ms = at_ms;
+        if up {
+            std::mem::swap(&mut crossing.from, &mut crossing.to);
+        }
+    }
+
     /// Somebody asks whether he is in, and is answered.
     fn pings(&mut self, who: &str, kind: &str) {
         let id = format!("p{}", self.tape.tellings.len());

@@ -10,7 +10,7 @@ use crate::users::stays::Stay;
 use crate::users::view::{condition, is_destroyed, statuses};
 use crate::world::{Crossing, Scene, Telling};
 use std::collections::BTreeMap;
-use xmpp::{Element, ns};
+use xmpp::{Element, Jid, ns};
 
 pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
     let rooms = evidence.room.domain();
@@ -38,9 +38,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
                 }
             }
         }
-        if !crossing.lost {
-            causes.met.entry((crossing.from.clone(), crossing.to.clone())).or_default().push(crossing.at_ms);
-        }
+        causes.met(evidence.room, crossing);
     }
     Ok(())
 }
@@ -79,6 +77,8 @@ struct Causes {
     removed: BTreeMap<String, u64>,
     /// When something was put on a link that was whole, in rising order.
     met: BTreeMap<(String, String), Vec<u64>>,
+    /// By which site each registration was asked for that has not been answered.
+    asked: BTreeMap<String, String>,
 }
 
 impl Causes {
@@ -88,6 +88,10 @@ impl Causes {
         if is_destroyed(stanza) {
             self.removed.values_mut().for_each(|removed_ms| *removed_ms = at_ms);
         }
+        if stanza.name() == "presence" && EXCLUSIONS.contains(&condition(stanza).as_str()) {
+            // Whom somebody has shut out meanwhile, and his site has let in while it was cut off: he is not, and never was.
+            self.removed.extend(stanza.get("to").map(|full| (bare(full).to_owned(), at_ms)));
+        }
         let is_removal = statuses(stanza).iter().any(|code| REMOVALS.contains(&code.as_str()));
         if stanza.name() == "presence" && is_removal {
             let user = Occupant::of(stanza).and_then(|occupant| self.people.user(&occupant.id).map(str::to_owned));
@@ -96,6 +100,22 @@ impl Causes {
         let seats = stanza.get_child("granted", ns::NETJOIN).into_iter().flat_map(Element::children);
         let removed = seats.filter(|seat| seat.get("status").is_some_and(|code| REMOVALS.contains(&code)));
         self.removed.extend(removed.filter_map(|seat| Some((bare(seat.get("jid")?).to_owned(), at_ms))));
+    }
+
+    /// Notes what shows that a site is there. Once it is split that is its registration alone, which has arrived when it is answered: in
+    /// what it answers a ping with until then it names no room.
+    fn met(&mut self, room: &Jid, crossing: &Crossing) {
+        let (stanza, id) = (&crossing.stanza, crossing.stanza.get("id").unwrap_or_default());
+        if stanza.has_child("replicate", ns::NETJOIN) {
+            return drop(self.asked.insert(id.to_owned(), crossing.from.clone()));
+        }
+        let site = if stanza.name() == "iq" { self.asked.remove(id) } else { None };
+        let asked = site.filter(|site| *site == crossing.to).map(|site| (site, crossing.from.clone()));
+        let sent = Some((crossing.from.clone(), crossing.to.clone()));
+        let pair = sent.filter(|_| !crossing.lost && !names_nothing(stanza, room));
+        for pair in asked.into_iter().chain(pair) {
+            self.met.entry(pair).or_default().push(crossing.at_ms);
+        }
     }
 
     /// For how long at a stretch the site had not been reached, or not been heard, since then.
@@ -111,5 +131,14 @@ impl Causes {
     }
 }
 
+/// Whether these are the heads of a site that has no link to the room, `docs/wire.md`, Keepalive.
+fn names_nothing(stanza: &Element, room: &Jid) -> bool {
+    let ping = stanza.get_child("ping", ns::PING).unwrap_or(stanza);
+    let is_of_room = |head: &Element| head.get("room") == Some(room.as_str());
+    ping.get_child("heads", ns::NETJOIN).is_some_and(|heads| !heads.children().any(is_of_room))
+}
+
+/// As what somebody is refused who has been banned, or is no member any more, XEP-0045 7.2.6 and 7.2.7.
+const EXCLUSIONS: [&str; 2] = ["forbidden", "registration-required"];
 /// What somebody does to another, XEP-0045 15.6.2.
 const REMOVALS: [&str; 4] = ["301", "307", "321", "322"];

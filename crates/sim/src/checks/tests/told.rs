@@ -113,6 +113,28 @@ fn somebody_who_is_out_by_nothing_but_a_join_shows() {
     }
 }
 
+/// A site that is away for longer than anybody is remembered: it is there again when it registers and is answered, not before.
+#[test]
+fn somebody_who_is_out_though_his_site_was_there_shows() {
+    let heads = |sent: &str| format!("<iq type='result' id='k'><heads xmlns='urn:netjoin:dmuc:0'>{sent}</heads></iq>");
+    let of_room = heads(&format!("<sent room='{ROOM}' outbox='o' n='1'/>"));
+    let asks = "<iq type='set' id='r'><replicate xmlns='urn:netjoin:dmuc:0'/></iq>";
+    let answered = "<iq type='result' id='r'><granted xmlns='urn:netjoin:dmuc:0'/></iq>";
+    let pinged = "<iq type='get' id='k'><ping xmlns='urn:xmpp:ping'/></iq>";
+    for (up, down, fails) in
+        [(&*heads(""), pinged, false), (&of_room, pinged, true), (asks, pinged, false), (asks, answered, true)]
+    {
+        let mut story = Story::told();
+        story.crosses_at(700_000, true, up);
+        story.crosses_at(700_000, false, down);
+        let seat = format!("<seat nick='Efchen' jid='{EFCHEN}' verdict='removed' status='333'/>");
+        let out = format!("<iq type='result' id='s'><granted xmlns='urn:netjoin:dmuc:0'>{seat}</granted></iq>");
+        story.crosses_at(1_300_000, false, &out);
+        let name = "who is removed by nobody is heard".to_owned();
+        assert_eq!(story.fails().contains(&name), fails, "{up} {down}");
+    }
+}
+
 #[test]
 fn words_of_somebody_who_was_in_and_are_refused_for_it_show() {
     let said = format!("<message to='{ROOM}' type='groupchat' id='m3'><body>b3</body></message>");
@@ -122,12 +144,19 @@ fn words_of_somebody_who_was_in_and_are_refused_for_it_show() {
     );
     let kicked = occupant("Efchen", GONE, "none", "none", &["307"], "")
         .replace("</presence>", &format!("<x xmlns='urn:xmpp:tmp:dmuc:0'><leave jid='{EFCHEN}'/></x></presence>"));
-    for (by_somebody, fails) in [(true, &[][..]), (false, &["who is removed by nobody is heard"][..])] {
+    // Her site has let her in while it was cut off, and the room does not.
+    let not_let_in = |why: &str| {
+        let error = format!("<error type='auth'><{why} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>");
+        format!("<presence from='{ROOM}/Efchen' to='{EFCHEN}' type='error'>{error}</presence>")
+    };
+    let (banned, taken) = (not_let_in("forbidden"), not_let_in("conflict"));
+    let fails_by_nobody = &["who is removed by nobody is heard"][..];
+    for (why, fails) in
+        [(Some(&kicked), &[][..]), (Some(&banned), &[]), (Some(&taken), fails_by_nobody), (None, fails_by_nobody)]
+    {
         let mut story = Story::told();
         story.add(EFCHEN, Scene::Sent(Element::parse(&said).unwrap()));
-        if by_somebody {
-            story.crosses(&kicked);
-        }
+        why.into_iter().for_each(|why| story.crosses(why));
         story.crosses(&refused);
         assert_eq!(story.fails(), fails);
     }
