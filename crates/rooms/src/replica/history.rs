@@ -103,9 +103,11 @@ impl Mirror {
         self.keep_rows(past.iter().filter(|_| self.config.logging).map(|past| self.row(past, None)).collect(), cx);
     }
 
-    /// What the disk does not take of them the mirror lacks, and must know that it does.
-    fn keep_rows(&mut self, changes: Vec<Change>, cx: &mut Cx<'_>) {
+    /// What the disk does not take of them the mirror lacks, and must know that it does; so must the next start, before there is any
+    /// row behind the hole.
+    fn keep_rows(&mut self, mut changes: Vec<Change>, cx: &mut Cx<'_>) {
         if !changes.is_empty() {
+            changes.extend(std::mem::take(&mut self.link.torn).then(|| self.meta_change()));
             cx.keep_or_say(changes, &self.room);
         }
     }
@@ -114,6 +116,8 @@ impl Mirror {
     pub(super) fn tear(&mut self, cx: &mut Cx<'_>) {
         if let Some(place) = &mut self.link.place {
             place.whole = Whole { behind: place.seq, since_ms: cx.now.unix_ms };
+            self.link.torn = true;
+            // A row that is being written already may be behind the hole.
             cx.keep(vec![self.meta_change()]);
         }
     }

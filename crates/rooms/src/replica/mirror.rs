@@ -81,6 +81,8 @@ pub(super) struct Link {
     pub d: u64,
     /// Which life of the room, which start of the primary, the last event applied; where there was one.
     pub place: Option<Place>,
+    /// Whether the disk may not know of a hole in the mirrored archive.
+    pub torn: bool,
     /// Which life of the room is on disk, when this one has not begun there.
     pub former: Option<String>,
     /// The write that removes what is there of it.

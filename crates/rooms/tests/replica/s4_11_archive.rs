@@ -338,3 +338,33 @@ fn s4_11_1_a_full_disk_leaves_a_hole_that_is_known() {
         }
     }
 }
+
+/// The same when the disk did not take the word of it either, and the process dies later: no row behind the hole is on disk without it.
+#[test]
+fn s4_11_1_a_hole_of_a_full_disk_is_known_to_the_next_start() {
+    for full in [false, true] {
+        let mut world = World::with_cast(true);
+        world.take(of("Troy"));
+        world.says("Wumpus", "one");
+        let one = world
+            .take(of("Troy"))
+            .iter()
+            .find_map(|said| Some(said.get_child("stanza-id", ns::SID)?.get("id")?.to_owned()));
+        world.full.extend(full.then(|| ERIS.to_owned()));
+        world.says("Wumpus", "two");
+        world.full.clear();
+        world.says("Wumpus", "three");
+        world.cut(ERIS);
+        world.pass_ms(SPLIT_MS);
+        world.says("WiZ", "four");
+        world.restart(ERIS);
+        world.heal(ERIS);
+        world.user_sends(&join(of("Troy"), "Troy"));
+        world.pass_ms(120_000);
+        world.cut(ERIS);
+        world.pass_ms(2 * SPLIT_MS);
+        let behind = ask(&mut world, "Troy", one.as_deref(), 9).expect("a page");
+        let all = ["two", "three", "four"];
+        assert_eq!((&*behind.bodies, behind.complete), (&all.map(str::to_owned)[usize::from(full)..], !full));
+    }
+}
