@@ -1,7 +1,7 @@
 //! XEP-0045 4.2: in a semi-anonymous room nobody but moderators is sent the real address of another.
 
 use super::Evidence;
-use super::people::domain;
+use super::people::{bare, domain};
 use crate::users::stays::body_of;
 use crate::users::view::{News, View, statuses};
 use crate::world::Scene;
@@ -15,8 +15,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
     if !evidence.semi_anonymous {
         return Ok(());
     }
-    let bare = |full: &str| full.split('/').next().unwrap_or_default().to_owned();
-    let all: BTreeSet<String> = evidence.tape.tellings.iter().map(|telling| bare(&telling.who)).collect();
+    let all: BTreeSet<String> = evidence.tape.tellings.iter().map(|telling| bare(&telling.who).to_owned()).collect();
     let mut clients: BTreeMap<&str, Client<'_>> = BTreeMap::new();
     for telling in &evidence.tape.tellings {
         let (view, entering) = clients.entry(&telling.who).or_insert_with(|| (View::of(evidence.room), Vec::new()));
@@ -48,9 +47,10 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
             Some(_) => {
                 for (at_ms, stanza) in entering.drain(..).chain([(telling.at_ms, stanza)]) {
                     let (own, xml) = (bare(&telling.who), stanza.to_xml());
-                    if let Some(seen) = all.iter().find(|other| **other != own && xml.contains(other.as_str()))
+                    if let Some(seen) = all.iter().find(|other| *other != own && xml.contains(other.as_str()))
                         && !was_made_moderator(evidence, &telling.who, at_ms)
-                        && !(is_of_archive(stanza) && may_read_addresses(evidence, view.me.as_deref(), at_ms))
+                        && !(is_of_archive(stanza)
+                            && may_read_addresses(evidence, &telling.who, view.me.as_deref(), at_ms))
                     {
                         return Err(format!("{} was sent the address of {seen}: {xml}", telling.who));
                     }
@@ -82,17 +82,39 @@ fn is_of_archive(stanza: &Element) -> bool {
     stanza.has_child("result", ns::MAM)
 }
 
-/// Whether the last the room has said to anybody of who has this nickname makes him a moderator, or an admin or owner.
-fn may_read_addresses(evidence: &Evidence<'_>, nick: Option<&str>, at_ms: u64) -> bool {
-    let Some(nick) = nick else { return false };
-    let sent = evidence.tape.crossings.iter().rev();
-    let sent = sent.filter(|c| c.at_ms <= at_ms && c.from == evidence.room.domain() && c.stanza.name() == "presence");
-    let of =
-        |stanza: &&Element| stanza.get("from").and_then(|from| from.split_once('/')).is_some_and(|(_, of)| of == nick);
-    let last = sent.map(|crossing| &crossing.stanza).filter(of).find_map(item_of);
-    last.is_some_and(|item| {
+/// Whether the last the room has said makes somebody a moderator, or an admin or owner: in a presence of who has this nickname, to
+/// anybody; or in granting a request for an affiliation of his, which is all that it says of who is not in.
+fn may_read_addresses(evidence: &Evidence<'_>, who: &str, nick: Option<&str>, at_ms: u64) -> bool {
+    let may = |item: &Element| {
         item.get("role") == Some(MODERATOR) || matches!(item.get("affiliation"), Some("admin" | "owner"))
-    })
+    };
+    let of_nick = |presence: &Element| {
+        let of = presence.get("from").and_then(|from| from.split_once('/')).map(|(_, of)| of);
+        item_of(presence).filter(|_| nick.is_some() && of == nick).map(may)
+    };
+    let of_user = |answer: &Element| {
+        let query = asked(evidence, answer)?.get_child("query", ns::MUC_ADMIN)?;
+        let mut items = query.children().filter(|item| item.get("affiliation").is_some());
+        items.find(|item| item.get("jid") == Some(bare(who))).map(may)
+    };
+    let said = evidence.tape.crossings.iter().rev();
+    let mut said = said.filter(|c| c.at_ms <= at_ms && c.from == evidence.room.domain()).map(|c| &c.stanza);
+    let last = said.find_map(|stanza| match (stanza.name(), stanza.get("type")) {
+        ("presence", _) => of_nick(stanza),
+        ("iq", Some("result")) => of_user(stanza),
+        _ => None,
+    });
+    last == Some(true)
+}
+
+/// The request that this answers.
+fn asked<'a>(evidence: &'a Evidence<'_>, answer: &Element) -> Option<&'a Element> {
+    let by = evidence.tape.tellings.iter().rev().filter(|telling| answer.get("to") == Some(&telling.who));
+    let sent = by.filter_map(|telling| match &telling.what {
+        Scene::Sent(stanza) if stanza.name() == "iq" => Some(stanza),
+        _ => None,
+    });
+    sent.into_iter().find(|stanza| stanza.get("id") == answer.get("id"))
 }
 
 fn item_of(presence: &Element) -> Option<&Element> {

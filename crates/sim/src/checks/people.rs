@@ -31,11 +31,16 @@ pub(super) struct People {
 }
 
 impl People {
-    /// The room tells a user's server, or himself, of him.
+    /// The room tells a user's server, or himself, of him, or names him as a member.
     pub fn crossed(&mut self, crossing: &Crossing) {
         if let (Some(full), Some(occupant)) = (subject(&crossing.stanza), Occupant::of(&crossing.stanza)) {
             self.ids.insert(bare(full).to_owned(), occupant.id.clone());
             self.users.insert(occupant.id, bare(full).to_owned());
+        }
+        for member in members(&crossing.stanza).into_iter().flat_map(Element::children) {
+            let (Some(user), Some(id)) = (member.get("jid"), member.get("occupant-id")) else { continue };
+            self.ids.insert(user.to_owned(), id.to_owned());
+            self.users.insert(id.to_owned(), user.to_owned());
         }
     }
 
@@ -64,6 +69,11 @@ pub(super) fn subject(stanza: &Element) -> Option<&str> {
 /// The item of muc#user, with affiliation and role.
 pub(super) fn item(stanza: &Element) -> Option<&Element> {
     stanza.get_child("x", ns::MUC_USER)?.get_child("item", ns::MUC_USER)
+}
+
+/// Which users of a site may enter there while it is cut off, as the room names them.
+pub(super) fn members(stanza: &Element) -> Option<&Element> {
+    stanza.get_child("x", ns::DMUC)?.get_child("members", ns::NETJOIN)
 }
 
 /// What a stanza down the link is, `docs/wire.md`.

@@ -1,11 +1,15 @@
 //! Protocol property P4: nobody ever held more than the primary gave.
 //!
 //! What users of a site are shown of an occupant, affiliation and role, is what the room has said to that site of him, and nothing that
-//! it has taken back in the meantime as far as the site has heard. What somebody has done, he could do by what the room had said of
-//! him between his request and its answer; what his site did for him alone was a kick, and by what he was there.
+//! it has taken back in the meantime as far as the site has heard; of who enters on an island it is what the room has named him as
+//! beforehand (protocol 4, `members`). Who has asked to enter may be told late, and in order, what others there were told before
+//! (`docs/wire.md`, *Netjoin* 6), from what was known there when he asked. What somebody has done, he could do by what the room had said
+//! of him between his request and its answer; what his site did for him alone was a kick, and by what he was there.
 
-use super::people::{Occupant, People, bare, domain, item};
+use super::people::{Occupant, People, bare, domain, item, members};
 use super::watch::Watch;
+use crate::users::JOIN;
+use crate::users::view::statuses;
 use crate::world::{Crossing, Scene, Telling};
 use std::collections::{BTreeMap, BTreeSet};
 use xmpp::{Element, Jid, ns};
@@ -17,10 +21,16 @@ type Standing = (String, String);
 pub(super) struct Powers {
     room: Jid,
     people: People,
-    /// What the room has said to a site of an occupant, in order and without repetition.
-    words: BTreeMap<(String, Occupant), Vec<Standing>>,
-    /// Which of them people there were shown last.
+    /// What the room has said to a site of an occupant, each with its place among all that it has said.
+    words: BTreeMap<(String, Occupant), Vec<(usize, Standing)>>,
+    /// As what it has named somebody who may enter there, by occupant-id, likewise.
+    named: BTreeMap<(String, String), Vec<(usize, Standing)>>,
+    /// How much it has said.
+    said: usize,
+    /// The place of what people at a site were shown last of an occupant.
     shown: BTreeMap<(String, Occupant), usize>,
+    /// The same of each client that has asked to enter.
+    clients: BTreeMap<String, Client>,
     /// What the room has said of a user, to anybody: the place on the tape, and what.
     given: BTreeMap<String, Vec<(usize, Standing)>>,
     /// What was asked and not answered: the request, its place on the tape.
@@ -29,13 +39,25 @@ pub(super) struct Powers {
     by_room: BTreeSet<(String, String)>,
 }
 
+/// A client that has asked to enter.
+#[derive(Default)]
+struct Client {
+    /// The place of what it was shown last of an occupant; it begins with what had been shown at its site when it asked.
+    shown: BTreeMap<Occupant, usize>,
+    /// Whether it was answered.
+    is_in: bool,
+}
+
 impl Powers {
     pub fn of(room: &Jid) -> Powers {
         Powers {
             room: room.clone(),
             people: People::default(),
             words: BTreeMap::new(),
+            named: BTreeMap::new(),
+            said: 0,
             shown: BTreeMap::new(),
+            clients: BTreeMap::new(),
             given: BTreeMap::new(),
             asked: BTreeMap::new(),
             by_room: BTreeSet::new(),
@@ -44,18 +66,41 @@ impl Powers {
 
     /// Somebody is shown an occupant.
     fn see(&mut self, who: &str, stanza: &Element) -> Result<(), String> {
+        if let Some(client) = self.clients.get_mut(who) {
+            client.is_in |= is_own(stanza);
+        }
         let (Some(occupant), Some(standing)) = (Occupant::of(stanza), standing(stanza)) else { return Ok(()) };
         let key = (domain(who).to_owned(), occupant);
-        let shown = self.shown.get(&key).copied().unwrap_or_default();
-        let words = self.words.get(&key).map(Vec::as_slice).unwrap_or_default();
-        match words.iter().skip(shown).position(|word| *word == standing) {
-            Some(further) => {
-                self.shown.insert(key, shown + further);
-                Ok(())
-            }
-            None => {
-                Err(format!("{who} sees {} as {standing:?}; the room had said {:?}", key.1.nick, words.get(shown..)))
-            }
+        let shown = match self.clients.get(who) {
+            Some(client) => client.shown.get(&key.1),
+            None => self.shown.get(&key),
+        };
+        let shown = shown.copied().unwrap_or_default();
+        let words = since(self.words.get(&key), shown);
+        let named = since(self.named.get(&(key.0.clone(), key.1.id.clone())), shown);
+        let place = |words: &[(usize, Standing)]| words.iter().find(|(_, word)| *word == standing).map(|(at, _)| *at);
+        let Some(at) = place(words).into_iter().chain(place(named)).min() else {
+            return Err(format!("{who} sees {} as {standing:?}; the room had said {words:?}, {named:?}", key.1.nick));
+        };
+        if let Some(client) = self.clients.get_mut(who) {
+            client.shown.insert(key.1.clone(), at);
+        }
+        let shown = self.shown.entry(key).or_default();
+        *shown = at.max(*shown);
+        Ok(())
+    }
+
+    /// A client asks to enter, or once more.
+    fn asks_to_enter(&mut self, who: &str) {
+        let here = self.shown.iter().filter(|((site, _), _)| site == domain(who));
+        let here = || here.map(|((_, occupant), at)| (occupant.clone(), *at)).collect();
+        self.clients.entry(who.to_owned()).or_insert_with(|| Client { shown: here(), is_in: false }).is_in = false;
+    }
+
+    /// It is out, or not let in; where it has asked and was not answered that is about its time before.
+    fn is_out(&mut self, who: &str, refused: bool) {
+        if refused || self.clients.get(who).is_some_and(|client| client.is_in) {
+            self.clients.remove(who);
         }
     }
 
@@ -91,18 +136,43 @@ impl Powers {
 
     /// Whether a user's site has been told that he is a moderator, and people there nothing else since.
     fn is_moderator_here(&self, who: &str) -> bool {
-        let is_him = |occupant: &Occupant| self.people.user(&occupant.id) == Some(bare(who));
-        let here = self.words.iter().filter(|((site, occupant), _)| site == domain(who) && is_him(occupant));
-        here.into_iter().any(|(key, words)| {
-            let shown = self.shown.get(key).copied().unwrap_or_default();
-            words.iter().skip(shown).any(|(_, role)| role == "moderator")
-        })
+        let is_him = |id: &String| self.people.user(id) == Some(bare(who));
+        let shown = |occupant: &Occupant| self.shown.get(&(domain(who).to_owned(), occupant.clone())).copied();
+        let words = self.words.iter().filter(|((site, occupant), _)| site == domain(who) && is_him(&occupant.id));
+        let words = words.map(|((_, occupant), words)| since(Some(words), shown(occupant).unwrap_or_default()));
+        let last_of = |id: &String| self.shown.iter().filter(|((_, o), _)| o.id == *id).map(|(_, at)| *at).max();
+        let named = self.named.iter().filter(|((site, id), _)| site == domain(who) && is_him(id));
+        let named = named.map(|((_, id), words)| since(Some(words), last_of(id).unwrap_or_default()));
+        words.chain(named).flatten().any(|(_, (_, role))| role == "moderator")
+    }
+
+    /// The room says what somebody is.
+    fn say(&mut self, standing: Standing) -> (usize, Standing) {
+        self.said += 1;
+        (self.said, standing)
+    }
+
+    /// It names users of a site, and as what they may enter there while it is cut off.
+    fn name(&mut self, site: &str, members: &Element) {
+        for member in members.children() {
+            let (Some(id), Some(standing)) = (member.get("occupant-id"), standing_of(member)) else { continue };
+            let word = self.say(standing);
+            self.named.entry((site.to_owned(), id.to_owned())).or_default().push(word);
+        }
     }
 }
 
 impl Watch for Powers {
     fn told(&mut self, telling: &Telling, at: usize) -> Result<(), String> {
         match &telling.what {
+            Scene::Connected | Scene::Ended => {
+                self.clients.remove(&telling.who);
+                Ok(())
+            }
+            Scene::Sent(stanza) if stanza.name() == "presence" && stanza.has_child("x", ns::MUC) => {
+                self.asks_to_enter(&telling.who);
+                Ok(())
+            }
             Scene::Sent(stanza) if stanza.name() == "iq" && stanza.get("type") == Some("set") => {
                 if let Some(id) = stanza.get("id") {
                     self.asked.insert((telling.who.clone(), id.to_owned()), (stanza.clone(), at));
@@ -111,6 +181,10 @@ impl Watch for Powers {
             }
             Scene::Received(stanza) if is_of(stanza, &self.room) => match (stanza.name(), stanza.get("type")) {
                 ("presence", None) => self.see(&telling.who, stanza),
+                ("presence", Some(kind)) if is_end(stanza) => {
+                    self.is_out(&telling.who, kind == "error");
+                    Ok(())
+                }
                 ("iq", Some("result")) => {
                     let key = (telling.who.clone(), stanza.get("id").unwrap_or_default().to_owned());
                     let by_room = self.by_room.remove(&key);
@@ -135,6 +209,9 @@ impl Watch for Powers {
             let address = |name| stanza.get(name).unwrap_or_default().to_owned();
             self.by_room.insert((address("to"), address("id")));
         }
+        if let Some(members) = members(stanza) {
+            self.name(&crossing.to, members);
+        }
         if stanza.name() != "presence" || stanza.get("type").is_some() {
             return Ok(());
         }
@@ -142,10 +219,8 @@ impl Watch for Powers {
         if let Some(user) = self.people.user(&occupant.id) {
             self.given.entry(user.to_owned()).or_default().push((at, standing.clone()));
         }
-        let words = self.words.entry((crossing.to.clone(), occupant)).or_default();
-        if words.last() != Some(&standing) {
-            words.push(standing);
-        }
+        let word = self.say(standing);
+        self.words.entry((crossing.to.clone(), occupant)).or_default().push(word);
         Ok(())
     }
 }
@@ -193,8 +268,28 @@ fn needs(request: &Element) -> Vec<Need> {
 }
 
 fn standing(stanza: &Element) -> Option<Standing> {
-    let item = item(stanza)?;
+    standing_of(item(stanza)?)
+}
+
+fn standing_of(item: &Element) -> Option<Standing> {
     Some((item.get("affiliation")?.to_owned(), item.get("role")?.to_owned()))
+}
+
+/// Whether this is the end of its receiver's stay, or of his asking for one; of who is given another nick it is the end of the old one
+/// alone.
+fn is_end(stanza: &Element) -> bool {
+    let refused = stanza.get("type") == Some("error") && stanza.get("id").is_some_and(|id| id.starts_with(JOIN));
+    refused || is_own(stanza) && !statuses(stanza).iter().any(|code| code == "303")
+}
+
+fn is_own(stanza: &Element) -> bool {
+    statuses(stanza).iter().any(|code| code == "110")
+}
+
+/// What was said at this place or later.
+fn since(words: Option<&Vec<(usize, Standing)>>, place: usize) -> &[(usize, Standing)] {
+    let words = words.map(Vec::as_slice).unwrap_or_default();
+    &words[words.partition_point(|(at, _)| *at < place)..]
 }
 
 fn is_of(stanza: &Element, room: &Jid) -> bool {

@@ -1,6 +1,7 @@
 //! Every check sees what it is there to see: a small story that is in order, and faults put into it.
 
 mod asked;
+mod standing;
 mod told;
 
 use super::watch::{ADDRESSES, BANNED, BOUNDS, COPIES, KICKED, OUTSIDE, POWERS, SEALED, SEATS};
@@ -377,58 +378,6 @@ fn somebody_banned_who_is_there_again_shows() {
     story.bans("outcast", true);
     story.crosses(&occupant("Efchen", "", "none", "participant", &[], &marked(2, "roster", "")));
     assert_eq!(story.fails(), [BANNED]);
-}
-
-/// Efchen's site has been told that she is a participant, then a moderator, then a participant again.
-#[test]
-fn a_role_that_was_not_given_or_was_taken_back_shows() {
-    let roles = |told: &[&str], shown: &[&str]| {
-        let mut story = Story::told();
-        for (d, role) in told.iter().enumerate() {
-            let mark = marked(d as u64 + 1, "event", "");
-            story.crosses(&occupant("Troy", "", "none", role, &[], &mark));
-        }
-        story.add(EFCHEN, Scene::Connected);
-        story.receives(EFCHEN, &presence("WiZ", "moderator", "", false));
-        shown.iter().for_each(|role| story.receives(EFCHEN, &occupant("Troy", "", "none", role, &[], "")));
-        story.fails().iter().any(|name| name == POWERS)
-    };
-    let told = ["participant", "moderator", "participant"];
-    assert!(!roles(&told, &["participant", "moderator", "participant"]));
-    assert!(!roles(&told, &["participant", "participant", "moderator", "moderator"]), "her site may be behind");
-    assert!(roles(&told, &["visitor"]), "never given");
-    assert!(roles(&told, &["participant", "moderator", "participant", "moderator"]), "taken back");
-    assert!(roles(&told[..1], &["moderator"]), "not given yet");
-}
-
-/// What Efchen asks for and is granted: by the room, or by her site alone.
-#[test]
-fn something_done_without_the_power_to_shows() {
-    let asks = |item: &str, roles: &[&str], by_room: bool| {
-        let mut story = Story::told();
-        for (d, role) in roles.iter().enumerate() {
-            let mark = marked(d as u64 + 1, "enter", &format!("<enter jid='{EFCHEN}'/>"));
-            story.crosses(&occupant("Efchen", "", "none", role, &[], &mark));
-        }
-        let set = format!(
-            "<iq to='{ROOM}' type='set' id='a1'><query xmlns='http://jabber.org/protocol/muc#admin'><item {item}/></query></iq>"
-        );
-        story.add(EFCHEN, Scene::Sent(Element::parse(&set).unwrap()));
-        let result = format!("<iq from='{ROOM}' to='{EFCHEN}' type='result' id='a1'/>");
-        if by_room {
-            story.crosses(&result);
-        }
-        story.receives(EFCHEN, &result);
-        story.fails().iter().any(|name| name == POWERS)
-    };
-    let (kick, ban) = ("nick='Troy' role='none'", "jid='troy@eris.dclxvii.irc' affiliation='outcast'");
-    for by_room in [true, false] {
-        assert!(!asks(kick, &["participant", "moderator"], by_room));
-        assert!(asks(kick, &["participant"], by_room));
-        assert!(asks(ban, &["moderator"], by_room));
-    }
-    assert!(asks("nick='Troy' role='visitor'", &["moderator"], false), "voice is the room's");
-    assert!(asks(kick, &["moderator", "participant"], true), "no longer");
 }
 
 #[test]

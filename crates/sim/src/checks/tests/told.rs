@@ -200,3 +200,24 @@ fn words_of_somebody_who_is_put_out_and_never_hears_of_them_show() {
         assert_eq!(story.fails(), fails);
     }
 }
+
+/// Efchen reads the archive when she has been made an admin, of which no presence tells her who is not in the room.
+#[test]
+fn addresses_in_the_archive_are_for_those_whom_the_room_has_made_admins() {
+    let read = |decided: &[(&str, bool)]| {
+        let mut story = Story::told();
+        decided.iter().for_each(|(affiliation, granted)| story.bans(affiliation, *granted));
+        story.receives(
+            EFCHEN,
+            &format!(
+                "<message from='{ROOM}'><result xmlns='urn:xmpp:mam:2' id='1'><message xmlns='jabber:client'>\
+                 <x xmlns='http://jabber.org/protocol/muc#user'><item jid='{WIZ}'/></x></message></result></message>"
+            ),
+        );
+        story.fails().iter().any(|name| name == "real addresses are seen by those who may")
+    };
+    assert!(!read(&[("admin", true)]));
+    assert!(read(&[("admin", false)]), "asked for alone");
+    assert!(read(&[("member", true)]));
+    assert!(read(&[("admin", true), ("none", true)]), "no longer");
+}
