@@ -224,11 +224,13 @@ impl Room {
             .child(Element::new("x", ns::MUC_USER).child(invite).with(password))
     }
 
-    /// By which address the invited knows the inviter: the occupant's where the room hides real ones.
+    /// By which address the invited knows the inviter. Where the room hides real ones it is the occupant's, or of somebody outside who
+    /// has made him a member the room's own.
     fn inviter(&self, from: &Jid) -> String {
-        match self.sessions.get(from) {
-            Some(nick) if self.config.whois == Whois::Moderators => nick.in_room(&self.jid).to_string(),
-            _ => from.bare_str().to_owned(),
+        match (self.config.whois, self.sessions.get(from)) {
+            (Whois::Anyone, _) => from.bare_str().to_owned(),
+            (Whois::Moderators, Some(nick)) => nick.in_room(&self.jid).to_string(),
+            (Whois::Moderators, None) => self.jid.to_string(),
         }
     }
 }

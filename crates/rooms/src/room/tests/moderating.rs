@@ -1,7 +1,8 @@
 //! Sections 8.2 to 8.5 and 9: what moderators and admins do.
 
 use super::kit::{
-    CRONE, Disk, HAG, Kit, WICCA, admin, configure, coven, errors, join, lines, set_affiliation, three_witches,
+    CRONE, Disk, Got, HAG, Kit, WICCA, admin, configure, coven, errors, join, leaves, lines, set_affiliation,
+    three_witches,
 };
 use xmpp::ns;
 
@@ -182,6 +183,21 @@ fn s9_5_a_new_member_is_invited() {
         ["<message from='coven@chat.shakespeare.lit' to='hecate@shakespeare.lit'>\
           <x xmlns='http://jabber.org/protocol/muc#user'><invite from='coven@chat.shakespeare.lit/firstwitch'/></x></message>"]
     );
+}
+
+/// The same by an owner who is not in the room itself: where it hides real addresses, it does not name his.
+#[test]
+fn s9_5_a_new_member_is_invited_by_somebody_outside() {
+    let mut kit = three_witches();
+    set_affiliation(&mut kit, "wiccarocks@shakespeare.lit", "member");
+    configure(&mut kit, &[("muc#roomconfig_membersonly", "1")]);
+    kit.send(&leaves(CRONE, "firstwitch"));
+    let by = |got: &[Got]| got.last().map(|got| got.stanza.to_xml()).expect("an invitation");
+    let got = set_affiliation(&mut kit, "hecate@shakespeare.lit", "member");
+    assert!(by(&got).contains("<invite from='coven@chat.shakespeare.lit'/>"), "{got:?}");
+    configure(&mut kit, &[("muc#roomconfig_whois", "anyone")]);
+    let got = set_affiliation(&mut kit, "hag66@shakespeare.lit", "member");
+    assert!(by(&got).contains("<invite from='crone1@shakespeare.lit'/>"), "{got:?}");
 }
 
 /// 9.6 and 10.6: moderators and admins come to see real addresses with the event that makes them so.
