@@ -49,9 +49,10 @@ impl Links {
         }
     }
 
-    /// LEAVE: the replica is to take this session out; `own` is what the leaver gets. The last seat's is the last thing sent.
-    pub fn leave(&mut self, replica: &Jid, room: &Jid, session: &Session, own: Element, outputs: &mut Vec<Output>) {
-        self.removals.note(session, room, &own, self.now_ms);
+    /// LEAVE: the replica is to take this session out; `own` is what the leaver gets, `behind` the last event before. The last
+    /// seat's is the last thing sent.
+    pub fn leave(&mut self, replica: &Jid, behind: u64, session: &Session, own: Element, outputs: &mut Vec<Output>) {
+        self.removals.note(session, behind, &own, self.now_ms);
         let Some(link) = self.links.get_mut(replica) else { return };
         let holds = link.holds();
         link.seats.remove(&session.jid);

@@ -212,6 +212,13 @@ impl Link {
         At { d: self.d, ..at }.element()
     }
 
+    /// What is held behind the LEAVE of its last seat is for somebody who might have come, and goes to nobody. Where that LEAVE has been
+    /// sent, this is all that is held.
+    pub fn drop_behind_last(&mut self) {
+        let last = self.held.iter().rposition(|(_, at)| at.kind == Kind::Leave);
+        self.held.truncate(last.map_or(0, |last| last + 1));
+    }
+
     /// Whether its last seat is gone, so that nothing of the room may follow.
     pub fn is_over(&self) -> bool {
         self.begun && self.seats.is_empty() && self.report_ms.is_none() && !flaw!(EmptySiteTold)

@@ -3,7 +3,7 @@
 //! Its log comes up by the outbox, in order. A seat lasts until its own reported leave, so that what was said before it
 //! counts; whom the census did not name is taken out when the report is over.
 
-use super::link::{Link, Phase};
+use super::link::Link;
 use super::marks::{Island, Up};
 use super::removals::Why;
 use super::replicate::{RegisterError, Request};
@@ -166,6 +166,13 @@ impl Room {
         is_his && cx.up.as_ref().is_some_and(|up| up.island.is_some())
     }
 
+    /// Whether somebody whose join an island accepted had been kicked by then, or was later, and the island did not know. Of a kick the
+    /// room keeps nothing by which that join would be refused, as it would be to the banned.
+    pub fn was_kicked_meanwhile(&self, user: &Jid, cx: &Cx<'_>) -> bool {
+        let island = cx.up.as_ref().and_then(|up| up.island.as_ref());
+        island.is_some_and(|island| self.links.removals.kicked_since(&user.bare(), island.base))
+    }
+
     /// A kick on the island is the leave of its victim; it is told as a kick when who did it, somebody of the same site, may
     /// kick the victim as the room is now.
     pub fn kick_on_island(&self, victim: &Jid, cx: &Cx<'_>) -> Option<Removal> {
@@ -212,9 +219,8 @@ impl Room {
     pub(super) fn report_over(&mut self, replica: &Jid, cx: &mut Cx<'_>) {
         let Some(link) = self.links.links.get_mut(replica) else { return };
         link.report_ms = None;
-        if link.is_over() && link.phase == Phase::Live {
-            // What was held for somebody who might have come goes to nobody.
-            link.held.clear();
+        if link.is_over() {
+            link.drop_behind_last();
         }
         let unlisted = std::mem::take(&mut link.unlisted);
         let domains = link.domains.clone();

@@ -19,6 +19,8 @@ pub(crate) struct Removal {
     pub nick: Nick,
     pub why: Why,
     at_ms: u64,
+    /// The last event of the room before that.
+    behind: u64,
 }
 
 /// Why a session was removed.
@@ -34,20 +36,19 @@ pub(crate) enum Why {
 
 impl Removals {
     /// Notes that a session was removed by a split.
-    pub fn split(&mut self, session: &Session, nick: Nick, now_ms: u64) {
+    pub fn split(&mut self, session: &Session, nick: Nick, behind: u64, now_ms: u64) {
         let why = Why::Split(session.payload.to_vec());
-        self.put(session.jid.clone(), Removal { nick, why, at_ms: now_ms });
+        self.put(session.jid.clone(), Removal { nick, why, at_ms: now_ms, behind });
     }
 
     /// Notes a removal that somebody has done, or that a session has left of its own: should its replica miss the LEAVE, and name
-    /// it in a census, it is not in again for that.
-    pub fn note(&mut self, session: &Session, room: &Jid, own: &Element, now_ms: u64) {
+    /// it in a census, it is not in again for that. `behind` is the last event before.
+    pub fn note(&mut self, session: &Session, behind: u64, own: &Element, now_ms: u64) {
         let Some(nick) = Nick::of_sender(own) else { return };
-        let _ = room;
         if let Some(removed) = removed_of(own) {
-            self.put(session.jid.clone(), Removal { nick, why: Why::Done(removed), at_ms: now_ms });
+            self.put(session.jid.clone(), Removal { nick, why: Why::Done(removed), at_ms: now_ms, behind });
         } else if statuses_of(own).all(|code| code == Status::SELF) && self.removals.len() < REMOVALS_MAX {
-            self.put(session.jid.clone(), Removal { nick, why: Why::Left, at_ms: now_ms });
+            self.put(session.jid.clone(), Removal { nick, why: Why::Left, at_ms: now_ms, behind });
         }
     }
 
@@ -62,6 +63,13 @@ impl Removals {
             removal.nick == *nick && matches!(removal.why, Why::Split(_)) && jid.bare() == *bare
         };
         self.removals.iter().any(is_it)
+    }
+
+    /// Whether this user was kicked behind that event.
+    pub fn kicked_since(&self, bare: &Jid, base: u64) -> bool {
+        let is_kick = |why: &Why| matches!(why, Why::Done(removed) if removed.status == Status::KICKED);
+        let mut removals = self.removals.iter().filter(|(_, removal)| removal.behind >= base && is_kick(&removal.why));
+        removals.any(|(jid, _)| jid.bare() == *bare)
     }
 
     /// It has been told, or is back.

@@ -40,7 +40,7 @@ impl Room {
             let session = self.occupants.get(&nick).and_then(|o| o.sessions.iter().find(|s| s.jid == *jid));
             if let Some(session) = session.filter(|s| s.via == Via::Replica(replica.clone())).cloned() {
                 if !flaw!(RetentionVoids) {
-                    self.links.removals.split(&session, nick.clone(), cx.now.mono_ms);
+                    self.links.removals.split(&session, nick.clone(), self.order.seq, cx.now.mono_ms);
                 }
                 self.remove_session(jid, &[Status::FAILURE], None, cx);
                 // Its record stays, so that it may come back after a restart as well.

@@ -198,6 +198,7 @@ fn not_let_in(error: &Element) -> Parting {
     let status = match condition {
         "forbidden" => Status::BANNED,
         "registration-required" => Status::MEMBERS_ONLY,
+        "not-allowed" => Status::KICKED,
         _ => Status::FAILURE,
     };
     let reason = format!("The room was reached again and does not let you in: {condition}.");

@@ -19,6 +19,8 @@ pub(crate) enum JoinError {
     Locked,
     /// 7.2.7.
     Banned,
+    /// 8.2: it was his island that let him in, before it knew that he was kicked.
+    Kicked,
     /// 7.2.6.
     MembersOnly,
     /// 7.2.5.
@@ -44,6 +46,9 @@ impl JoinError {
             }
             JoinError::Locked => Condition::ItemNotFound.into(),
             JoinError::Banned => Condition::Forbidden.into(),
+            JoinError::Kicked => {
+                StanzaError::new(Condition::NotAllowed, "You were kicked while your server was cut off.")
+            }
             JoinError::MembersOnly => Condition::RegistrationRequired.into(),
             JoinError::PasswordRequired => Condition::NotAuthorized.into(),
             JoinError::NicknameConflict => Condition::Conflict.into(),

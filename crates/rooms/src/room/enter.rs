@@ -36,6 +36,7 @@ impl Room {
             stanza.get_child("x", ns::MUC).and_then(|x| x.get_child("password", ns::MUC)).map(Element::content);
         let admitted = match self.joins_seat(from, &nick, cx) {
             true => self.admit_again(from, &nick),
+            false if self.was_kicked_meanwhile(from, cx) => Err(JoinError::Kicked),
             false => self.admit(from, &nick, password.as_deref()),
         };
         match admitted {

@@ -114,7 +114,7 @@ impl Room {
                 outputs.push(self.audience_change(&session.jid, AudienceChange::Out));
                 outputs.push(Output::Send { to: session.jid.clone(), stanza: Shared::new(own) });
             }
-            Via::Replica(replica) => self.links.leave(replica, &self.jid, session, own, &mut outputs),
+            Via::Replica(replica) => self.links.leave(replica, self.order.seq, session, own, &mut outputs),
         }
         self.gate.pass_all(outputs, cx.out);
     }

@@ -1,6 +1,6 @@
 //! What became of those who were on an island is told to each as what it was, `docs/wire.md`, *Netjoin* 1.
 
-use crate::site::ROOM;
+use crate::site::{ROOM, join, says};
 use crate::world::{ERIS, SERVICE, World, of};
 use xmpp::{Element, ns};
 
@@ -32,7 +32,7 @@ fn own_end(got: &[Element]) -> (Vec<String>, Option<String>, Option<String>) {
 #[test]
 fn s4_11_verdicts_where_nobody_may_stay() {
     let mut world = World::with_cast(true);
-    world.user_sends(&crate::site::says(of("WiZ"), "heard"));
+    world.user_sends(&says(of("WiZ"), "heard"));
     world.cut_after_delivery(ERIS);
     world.pass_ms(SPLIT_MS);
     world.says("Troy", "not heard");
@@ -51,4 +51,34 @@ fn s4_11_verdicts_where_nobody_may_stay() {
     let refused = world.rows_of(ERIS, &format!("refused:{ROOM}"));
     assert!(refused.iter().any(|row| row.contains("not heard") && row.contains("<error")), "{refused:?}");
     assert_eq!(world.states(ERIS), [""; 0]);
+}
+
+/// He has left the island and come back to it, once before he is kicked and once after, and nobody there knows of that: his is the kick
+/// nevertheless, and what he has said since he left is taken back. Others never see him again, until he asks knowing it.
+#[test]
+fn s4_11_verdicts_who_came_back_to_an_island_and_was_kicked() {
+    let mut world = World::with_cast(true);
+    let (wiz, there) = (of("WiZ"), |got: &[Element]| {
+        let wiz = format!("{ROOM}/WiZ");
+        let presence = got.iter().filter(|s| s.name() == "presence" && s.get("from") == Some(&wiz));
+        presence.map(|s| s.get("type").is_none()).collect::<Vec<_>>()
+    });
+    let leave = format!("<presence from='{wiz}' to='{ROOM}/WiZ' type='unavailable'/>");
+    world.cut(ERIS);
+    world.pass_ms(SPLIT_MS);
+    world.user(&leave);
+    world.user(&join(wiz, "WiZ"));
+    world.user(&admin("<item role='none' nick='WiZ'/>"));
+    world.says("WiZ", "not heard");
+    for stanza in [&leave, &join(wiz, "WiZ"), &says(wiz, "nor this")] {
+        world.user(stanza);
+    }
+    world.inbox.clear();
+    world.heal(ERIS);
+    world.pass_ms(120_000);
+    assert_eq!(own_end(&world.take(wiz)).0, ["110", "307"]);
+    assert_eq!(there(&world.take(of("Wumpus"))), [false; 0]);
+    assert_eq!((world.archived(SERVICE), there(&world.take(of("Troy")))), (vec![], vec![false]));
+    world.user(&join(wiz, "WiZ"));
+    assert_eq!(there(&world.take(of("Wumpus"))), [true]);
 }

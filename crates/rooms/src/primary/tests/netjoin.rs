@@ -4,7 +4,7 @@ use super::kit::*;
 use super::links::granted;
 use super::netsplit::{left, split, wait};
 use crate::room::tests::kit::{Disk, Got, errors};
-use crate::wire::{Destroyed, HistorySent, RosterSent, UpMark, Verdict};
+use crate::wire::{Destroyed, HistorySent, Replicate, RosterSent, UpMark, Verdict};
 use machine::Born;
 use xmpp::{Element, ns};
 
@@ -188,6 +188,53 @@ fn who_is_kicked_after_a_restart_is_not_in_again_by_what_he_had_said() {
     assert_eq!(kinds(&got, KILLRC), [""; 0]);
 }
 
+/// Nor is he in by a join that his island accepted without knowing of the kick, of whichever client and under whichever nick. To
+/// come again knowing it is another matter.
+#[test]
+fn who_was_kicked_is_not_in_again_by_a_join_to_the_island() {
+    let mut net = Net::whole();
+    split(&mut net);
+    let base = net.seq();
+    net.kicks(WUMPUS, "BigCheese", "Avaunt!");
+    let kicked = net.seq();
+    back(&mut net, base, &BOTH);
+    net.reports(&leave(BIG_CHEESE), island(0, base));
+    for (user, nick) in [(BIG_CHEESE, "BigCheese"), ("rubenro@vesa.yeggmaex.irc/anew", "Gouda")] {
+        let got = net.reports(&join(user, nick), island(0, base));
+        assert_eq!((errors(&got), kinds(&got, KILLRC)), (vec![(user.into(), "not-allowed".into())], vec![]));
+    }
+    let stranger = net.reports(&join("edam@vesa.yeggmaex.irc/x", "Edam"), island(0, base));
+    assert_eq!((errors(&stranger), kinds(&stranger, KILLRC)), (vec![], vec!["event"]));
+    let got = net.reports(&join(BIG_CHEESE, "BigCheese"), island(0, kicked));
+    assert_eq!((errors(&got), kinds(&got, KILLRC)), (vec![], vec!["event"]));
+}
+
+/// In the middle of the snapshot the report shows that nobody of the site is there any more, and is over: what happens then is for
+/// nobody, though what is still owed goes behind the snapshot, up to the last LEAVE.
+#[test]
+fn what_happens_behind_the_last_leave_is_for_nobody_once_the_report_is_over() {
+    let mut net = Net::whole();
+    split(&mut net);
+    let base = net.seq();
+    ["one", "two", "three"].iter().for_each(|body| drop(net.says(WIZ, body)));
+    let request = Replicate { maxstanzas: 1, ..net.request_again(VESA, base, &BOTH) };
+    let mut got = net.ask_only(VESA, &request);
+    net.says(WIZ, "still for them");
+    for (user, nick) in [(BIG_CHEESE, "BigCheese"), (EFCHEN, "Efchen")] {
+        let leave = format!("<presence type='unavailable' from='{user}' to='{ROOM}/{nick}'/>");
+        assert_eq!(kinds(&net.reports(&leave, island(0, base)), VESA), [""; 0], "held");
+    }
+    net.says(WIZ, "for who might come back");
+    net.reported(VESA);
+    net.says(WIZ, "for nobody");
+    while let Some(id) = page_behind(&got, VESA) {
+        got.extend(net.feed(&format!("<iq type='result' from='{VESA}' to='{ROOM}' id='{id}'/>")));
+    }
+    let told = kinds(&got, VESA);
+    let synced = told.iter().position(|kind| *kind == "synced").expect("the snapshot is whole");
+    assert_eq!(told[synced + 1..], ["event", "leave", "event", "leave"]);
+}
+
 /// A kick on the island is told as one when who did it may kick the victim as the room is now.
 #[test]
 fn a_kick_on_the_island_is_judged_by_the_room_as_it_is() {
@@ -347,6 +394,10 @@ fn kicked_by(nick: &str) -> UpMark {
 
 fn message(from: &str, body: &str) -> String {
     format!("<message from='{from}' to='{ROOM}' type='groupchat'><body>{body}</body></message>")
+}
+
+fn join(user: &str, nick: &str) -> String {
+    format!("<presence from='{user}' to='{ROOM}/{nick}'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
 }
 
 fn leave(who: &str) -> String {
