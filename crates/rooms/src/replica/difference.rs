@@ -44,7 +44,7 @@ impl Mirror {
                 None => std::mem::take(&mut renamed),
             };
             for (old, new) in &next {
-                self.show_gone(*old, Some(new), cx);
+                self.show_gone(*old, Some((new, before.get(new).map(Cow::as_ref))), cx);
             }
             for (_, new) in next {
                 if let Some(seat) = after.get(&new) {
@@ -61,15 +61,15 @@ impl Mirror {
         }
     }
 
-    /// An occupant has this nick no more; `new` is the one he has, if any.
-    fn show_gone(&self, (nick, seat): Named<'_>, new: Option<&Nick>, cx: &mut Cx<'_>) {
+    /// An occupant has this nick no more; `new` is the one he has, if any, and who had that before.
+    fn show_gone(&self, (nick, seat): Named<'_>, new: Option<(&Nick, Option<&Seat>)>, cx: &mut Cx<'_>) {
         let mut stanza = seat.unavailable(&nick.in_room(&self.room), &[], Class::Jids);
         // Who came back to that nick is in it, whatever the primary knows, until it has answered him.
         let mut except: Vec<Jid> = self.sessions_of(nick).into_iter().filter(|jid| self.waits(jid)).collect();
         let mut own = Vec::new();
-        if let Some(new) = new {
+        if let Some((new, known)) = new {
             name_new(&mut stanza, new, seat);
-            own = self.sessions_of(new);
+            own = self.own_sessions((new, seat), known);
             except.extend(own.iter().cloned());
         }
         self.show_seat(seat, seat.told, &stanza, except, (&own, &[Status::SELF]), cx);
@@ -78,17 +78,23 @@ impl Mirror {
     /// An occupant is there, or is shown otherwise than before; `known` is who had that nick before.
     fn show_there(&self, (nick, seat): Named<'_>, known: Option<&Seat>, assigned: &BTreeSet<Nick>, cx: &mut Cx<'_>) {
         let stanza = self.shown_presence(nick, seat, Class::Jids);
-        let except = self.sessions_of(nick);
-        let another = known.is_some_and(|known| !known.is_of(seat));
-        let own: Vec<Jid> = except.iter().filter(|jid| !(another && self.waits(jid))).cloned().collect();
+        let own = self.own_sessions((nick, seat), known);
         let codes = [Status::SELF, Status::NICK_ASSIGNED];
         let codes = if assigned.contains(nick) { &codes[..] } else { &codes[..1] };
         let shows = self.shows(seat);
         if let Some(known) = known.filter(|known| known.told && known.is_of(seat) && !shows) {
             // His role is one whose presence is not broadcast any more.
-            self.broadcast(&known.unavailable(&nick.in_room(&self.room), &[], Class::Jids), except.clone(), cx);
+            self.broadcast(&known.unavailable(&nick.in_room(&self.room), &[], Class::Jids), own.clone(), cx);
         }
-        self.show_seat(seat, shows, &stanza, except, (&own, codes), cx);
+        self.show_seat(seat, shows, &stanza, own.clone(), (&own, codes), cx);
+    }
+
+    /// The sessions of an occupant. Who came back to the name when it was another's (`known`) is that one's, and is told so when the room
+    /// has answered him; what he is told of this one waits for that.
+    fn own_sessions(&self, (nick, seat): Named<'_>, known: Option<&Seat>) -> Vec<Jid> {
+        let another = known.is_some_and(|known| !known.is_of(seat));
+        let sessions = self.sessions_of(nick).into_iter();
+        sessions.filter(|jid| !(another && self.waits(jid))).collect()
     }
 
     /// Whether this session has come back to an island and the primary has not answered.

@@ -238,3 +238,29 @@ fn s4_11_who_came_back_is_there_on_the_next_island() {
         assert_eq!(world.archived(SERVICE), ["on the first", "on the second"], "{how}");
     }
 }
+
+/// He has come back to an island by another client, and somebody elsewhere has his nick by the time the link is back: that client
+/// learns that it has another, and who has the old one now. It is not told that this is itself.
+#[test]
+fn s4_11_another_has_the_nick_of_who_came_back() {
+    let mut world = World::with_cast(true);
+    let moon = "squit@eris.dclxvii.irc/moon";
+    world.cut(ERIS);
+    world.pass_ms(SPLIT_MS);
+    world.user(&join(moon, "WiZ"));
+    world.pass_ms(3_700_000);
+    world.user(&format!("<presence from='{}' to='{ROOM}/WiZ'/>", of("BigCheese")));
+    world.inbox.clear();
+    world.heal(ERIS);
+    world.pass_ms(120_000);
+    let got = world.take(moon);
+    assert_eq!(presence_of(&got, "WiZ"), ["unavailable", "available"], "{:?}", lines(&got));
+    let is_own = |nick: &str, kind: Option<&str>| {
+        let from = format!("{ROOM}/{nick}");
+        let told =
+            got.iter().rfind(|s| s.name() == "presence" && s.get("from") == Some(&from) && s.get("type") == kind);
+        told.map(|told| told.to_xml().contains("code='110'"))
+    };
+    assert_eq!((is_own("WiZ", Some("unavailable")), is_own("WiZ_", None)), (Some(true), Some(true)));
+    assert_eq!((is_own("BigCheese", Some("unavailable")), is_own("WiZ", None)), (Some(false), Some(false)));
+}

@@ -30,23 +30,33 @@ impl Scene {
         }
     }
 
-    /// A site is cut off until its seats are given up; somebody elsewhere wants the nickname of somebody there.
+    /// A site is cut off until its seats are given up, and somebody elsewhere takes the nickname of somebody there. The site is back before
+    /// the room has forgotten whose it was.
     fn take_nick(&mut self, site: &str, chance: &mut Rng) {
-        if !self.world.is_cut(site, ROOMS) {
-            let weather = if chance.percent(50) { Weather::Refused } else { Weather::Silent };
-            let patience_seconds = 2 * self.plan.keepalive_seconds + self.plan.suspect_seconds;
-            let ms = (patience_seconds + 2 * self.plan.retention_seconds) * 1_000;
-            self.world.storm(site, ROOMS, weather, ms);
-            self.tell(format!("FAULT between {site} and {ROOMS}: {weather:?} for {ms}, until its seats are given up"));
-            return self.disturb(site, ms);
-        }
         let is_there = |user: &usize| self.users[*user].jid.domain() == site;
         let (there, elsewhere): (Vec<usize>, Vec<usize>) =
             (0..self.users.len()).filter(|&user| self.users[user].is_in()).partition(is_there);
         let (Some(&holder), Some(&taker)) = (chance.pick(&there), chance.pick(&elsewhere)) else { return };
         let Some(nick) = self.users[holder].view.me.clone() else { return };
+        let weather = if chance.percent(50) { Weather::Refused } else { Weather::Silent };
+        let plan = &self.plan;
+        let patience_seconds = 2 * plan.keepalive_seconds + SUSPECT_TIMES * plan.suspect_seconds;
+        let ms = (patience_seconds + plan.retention_seconds) * 1_000;
+        self.world.storm(site, ROOMS, weather, ms);
+        self.tell(format!("FAULT between {site} and {ROOMS}: {weather:?} for {ms}, until its seats are given up"));
+        self.disturb(site, ms);
+        for _ in 0..ms / LOOK_MS {
+            self.world.pass_ms(LOOK_MS);
+            self.hear();
+            if !self.users[taker].view.seats.contains_key(&nick) {
+                break;
+            }
+        }
         let stanza = act::presence(&self.room, &nick, None, None).attr("id", self.next_id());
         self.does(taker, &format!("wants to be {nick}"), stanza);
+        let rest_ms = chance.between(1_000, REST_MS);
+        self.world.storm(site, ROOMS, weather, rest_ms);
+        self.tell(format!("FAULT between {site} and {ROOMS}: {weather:?} for {rest_ms} more"));
     }
 
     /// The owner has something taken back; somebody at a site that is cut off reads what was said a while ago.
@@ -102,6 +112,12 @@ const LIES: u64 = 11;
 const READS: u64 = 7;
 /// and somebody is after the nicknames of those who are cut off.
 pub(super) const TAKES: u64 = 8;
+/// How often it is looked whether seats are given up.
+const LOOK_MS: u64 = 5_000;
+/// How much longer than it is set a link may be suspect, after other splits.
+const SUSPECT_TIMES: u64 = 8;
+/// For how long a site is cut off at the most once they are; who has lost his is remembered for longer.
+const REST_MS: u64 = 30_000;
 /// How many messages back people read.
 const LONG_AGO: usize = 20;
 /// In so many steps of a hundred.
