@@ -16,6 +16,12 @@ impl Primary {
             ("iq", Some("set")) if stanza.has_child("command", ns::COMMANDS) => self.handle_command(stanza, now, out),
             ("iq", Some("get")) => self.answer_get(stanza, out),
             ("iq", Some("set")) => reply(stanza, &Condition::ServiceUnavailable.into(), out),
+            // XEP-0045 7.2.1: a join names a room, and a nick; the password that may be in it is not sent back (7.2.6).
+            ("presence", None) if stanza.has_child("x", ns::MUC) => {
+                let mut join = stanza.clone();
+                join.retain(|_| false);
+                reply(&join.child(Element::new("x", ns::MUC)), &Condition::JidMalformed.into(), out);
+            }
             // An error answers an indication: whom it was for is gone.
             ("presence", _) | ("message", Some("error")) => self.handle_own_presence(stanza, out),
             // Nobody is here to talk to.

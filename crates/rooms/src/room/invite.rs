@@ -65,6 +65,9 @@ impl Room {
         let inviter = self.inviter(from);
         let parse = |invite: &Element| {
             let to = Jid::new(invite.get("to").ok_or(Condition::BadRequest)?).map_err(|_| Condition::JidMalformed)?;
+            if to.bare() == self.jid {
+                return Err(Condition::JidMalformed);
+            }
             // The invited is a member by that, and a whole domain is the admins' to let in (9.2).
             if self.config.members_only && to.local().is_none() && self.affiliation_of(from) < Affiliation::Admin {
                 return Err(Condition::Forbidden);

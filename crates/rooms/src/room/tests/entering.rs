@@ -134,6 +134,20 @@ fn s7_2_1_no_nickname_is_refused_with_jid_malformed() {
     assert_eq!(errors(&kit.send(&join(HAG, &long))), [(HAG.into(), "not-acceptable".into())]);
 }
 
+/// 7.2.1: who leaves out the room's name enters nothing, and hears it; his password is not repeated.
+#[test]
+fn s7_2_1_a_join_to_the_service_is_refused() {
+    let mut kit = coven();
+    let join =
+        join(HAG, "thirdwitch").replace("coven@", "").replace("<history", "<password>cauldronburn</password><history");
+    assert_eq!(
+        lines(&kit.send(&join)),
+        ["<presence from='chat.shakespeare.lit/thirdwitch' type='error' to='hag66@shakespeare.lit/pda'>\
+          <x xmlns='http://jabber.org/protocol/muc'/><error type='modify'>\
+          <jid-malformed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>"]
+    );
+}
+
 /// 7.2.1: a client that joins although it is in gets everything again, and nobody else hears of it.
 #[test]
 fn s7_2_1_joining_twice_is_a_synchronisation() {

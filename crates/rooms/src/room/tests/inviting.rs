@@ -40,13 +40,17 @@ fn s7_8_2_an_invitation() {
     assert_eq!(member_list(&kit), ["crone1@shakespeare.lit"], "9.5: an open room makes no members by that");
 }
 
-/// 17.2: who is not in the room has nobody invited; an invitation of nobody, of no address.
+/// 17.2: who is not in the room has nobody invited; an invitation of nobody, of no address, of the room itself.
 #[test]
 fn s7_8_2_what_is_no_invitation() {
     let mut kit = coven();
     let refused = |got: Vec<Got>| errors(&got).pop().map(|(_, condition)| condition);
     assert_eq!(refused(kit.send(&invite(HAG, "hecate@shakespeare.lit"))).as_deref(), Some("forbidden"));
     assert_eq!(refused(kit.send(&invite(CRONE, "@"))).as_deref(), Some("jid-malformed"));
+    assert_eq!(
+        refused(kit.send(&invite(CRONE, "coven@chat.shakespeare.lit/firstwitch"))).as_deref(),
+        Some("jid-malformed")
+    );
     let nobody = invite(CRONE, "").replace(" to=''", "");
     assert_eq!(refused(kit.send(&nobody)).as_deref(), Some("bad-request"));
 }

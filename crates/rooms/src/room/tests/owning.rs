@@ -192,7 +192,9 @@ fn s10_2_a_room_made_members_only_loses_the_others() {
     let mut kit = three_witches();
     let got = lines(&configure(&mut kit, &[("muc#roomconfig_membersonly", "1")]));
     let removed: Vec<&String> = got.iter().filter(|line| line.contains("<status code='322'/>")).collect();
+    let told = |to: &str| removed.iter().filter(|line| line.contains(&format!("to='{to}'"))).count();
     assert!(removed[0].contains("to='wiccarocks@shakespeare.lit/laptop'"), "{removed:?}");
+    assert_eq!(["crone1@shakespeare.lit/desktop", "hag66@shakespeare.lit/pda"].map(told), [2, 2], "and who remains");
     assert_eq!(kit.service.rooms()[0].occupants, 1);
 }
 
