@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
     let rows: Vec<&str> = evidence.archive.iter().filter(|row| row.body.is_some()).map(|row| &*row.id).collect();
     let places: BTreeMap<&str, usize> = evidence.archive.iter().enumerate().map(|(at, row)| (&*row.id, at)).collect();
-    let said = first_seen(evidence);
+    let said = first_told(evidence);
     for (who, record) in evidence.records {
         let excused = |id: &str| {
             let at_ms = said.get(id).copied().unwrap_or_default();
@@ -54,15 +54,19 @@ fn first_had(record: &Record) -> impl Iterator<Item = &str> {
     had.into_iter().map(|(_, id)| id)
 }
 
-/// When anybody was first sent each message.
-fn first_seen<'a>(evidence: &Evidence<'a>) -> BTreeMap<&'a str, u64> {
-    let mut seen = BTreeMap::new();
-    for telling in &evidence.tape.tellings {
-        if let Scene::Received(stanza) = &telling.what
-            && let Some(id) = stanza_id(stanza, evidence.room)
-        {
-            seen.entry(id).or_insert(telling.at_ms);
+/// When each message was first told, on a link or to a client.
+fn first_told<'a>(evidence: &Evidence<'a>) -> BTreeMap<&'a str, u64> {
+    let received = evidence.tape.tellings.iter().filter_map(|telling| match &telling.what {
+        Scene::Received(stanza) => Some((stanza, telling.at_ms)),
+        _ => None,
+    });
+    let crossed = evidence.tape.crossings.iter().map(|crossing| (&crossing.stanza, crossing.at_ms));
+    let mut told = BTreeMap::new();
+    for (stanza, at_ms) in received.chain(crossed) {
+        if let Some(id) = stanza_id(stanza, evidence.room) {
+            let first = told.entry(id).or_insert(at_ms);
+            *first = at_ms.min(*first);
         }
     }
-    seen
+    told
 }

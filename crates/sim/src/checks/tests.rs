@@ -23,12 +23,19 @@ struct Story {
     tape: Tape,
     archive: Vec<Archived>,
     banned: Vec<String>,
+    disturbed: Vec<(String, u64, u64)>,
     healed_ms: u64,
 }
 
 impl Story {
     fn told() -> Story {
-        let mut story = Story { tape: Tape::default(), archive: Vec::new(), banned: Vec::new(), healed_ms: 0 };
+        let mut story = Story {
+            tape: Tape::default(),
+            archive: Vec::new(),
+            banned: Vec::new(),
+            disturbed: Vec::new(),
+            healed_ms: 0,
+        };
         for who in [WIZ, EFCHEN] {
             story.add(who, Scene::Connected);
         }
@@ -138,7 +145,7 @@ impl Story {
             semi_anonymous: true,
             void: &safety.void(),
             banned: &self.banned,
-            disturbed: &[],
+            disturbed: &self.disturbed,
             set_back: &[],
             crashed: &[],
             retention_ms: 600_000,

@@ -187,7 +187,7 @@ impl Record {
         {
             self.add(&id);
             self.live = Some(id.clone());
-            if self.in_step && !self.has_left {
+            if self.in_step && self.is_in() {
                 self.trail.push(id);
             }
         }

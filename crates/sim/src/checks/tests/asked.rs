@@ -39,6 +39,50 @@ fn who_has_left_lacks_nothing_until_he_is_in_again() {
     assert!(tells(true, &["4"]), "what was said while she was away is in the archive");
 }
 
+/// What somebody is sent who has not been told that he is in is nothing to go on from.
+#[test]
+fn who_enters_pages_from_the_beginning_whatever_he_was_sent_before() {
+    let mut record = Record::of(&Jid::new(ROOM).unwrap());
+    let mut hears = |xml: &str| record.note(0, &Scene::Received(Element::parse(xml).unwrap()));
+    hears(&message("2"));
+    hears(&presence("Efchen", "participant", "", true));
+    assert!(record.is_behind());
+    assert!(!record.page(0).to_xml().contains("<after>"));
+}
+
+/// A message is lost on the stream by which the room serves Efchen itself, and is heard by anybody only when she is out again: when it was
+/// told decides whether the stream was disturbed then.
+#[test]
+fn what_a_disturbed_stream_loses_is_promised_to_nobody() {
+    let fails = |disturbed: bool| {
+        let mut story = Story::told();
+        story.crosses(
+            &presence("Efchen", "participant", "", true).replace("<presence", &format!("<presence to='{EFCHEN}'")),
+        );
+        story.tape.crossings.last_mut().unwrap().at_ms = 0;
+        story.crosses(&message("3"));
+        if disturbed {
+            story.disturbed.push(("vesa.yeggmaex.irc".to_owned(), 0, story.tape.tellings.len() as u64));
+        }
+        for id in ["3", "4"] {
+            story.archive.push(Archived { id: id.to_owned(), body: Some(format!("b{id}")) });
+        }
+        story.receives(EFCHEN, &message("4"));
+        let out = presence("Efchen", "none", "", true).replacen("<presence", "<presence type='unavailable'", 1);
+        story.receives(EFCHEN, &out);
+        ["3", "4"].iter().for_each(|id| story.receives(WIZ, &message(id)));
+        story.receives(EFCHEN, &presence("Efchen", "participant", "", true));
+        let query = story.records().remove(EFCHEN).unwrap().page(0);
+        assert!(query.to_xml().contains("<after>4</after>"), "{query}");
+        story.add(EFCHEN, Scene::Sent(query));
+        let fin = "<fin xmlns='urn:xmpp:mam:2' complete='true'/>";
+        story.receives(EFCHEN, &format!("<iq from='{ROOM}' type='result' id='page-1'>{fin}</iq>"));
+        story.fails().iter().any(|failed| failed == PAGED)
+    };
+    assert!(!fails(true));
+    assert!(fails(false));
+}
+
 /// What a replica asks for again since it was lost is no second repair; what the next digest but a moment later is answered by is one.
 #[test]
 fn a_roster_that_each_digest_has_fetched_anew_shows() {
