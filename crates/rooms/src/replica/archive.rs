@@ -42,7 +42,7 @@ impl Replica {
 
 impl Mirror {
     /// Somebody who is in asks for what was said while the primary is not reached.
-    pub(super) fn read_here(&self, iq: &Element, query: &Element, from: &Jid, cx: &mut Cx<'_>) {
+    pub(super) fn read_here(&mut self, iq: &Element, query: &Element, from: &Jid, cx: &mut Cx<'_>) {
         let class = self.sessions.get(from).map_or(Class::Plain, |session| session.class);
         match asked((from, class), iq, query, self.archive(), |jid| of_room((from, class), &self.room, &jid)) {
             Ok(Asked::Filters(answer)) => cx.pass(from, answer),
@@ -53,6 +53,7 @@ impl Mirror {
             // Who is behind a nick only the primary knows.
             Ok(Asked::Page(_, wanted)) if matches!(wanted.with, Some(By::Author { .. })) => self.refuse_here(iq, cx),
             Ok(Asked::Page(reading, wanted)) => {
+                self.bury_what_is_owed(cx);
                 // How much there is altogether only the primary knows.
                 self.read_page(reading, ArchiveQuery { count: false, ..*wanted }, cx);
             }
@@ -67,7 +68,7 @@ impl Mirror {
     }
 
     fn answer_reading(&self, reading: Reading, page: Option<ArchivePage>, cx: &mut Cx<'_>) {
-        let Some(mut page) = page else {
+        let Some(mut page) = page.filter(|page| !page.rows.iter().any(|row| self.unburied.has(row))) else {
             let error = StanzaError::from(Condition::InternalServerError);
             return cx.pass(&reading.asker, error.reply(&reading.iq));
         };

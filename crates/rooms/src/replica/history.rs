@@ -4,7 +4,7 @@ use super::archive::Whole;
 use super::mirror::Mirror;
 use super::site::Cx;
 use crate::flaws::flaw;
-use crate::room::{Past, retracted_by, tombstone, without_jids};
+use crate::room::{Past, without_jids};
 use machine::{Born, Change, Row, Token};
 use std::collections::VecDeque;
 use xmpp::{Element, Jid, Shared, ns};
@@ -100,6 +100,7 @@ impl Mirror {
     /// Writes messages to the mirrored archive; nobody waits for it, since a resumption begins where it ends.
     pub(super) fn archive_rows(&mut self, past: &[Past], cx: &mut Cx<'_>) {
         self.wipe_what_is_owed(cx);
+        self.bury_what_is_owed(cx);
         self.keep_rows(past.iter().filter(|_| self.config.logging).map(|past| self.row(past, None)).collect(), cx);
     }
 
@@ -125,6 +126,7 @@ impl Mirror {
     /// The same for one that may have been provisional here: it has its place now, and stays known as one of this site's.
     pub(super) fn archive_row(&mut self, past: &Past, was: Option<Born>, cx: &mut Cx<'_>) {
         self.wipe_what_is_owed(cx);
+        self.bury_what_is_owed(cx);
         let provisional = was.as_ref().map(|_| self.row_gone(&past.id));
         let was = was.filter(|_| !flaw!(BaseForgotten));
         let row = self.config.logging.then(|| self.row(past, was));
@@ -154,19 +156,6 @@ impl Mirror {
     /// The end of a row.
     pub(super) fn row_gone(&self, id: &str) -> Change {
         Change::DeleteRow { archive: self.archive(), id: id.to_owned() }
-    }
-
-    /// XEP-0425: of what a message takes back, if anything, the mirror, too, keeps a tombstone at most.
-    pub(super) fn bury_retracted(&mut self, message: &Element, cx: &mut Cx<'_>) {
-        let Some(id) = retracted_by(message, &self.room).filter(|_| !flaw!(TakenBackStays)) else { return };
-        let mut changes = vec![self.row_gone(id)];
-        if let Some(past) = self.past.forget(id) {
-            let stanza = Shared::new(tombstone(past.stanza.element(), None));
-            changes.push(self.row(&Past { stanza, ..past }, None));
-        }
-        if self.config.logging {
-            cx.keep(changes);
-        }
     }
 
     /// A message as it is kept, without real JIDs.

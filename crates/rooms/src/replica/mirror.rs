@@ -2,6 +2,7 @@
 
 use super::archive::Whole;
 use super::away::{Overlay, lay};
+use super::buried::Unburied;
 use super::echo::Echo;
 use super::history::Remembered;
 use super::hold::Hold;
@@ -36,6 +37,7 @@ pub(super) struct Mirror {
     /// Whether a real JID may stand in one of them.
     pub jids_stored: bool,
     pub past: Remembered,
+    pub unburied: Unburied,
     pub audience: AudienceId,
     /// Local sessions in the room, by full JID.
     pub sessions: BTreeMap<Jid, Session>,
@@ -181,6 +183,7 @@ impl Mirror {
             seats: Seats::default(),
             jids_stored: false,
             past: Remembered::default(),
+            unburied: Unburied::default(),
             audience,
             sessions: BTreeMap::new(),
             joins: BTreeMap::new(),

@@ -38,6 +38,7 @@
 mod archive;
 mod attach;
 mod away;
+mod buried;
 mod census;
 mod deserted;
 mod difference;

@@ -99,6 +99,7 @@ impl Mirror {
     /// A write has failed: its author is told, unless it has been relayed by now.
     pub(super) fn not_kept(&mut self, token: Token, cx: &mut Cx<'_>) {
         self.wiped(token, false);
+        self.unburied.not_kept(token);
         self.tear(cx);
         self.never_shown(token);
         // What was to be removed with it is there still.

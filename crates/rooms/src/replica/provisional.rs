@@ -236,6 +236,7 @@ impl Mirror {
     /// A write is on disk: what waited for it is shown.
     pub(super) fn kept(&mut self, token: Token) {
         self.wiped(token, true);
+        self.unburied.kept(token);
         self.hold.kept(token);
         self.outbox.swept(token);
         if let Some(id) = self.provisional.writes.remove(&token)

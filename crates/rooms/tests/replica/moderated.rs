@@ -65,3 +65,27 @@ fn what_was_taken_back_while_nobody_was_there_is_gone_from_the_mirror() {
         assert_eq!(world.archived(VESA), ["hello"]);
     }
 }
+
+/// The disk of a site has no room when it is told of it: what could not be removed is shown to nobody, and goes as soon as it can.
+#[test]
+fn what_a_full_disk_has_not_removed_is_shown_to_nobody() {
+    let mut world = World::with_cast(true);
+    let id = spoken(&mut world);
+    world.full.insert(ERIS.to_owned());
+    take_back(&mut world, &id);
+    world.cut(ERIS);
+    world.pass_ms(15_000);
+    let mut reads = |full: bool| {
+        if !full {
+            world.full.clear();
+        }
+        world.take(of("Troy"));
+        let query = format!("<query xmlns='{}' queryid='q'/>", ns::MAM);
+        world.user(&format!("<iq from='{}' to='{ROOM}' type='set' id='m'>{query}</iq>", of("Troy")));
+        let answer: String = world.take(of("Troy")).iter().map(Element::to_xml).collect();
+        (answer.contains("potions"), answer.contains("hello"), answer.contains("<internal-server-error"))
+    };
+    assert_eq!(reads(true), (false, false, true));
+    assert_eq!(reads(false), (false, true, false));
+    assert_eq!(world.archived(ERIS), ["hello"]);
+}
