@@ -142,6 +142,14 @@ impl<'s, 'c> Sink<'s, 'c> {
         coming.draft.entitle(nick, subject.to_owned(), stamp_ms);
     }
 
+    /// A room's vCard, by the name the source has for it; `None` where it is none that can be read.
+    pub fn show(&mut self, coming: &mut Coming, key: &str, card: Option<&Element>) {
+        let done = card.ok_or("is no XML".to_owned()).and_then(|card| coming.draft.show(card));
+        if let Err(why) = done {
+            self.leave_of(coming, key, &why);
+        }
+    }
+
     /// Something of a room's archive, in the order in which it was said.
     pub fn say(&mut self, coming: &mut Coming, said: &Element, id: &str, stamp_ms: i64) -> Result<(), TransferError> {
         let taken = match coming.draft.say(said, id, stamp_ms) {

@@ -52,7 +52,7 @@ impl Room {
 
     fn vcard_change(&self, vcard: Option<&Vcard>) -> Change {
         match vcard {
-            Some(vcard) => super::keep::put("room", &self.jid, "vcard", &vcard.card.to_xml()),
+            Some(vcard) => vcard.record(&self.jid),
             None => super::keep::delete("room", &self.jid, "vcard"),
         }
     }
@@ -72,6 +72,11 @@ impl Vcard {
         let pictures = pictures.map(Element::content).filter(|picture| !picture.trim().is_empty());
         let hashes = pictures.map(|picture| hash(&picture)).collect::<Option<_>>();
         Ok(Some(Vcard { card: card.clone(), hashes: hashes.ok_or(Condition::BadRequest)? }))
+    }
+
+    /// As it is kept.
+    pub fn record(&self, room: &Jid) -> Change {
+        super::keep::put("room", room, "vcard", &self.card.to_xml())
     }
 
     /// Reads it as it was kept.

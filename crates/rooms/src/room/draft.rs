@@ -2,6 +2,7 @@
 //! it is taken that could not have come to be here.
 
 use super::admin::{AFFILIATIONS_MAX, REASON_BYTES_MAX};
+use super::avatar::{VCARD, Vcard};
 use super::config_form;
 use super::create::name;
 use super::keep::{Kept, Meta};
@@ -11,6 +12,7 @@ use crate::names::{Affiliation, Nick};
 use machine::{Change, Row};
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use xmpp::stanza::Condition;
 use xmpp::stanza::form::{Field, Form};
 use xmpp::{Element, Jid, Shared, ns};
 
@@ -22,6 +24,7 @@ pub struct Draft {
     affiliations: Affiliations,
     /// The nick of who set it, its text, when.
     subject: Option<(Option<Nick>, String, i64)>,
+    vcard: Option<Vcard>,
     /// The last number given.
     seq: u64,
     /// The stamp of the last message, Unix milliseconds.
@@ -50,7 +53,7 @@ impl Draft {
     pub fn new(room: Jid) -> Draft {
         let config = Config { persistent: true, ..Config::default() };
         let affiliations = Affiliations::default();
-        Draft { room, config, affiliations, subject: None, seq: 0, stamp_ms: i64::MIN }
+        Draft { room, config, affiliations, subject: None, vcard: None, seq: 0, stamp_ms: i64::MIN }
     }
 
     /// Its bare address.
@@ -113,6 +116,19 @@ impl Draft {
         self.subject = Some((nick.and_then(|nick| nick.parse().ok()), subject, stamp_ms));
     }
 
+    /// Its vCard with the avatar in it (XEP-0054, XEP-0486); an empty one is none. One that no owner could set leaves all as it
+    /// was; the error says why.
+    pub fn show(&mut self, card: &Element) -> Result<(), String> {
+        // It was made of names and depths that nobody has judged yet.
+        let card = Element::parse(&card.to_xml()).ok().filter(|card| card.is("vCard", VCARD));
+        let card = card.ok_or("is no vCard that can be sent")?;
+        self.vcard = Vcard::read(&card).map_err(|condition| match condition {
+            Condition::PolicyViolation => "is longer than a room's vCard may be".to_owned(),
+            _ => "has a picture that is no base64".to_owned(),
+        })?;
+        Ok(())
+    }
+
     /// The row of a message that was said, oldest first; from whoever has the resource of its `from`. A stamp that falls behind
     /// the last is raised to it.
     pub fn say(&mut self, said: &Element, id: &str, stamp_ms: i64) -> Result<Row, NotSaid> {
@@ -169,6 +185,7 @@ impl Draft {
             let past = Past { seq, id, stamp_ms, stanza: Shared::new(stanza) };
             changes.push(put("room", &self.room, "subject", &Kept::subject(&past)));
         }
+        changes.extend(self.vcard.map(|vcard| vcard.record(&self.room)));
         for (jid, known) in self.affiliations.iter() {
             changes.push(put("affiliation", &self.room, jid.as_str(), known));
         }

@@ -5,6 +5,7 @@ use crate::error::TransferError;
 use crate::sink::{Coming, Sink};
 use crate::terms::Term;
 use std::collections::BTreeMap;
+use xmpp::Element;
 
 /// The options of a room by their names there: in the owner's form.
 const OPTIONS: [(&str, &str); 14] = [
@@ -25,7 +26,7 @@ const OPTIONS: [(&str, &str); 14] = [
 ];
 
 /// Options that say nothing here as long as they are as they come.
-const AS_THEY_COME: [(&str, &str); 15] = [
+const AS_THEY_COME: [(&str, &str); 14] = [
     ("allow_query_users", "1"),
     ("allow_private_messages_from_visitors", "anyone"),
     ("allow_visitor_status", "1"),
@@ -40,11 +41,10 @@ const AS_THEY_COME: [(&str, &str); 15] = [
     ("captcha_whitelist", ""),
     ("hats_users", ""),
     ("subscribers", ""),
-    ("vcard", ""),
 ];
 
 /// What is read elsewhere, or is nothing that lasts.
-const OTHERS: [&str; 12] = [
+const OTHERS: [&str; 13] = [
     "persistent",
     "affiliations",
     "anonymous",
@@ -54,6 +54,7 @@ const OTHERS: [&str; 12] = [
     "subject",
     "subject_author",
     "roles",
+    "vcard",
     "vcard_xupdate",
     "hibernation_time",
     "hats_defs",
@@ -108,6 +109,10 @@ pub(super) fn begin(
         affiliate(entry, service, nicks, &mut room, sink);
     }
     subject(&options, &mut room, sink);
+    // As text; empty, or an atom, where there is none.
+    if let Some(card) = options.get("vcard").and_then(|card| card.text()).filter(|card| !card.is_empty()) {
+        sink.show(&mut room, "vcard", Element::parse(card).ok().as_ref());
+    }
     Ok(Some(room))
 }
 

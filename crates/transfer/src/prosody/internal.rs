@@ -49,6 +49,10 @@ fn rooms(
     for (name, path) in files(&folder.join("config"), "dat")? {
         let config = table(&path)?;
         let Some(mut room) = room::begin(&config, &format!("{name}@{domain}"), sink)? else { continue };
+        let card = folder.join("vcard_muc").join(file_name(&path));
+        if card.is_file() {
+            room::show(&table(&card)?, &mut room, sink);
+        }
         let before = at.done;
         archive(&folder.join("muc_log").join(file_name(&path)), |said, id, when, read| {
             at.done = before + read;

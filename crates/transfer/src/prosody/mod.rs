@@ -12,7 +12,7 @@ use crate::stanza::begin;
 use xmpp::{Element, ns};
 
 /// The stores of a domain of rooms that are read, or say nothing that outlives the server.
-const ROOM_STORES: [&str; 5] = ["config", "muc_log", "persistent", "state", "muc_log_cleanup"];
+const ROOM_STORES: [&str; 6] = ["config", "muc_log", "vcard_muc", "persistent", "state", "muc_log_cleanup"];
 /// The same of a domain of accounts.
 const ACCOUNT_STORES: [&str; 7] = ["accounts", "roster", "account_flags", "vcard", "private", "blocklist", "offline"];
 /// Those of them that hold a table for each account, beside roster and password.

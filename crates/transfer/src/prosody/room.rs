@@ -1,4 +1,4 @@
-//! A room of Prosody: the table of its store `config`, and items of its archive `muc_log`.
+//! A room of Prosody: the table of its store `config`, items of its archive `muc_log`, and what `mod_vcard_muc` keeps.
 
 use super::milliseconds;
 use crate::error::TransferError;
@@ -104,6 +104,13 @@ fn values(value: &Value, says: Says) -> Option<Vec<String>> {
         }
         Value::Nil => return None,
     })
+}
+
+/// Its vCard, of the store `vcard_muc`; the table is empty where there is none.
+pub(crate) fn show(card: &Table, room: &mut Coming, sink: &mut Sink<'_, '_>) {
+    if !card.0.is_empty() {
+        sink.show(room, "vcard_muc", super::element(card, "").as_ref());
+    }
 }
 
 /// An item of the archive, from its parts.

@@ -42,6 +42,7 @@ pub(crate) fn read(path: &Path, sink: &mut Sink<'_, '_>, tell: &mut dyn FnMut(Pr
             for name in database.users(&domain, "config")? {
                 let config = database.table(&domain, &name, "config")?;
                 let Some(mut room) = room::begin(&config, &format!("{name}@{domain}"), sink)? else { continue };
+                room::show(&database.table(&domain, &name, "vcard_muc")?, &mut room, sink);
                 database.archive(&domain, &name, "muc_log", |id, when, xml| {
                     at.done += 1;
                     tell(at);

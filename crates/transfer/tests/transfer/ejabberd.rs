@@ -25,6 +25,7 @@ const DUMP: &str = r#"{tables,[{passwd,[{record_name,passwd},{attributes,[us,pas
           [{title,<<"Casa">>},{persistent,true},{moderated,true},{members_by_default,false},{anonymous,false},{mam,true},
            {max_users,200},{public,false},{password_protected,false},{password,<<"old">>},{allow_private_messages,false},
            {presence_broadcast,[moderator,participant]},{allow_voice_requests,false},{subscribers,[]},{logging,true},
+           {vcard,<<"<vCard xmlns='vcard-temp'><PHOTO><BINVAL>cGljdHVyZQ==</BINVAL></PHOTO></vCard>">>},
            {affiliations,[{{<<"romeo">>,<<"montague.lit">>,<<>>},{owner,<<>>}},
                           {{<<>>,<<"verona.lit">>,<<>>},{outcast,<<"fights">>}},
                           {{<<"juliet">>,<<"montague.lit">>,<<>>},member}]},
@@ -75,6 +76,8 @@ fn rooms_archives_and_accounts() {
             .as_str()
             .is_some_and(|s| s.starts_with("<message type='groupchat' from='casa@rooms.montague.lit/Romeo'>"))
     );
+    let vcard = world.value("room", "casa@rooms.montague.lit", "vcard").expect("its avatar");
+    assert_eq!(vcard, "<vCard xmlns='vcard-temp'><PHOTO><BINVAL>cGljdHVyZQ==</BINVAL></PHOTO></vCard>");
     let credentials = world.value("account", "juliet", "credentials").expect("juliet's");
     assert_eq!((credentials["sha1"]["iterations"].as_u64(), credentials.get("sha256")), (Some(4096), None));
     let juliet = world.value("roster", "romeo", "juliet@montague.lit").expect("juliet");

@@ -72,7 +72,16 @@ fn world() -> World {
         .with("data/rooms%2emontague%2elit/config/cas.dat", NEWER)
         .with("data/rooms%2emontague%2elit/config/gone.dat", "return { [\"jid\"] = \"gone@rooms.montague.lit\"; _data = {} };")
         .with("data/rooms%2emontague%2elit/muc_log/casa.list", log)
-        .with("data/rooms%2emontague%2elit/vcard_muc/casa.dat", "return {};")
+        .with(
+            "data/rooms%2emontague%2elit/vcard_muc/casa.dat",
+            "return { [\"name\"] = \"vCard\"; [\"attr\"] = { [\"xmlns\"] = \"vcard-temp\"; };
+             { [\"name\"] = \"FN\"; [\"attr\"] = { [\"xmlns\"] = \"vcard-temp\"; }; \"Casa\"; }; };",
+        )
+        .with(
+            "data/rooms%2emontague%2elit/vcard_muc/cas.dat",
+            "return { [\"name\"] = \"vcard\"; [\"attr\"] = { [\"xmlns\"] = \"vcard-temp\"; }; };",
+        )
+        .with("data/rooms%2emontague%2elit/pubsub_nodes/casa.dat", "return {};")
         .with("data/verona%2elit/accounts/x.dat", "return {};")
         .with("data/montague%2elit/accounts/romeo.dat", "return { [\"password\"] = \"pencil\" };")
         .with("data/montague%2elit/accounts/replica.dat", "return { [\"password\"] = \"pencil\" };")
@@ -106,6 +115,8 @@ fn a_room_with_all_that_has_words_here() {
     assert_eq!(juliet.to_string(), r#"{"affiliation":"member","nick":"Giulietta"}"#);
     let tybalt = world.value("affiliation", "casa@rooms.montague.lit", "tybalt@montague.lit").expect("tybalt");
     assert_eq!(tybalt.to_string(), r#"{"affiliation":"outcast","reason":"fights"}"#);
+    let vcard = world.value("room", "casa@rooms.montague.lit", "vcard").expect("its vCard");
+    assert_eq!(vcard, "<vCard xmlns='vcard-temp'><FN>Casa</FN></vCard>");
     // Behind all messages; the one whose id was another's had a place too.
     let subject = world.value("room", "casa@rooms.montague.lit", "subject").expect("the subject");
     assert_eq!((subject["stamp_ms"].as_i64(), subject["seq"].as_u64()), (Some(1_700_000_000_000), Some(4)));
@@ -138,7 +149,8 @@ fn what_has_no_words_here_is_told_by_room_and_key() {
         left(&report),
         [
             "replica@montague.lit, : this name is kept for a service of the domain",
-            "rooms.montague.lit, vcard_muc: nothing is read from this store of Prosody",
+            "rooms.montague.lit, pubsub_nodes: nothing is read from this store of Prosody",
+            "cas@rooms.montague.lit, vcard_muc: is no vCard that can be sent",
             "casa@rooms.montague.lit, color: there is no such option",
             "casa@rooms.montague.lit, history_length: The field muc#roomconfig_historylength cannot have this value.",
             "casa@rooms.montague.lit, muc_log, 1 of it: has the id of another",
