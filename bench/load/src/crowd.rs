@@ -1,4 +1,5 @@
-//! Many clients in one thread: log in, enter, talk, and count what they are sent.
+//! Many clients in one thread: log in, enter, talk, and count what they are sent. As the server that has the program as a
+//! component, all of them share one connection, which the program makes: its address is the first line then.
 //!
 //! Told what to do by lines on standard input ([`Order`]), each answered by one line: `ok DELIVERIES SECONDS`. Stanzas
 //! are counted by their end tags and not parsed: the crowd must never be what is waited for.
@@ -6,7 +7,7 @@
 use crate::Kind;
 use crate::figures::{ROOM, id_prefix, message};
 use crate::link::Link;
-use crate::login::{DOMAIN, Login};
+use crate::login::{DOMAIN, Login, address_of, nick};
 use anyhow::{Context, Result, bail, ensure};
 use memchr::memmem::Finder;
 use mio::{Events, Interest, Poll, Token};
@@ -32,7 +33,7 @@ const READ_BYTES: usize = 128 << 10;
 pub struct Args {
     /// What is there.
     kind: Kind,
-    /// Its address.
+    /// Its address; for a component where to wait for it.
     address: SocketAddr,
     /// How many clients.
     clients: usize,
@@ -109,7 +110,9 @@ pub fn run(args: &Args) -> Result<()> {
 struct Crowd {
     poll: Poll,
     kind: Kind,
+    clients: usize,
     room: usize,
+    /// A connection for each client, or one for all.
     members: Vec<Member>,
     ends: Ends,
     /// Messages received by all together, and presences of occupants.
@@ -124,8 +127,25 @@ struct Member {
     /// The end of what was read last, in which a tag may have begun.
     tail: Vec<u8>,
     /// Own messages that came back; counted for those who talk.
-    echo: Option<Finder<'static>>,
-    echoes: usize,
+    echoes: Vec<Echo>,
+}
+
+/// Messages of one client that came back: to itself, or by the connection of all to everybody.
+struct Echo {
+    mark: Finder<'static>,
+    /// Copies of each.
+    copies: usize,
+    came: usize,
+    taken: usize,
+}
+
+impl Echo {
+    /// Whether one more has come back whole.
+    fn take(&mut self) -> bool {
+        let came = self.came / self.copies > self.taken;
+        self.taken += usize::from(came);
+        came
+    }
 }
 
 struct Ends {
@@ -147,6 +167,7 @@ impl Crowd {
         let mut crowd = Crowd {
             poll,
             kind: args.kind,
+            clients: args.clients,
             room: args.room,
             members: Vec::new(),
             ends: Ends { message: Finder::new("</message>"), presence: Finder::new("</presence>") },
@@ -154,6 +175,12 @@ impl Crowd {
             presences: 0,
             buffer: vec![0; READ_BYTES],
         };
+        if args.kind == Kind::Component {
+            let listener = std::net::TcpListener::bind(args.address)?;
+            println!("{}", listener.local_addr()?);
+            crowd.add(0, Link::of(listener.accept()?.0)?)?;
+            return Ok(crowd);
+        }
         for number in 0..args.clients {
             crowd.add(number, Link::connect(args.address, tls)?)?;
             if (number + 1) % LOGINS_MAX == 0 {
@@ -165,12 +192,22 @@ impl Crowd {
 
     fn add(&mut self, number: usize, mut link: Link) -> Result<()> {
         self.poll.registry().register(&mut link.socket, Token(number), Interest::READABLE | Interest::WRITABLE)?;
-        if self.kind != Kind::Plain {
+        let login = if self.kind == Kind::Component { Login::component() } else { Login::new(number) };
+        if matches!(self.kind, Kind::Xmpp | Kind::XmppTls) {
             link.send(Login::header().as_bytes())?;
         }
-        let login = Login::new(number);
-        self.members.push(Member { link, login, tail: Vec::new(), echo: None, echoes: 0 });
+        self.members.push(Member { link, login, tail: Vec::new(), echoes: Vec::new() });
         Ok(())
+    }
+
+    /// Sends a stanza of a client: by its own connection, or with its address by that of all.
+    fn say(&mut self, client: usize, stanza: &[u8]) -> Result<()> {
+        if self.kind != Kind::Component {
+            return self.members[client].link.send(stanza);
+        }
+        let name = memchr::memchr(b' ', stanza).context("a stanza has attributes")?;
+        let from = format!(" from='{}'", address_of(client));
+        self.members[0].link.send(&[&stanza[..name], from.as_bytes(), &stanza[name..]].concat())
     }
 
     /// Gives how long it took.
@@ -194,15 +231,15 @@ impl Crowd {
 
     /// The first of each room makes it; the others follow, which is what is timed, until all have seen all.
     fn enter(&mut self, wave: usize) -> Result<Duration> {
-        let (makers, others): (Vec<usize>, Vec<usize>) = (0..self.members.len()).partition(|n| n % self.room == 0);
+        let (makers, others): (Vec<usize>, Vec<usize>) = (0..self.clients).partition(|n| n % self.room == 0);
         for &n in &makers {
             let room = self.room_of(n);
             let open = format!(
-                "{}<iq type='set' to='{room}' id='open'><query xmlns='http://jabber.org/protocol/muc#owner'>\
-                 <x xmlns='jabber:x:data' type='submit'/></query></iq>",
-                join(&room, n)
+                "<iq type='set' to='{room}' id='open'><query xmlns='http://jabber.org/protocol/muc#owner'>\
+                 <x xmlns='jabber:x:data' type='submit'/></query></iq>"
             );
-            self.members[n].link.send(open.as_bytes())?;
+            self.say(n, join(&room, n).as_bytes())?;
+            self.say(n, open.as_bytes())?;
         }
         self.quiet()?;
         ensure!(self.presences == makers.len(), "{} of {} rooms were made", self.presences, makers.len());
@@ -211,7 +248,7 @@ impl Crowd {
         for wave in others.chunks(wave) {
             for &n in wave {
                 let room = self.room_of(n);
-                self.members[n].link.send(join(&room, n).as_bytes())?;
+                self.say(n, join(&room, n).as_bytes())?;
                 inside[n / self.room] += 1;
             }
             let seen: usize = inside.iter().map(|n| n * n).sum();
@@ -231,40 +268,56 @@ impl Crowd {
 
     /// Every client is in the first room here.
     fn pace(&mut self, messages: usize, every: Duration) -> Result<Duration> {
-        let all = self.messages + messages * self.members.len();
+        let all = self.messages + messages * self.clients;
         let start = Instant::now();
         for number in 0..messages {
             let due = start + every * number as u32;
             while Instant::now() < due {
                 self.turn(due.saturating_duration_since(Instant::now()))?;
             }
-            self.members[0].link.send(&message(ROOM, 0, number))?;
+            self.say(0, &message(ROOM, 0, number))?;
         }
         self.until(|crowd| crowd.messages >= all)?;
-        Ok(start.elapsed())
+        self.is_over(start, all)
     }
 
     fn queue(&mut self, messages: usize, senders: usize, window: usize) -> Result<Duration> {
         let start = Instant::now();
-        let all = self.messages + messages * self.members.len();
+        let all = self.messages + messages * self.clients;
         let mut sent = 0;
         for n in 0..senders {
-            let member = &mut self.members[n];
-            member.echo = Some(Finder::new(&format!("id='{}", id_prefix(n))).into_owned());
-            member.echoes = window;
+            let (at, copies) = if self.kind == Kind::Component { (0, self.clients) } else { (n, 1) };
+            let mark = Finder::new(&format!("id='{}", id_prefix(n))).into_owned();
+            self.members[at].echoes.push(Echo { mark, copies, came: window * copies, taken: 0 });
         }
         while self.messages < all {
             for n in 0..senders {
-                while self.members[n].echoes > 0 && sent < messages {
-                    self.members[n].echoes -= 1;
-                    self.members[n].link.send(&message(ROOM, n, sent))?;
+                while sent < messages && self.take_echo(n) {
+                    self.say(n, &message(ROOM, n, sent))?;
                     sent += 1;
                 }
             }
             ensure!(self.turn(SILENCE_MAX)?, "nothing comes any more; {} messages are missing", all - self.messages);
         }
-        self.members.iter_mut().for_each(|member| member.echo = None);
-        Ok(start.elapsed())
+        self.members.iter_mut().for_each(|member| member.echoes.clear());
+        self.is_over(start, all)
+    }
+
+    /// Whether a message of the client has come back that was not counted yet.
+    fn take_echo(&mut self, client: usize) -> bool {
+        let echo = match self.kind {
+            Kind::Component => self.members[0].echoes.get_mut(client),
+            Kind::Xmpp | Kind::XmppTls | Kind::Plain => self.members[client].echoes.first_mut(),
+        };
+        echo.is_some_and(Echo::take)
+    }
+
+    /// How long it took until everybody had been sent everything; an error when more comes than that.
+    fn is_over(&mut self, start: Instant, all: usize) -> Result<Duration> {
+        let took = start.elapsed();
+        self.quiet()?;
+        ensure!(self.messages == all, "{} messages more came than were to come", self.messages - all);
+        Ok(took)
     }
 
     /// Serves sockets until something holds.
@@ -301,8 +354,8 @@ impl Crowd {
             }
             self.messages += count(&self.ends.message, &member.tail, bytes);
             self.presences += count(&self.ends.presence, &member.tail, bytes);
-            if let Some(echo) = &member.echo {
-                member.echoes += count(echo, &member.tail, bytes);
+            for echo in &mut member.echoes {
+                echo.came += count(&echo.mark, &member.tail, bytes);
             }
             keep_tail(&mut member.tail, bytes);
         });
@@ -317,8 +370,9 @@ impl Crowd {
 
 fn join(room: &str, n: usize) -> String {
     format!(
-        "<presence to='{room}/witch{n}'><x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='0'/></x>\
-         </presence>"
+        "<presence to='{room}/{}'><x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='0'/></x>\
+         </presence>",
+        nick(n)
     )
 }
 

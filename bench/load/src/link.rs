@@ -19,16 +19,18 @@ pub struct Link {
 impl Link {
     /// Connects; with a configuration, TLS begins with the first byte.
     pub fn connect(address: SocketAddr, tls: Option<(&Arc<ClientConfig>, &str)>) -> Result<Link> {
-        let socket = std::net::TcpStream::connect(address)?;
+        let mut link = Link::of(std::net::TcpStream::connect(address)?)?;
+        if let Some((config, domain)) = tls {
+            link.tls = Some(Box::new(ClientConnection::new(config.clone(), domain.to_owned().try_into()?)?));
+        }
+        Ok(link)
+    }
+
+    /// A connection that stands, plain.
+    pub fn of(socket: std::net::TcpStream) -> Result<Link> {
         socket.set_nodelay(true)?;
         socket.set_nonblocking(true)?;
-        let tls = match tls {
-            Some((config, domain)) => {
-                Some(Box::new(ClientConnection::new(config.clone(), domain.to_owned().try_into()?)?))
-            }
-            None => None,
-        };
-        Ok(Link { socket: TcpStream::from_std(socket), tls, waiting: VecDeque::new() })
+        Ok(Link { socket: TcpStream::from_std(socket), tls: None, waiting: VecDeque::new() })
     }
 
     /// Sends bytes, now or later.

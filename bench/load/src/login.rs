@@ -1,4 +1,5 @@
-//! A client's way to its session: an account made over the wire (XEP-0077), SASL PLAIN, a resource bound.
+//! A client's way to its session: an account made over the wire (XEP-0077), SASL PLAIN, a resource bound. And how a server
+//! takes a component (XEP-0114), whatever its secret.
 
 use anyhow::{Result, bail};
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -6,6 +7,18 @@ use memchr::memmem;
 
 /// The accounts' domain.
 pub const DOMAIN: &str = "shakespeare.lit";
+
+const RESOURCE: &str = "broom";
+
+/// The nick of a client, which is the localpart of its account too.
+pub fn nick(number: usize) -> String {
+    format!("witch{number}")
+}
+
+/// A client's address.
+pub fn address_of(number: usize) -> String {
+    format!("{}@{DOMAIN}/{RESOURCE}", nick(number))
+}
 
 /// What is awaited next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +29,9 @@ enum Step {
     FeaturesAgain,
     Bound,
     Done,
+    ComponentHeader,
+    ComponentHandshake,
+    Taken,
 }
 
 /// A negotiation under way.
@@ -28,7 +44,12 @@ pub struct Login {
 impl Login {
     /// For the user of this number.
     pub fn new(number: usize) -> Login {
-        Login { user: format!("witch{number}"), step: Step::Features, heard: Vec::new() }
+        Login { user: nick(number), step: Step::Features, heard: Vec::new() }
+    }
+
+    /// For a component that connects.
+    pub fn component() -> Login {
+        Login { user: "the component".into(), step: Step::ComponentHeader, heard: Vec::new() }
     }
 
     /// What is said first.
@@ -41,7 +62,7 @@ impl Login {
 
     /// Whether the session stands.
     pub fn is_done(&self) -> bool {
-        self.step == Step::Done
+        matches!(self.step, Step::Done | Step::Taken)
     }
 
     /// Takes what the server says; gives what to answer once it is enough.
@@ -57,7 +78,9 @@ impl Login {
             Step::Authenticated => ("<success", Step::FeaturesAgain),
             Step::FeaturesAgain => ("</stream:features>", Step::Bound),
             Step::Bound => ("</iq>", Step::Done),
-            Step::Done => return Ok(None),
+            Step::ComponentHeader => ("'>", Step::ComponentHandshake),
+            Step::ComponentHandshake => ("</handshake>", Step::Taken),
+            Step::Done | Step::Taken => return Ok(None),
         };
         if memmem::find(&self.heard, awaited.as_bytes()).is_none() {
             return Ok(None);
@@ -71,7 +94,7 @@ impl Login {
     fn say(&self) -> String {
         let user = &self.user;
         match self.step {
-            Step::Features => Login::header(),
+            Step::Features | Step::FeaturesAgain => Login::header(),
             Step::Registered => format!(
                 "<iq type='set' id='register'><query xmlns='jabber:iq:register'><username>{user}</username>\
                  <password>toil</password></query></iq>"
@@ -80,11 +103,16 @@ impl Login {
                 let plain = BASE64_STANDARD.encode(format!("\0{user}\0toil"));
                 format!("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{plain}</auth>")
             }
-            Step::FeaturesAgain => Login::header(),
-            Step::Bound => "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
-                            <resource>broom</resource></bind></iq>"
-                .into(),
+            Step::Bound => format!(
+                "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
+                 <resource>{RESOURCE}</resource></bind></iq>"
+            ),
             Step::Done => "<presence/>".into(),
+            Step::ComponentHeader => String::new(),
+            Step::ComponentHandshake => {
+                "<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' id='bench'>".into()
+            }
+            Step::Taken => "<handshake/>".into(),
         }
     }
 }

@@ -22,7 +22,6 @@ mod resync;
 mod scenario;
 
 use clap::{Parser, Subcommand};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Figures of the running program.
@@ -45,6 +44,15 @@ enum Command {
         /// Over TLS.
         #[arg(long)]
         tls: bool,
+        /// How often each of the two is measured, in turn.
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
+    /// Processor time per delivery to users of another server, which has the program as a component, beside that to its own.
+    Attached {
+        /// Occupants of the room; may be given several times.
+        #[arg(long, default_values_t = [10, 100, 1_000])]
+        occupants: Vec<usize>,
         /// How often each of the two is measured, in turn.
         #[arg(long, default_value_t = 5)]
         rounds: usize,
@@ -87,24 +95,17 @@ enum Command {
     },
 }
 
-/// Address and kind of server, as the crowd is told.
+/// What a crowd deals with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Kind {
     /// The program, in clear text.
     Xmpp,
     /// The program over direct TLS.
     XmppTls,
+    /// The program as a component of the server that the crowd plays.
+    Component,
     /// The program that only writes.
     Plain,
-}
-
-/// Where a crowd goes.
-#[derive(Debug, Clone, Copy)]
-pub struct Target {
-    /// What is there.
-    pub kind: Kind,
-    /// Its address.
-    pub address: SocketAddr,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -120,6 +121,7 @@ fn main() -> anyhow::Result<()> {
             Command::Deliveries { occupants, tls, rounds } => {
                 scenario::deliveries(&cli.program, &occupants, tls, rounds).await
             }
+            Command::Attached { occupants, rounds } => scenario::attached(&cli.program, &occupants, rounds).await,
             Command::Memory { connections, room, tls } => scenario::memory(&cli.program, connections, room, tls).await,
             Command::Entering { occupants } => scenario::entering(&cli.program, occupants).await,
             Command::Resync { rooms, missed } => resync::resync(&cli.program, rooms, missed).await,

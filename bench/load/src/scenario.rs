@@ -37,10 +37,7 @@ pub async fn deliveries(program: &Path, occupants: &[usize], tls: bool, rounds: 
         let mut entered = server.crowd(count, count).await?;
         entered.tell(Order::Enter { wave: WAVE }).await?;
         let mut plain = Plain::start(count).await?;
-        let messages = (DELIVERIES_PER_ROUND / count).clamp(MESSAGES_MIN, MESSAGES_MAX);
-        let pace = Order::Pace { messages, every_ms: 100 };
-        let queue = Order::Queue { messages: 4 * messages, senders: 4, window: 2 };
-        for (order, name) in [(pace, "one every 100 ms"), (queue, "4 senders, window 2")] {
+        for (order, name) in talks(count) {
             let mut figures = Vec::new();
             for _ in 0..rounds {
                 let plain = plain.crowd.cost(plain.pid, order).await?;
@@ -51,6 +48,42 @@ pub async fn deliveries(program: &Path, occupants: &[usize], tls: bool, rounds: 
         entered.end().await?;
         plain.end().await?;
         server.site.stop().await?;
+    }
+    Ok(())
+}
+
+/// How people talk in a room of so many.
+fn talks(occupants: usize) -> [(Order, &'static str); 2] {
+    let messages = (DELIVERIES_PER_ROUND / occupants).clamp(MESSAGES_MIN, MESSAGES_MAX);
+    let pace = Order::Pace { messages, every_ms: 100 };
+    let queue = Order::Queue { messages: 4 * messages, senders: 4, window: 2 };
+    [(pace, "one every 100 ms"), (queue, "4 senders, window 2")]
+}
+
+/// The same to as many users of another server. The crowd, which plays that one, counts what it is sent: one stanza for each.
+pub async fn attached(program: &Path, occupants: &[usize], rounds: usize) -> Result<()> {
+    println!("processor time per delivery of a message of {MESSAGE_BYTES} bytes, median of {rounds} rounds:\n");
+    println!("| occupants | messages | own clients, us | as a component, us | ratio | least to most |");
+    println!("|---:|---|---:|---:|---:|---|");
+    for &count in occupants {
+        let mut own = Server::start(program, false).await?;
+        let mut clients = own.crowd(count, count).await?;
+        let (mut component, mut users) = Server::start_attached(program, count).await?;
+        for crowd in [&mut clients, &mut users] {
+            crowd.tell(Order::Enter { wave: WAVE }).await?;
+        }
+        for (order, name) in talks(count) {
+            let mut figures = Vec::new();
+            for _ in 0..rounds {
+                let own = clients.cost(own.pid, order).await?;
+                figures.push((own, users.cost(component.pid, order).await?));
+            }
+            print_row(count, name, &figures);
+        }
+        clients.end().await?;
+        own.site.stop().await?;
+        component.site.stop().await?;
+        users.end().await?;
     }
     Ok(())
 }
@@ -125,6 +158,18 @@ impl Server {
         Ok(Server { site, pid, kind: if tls { Kind::XmppTls } else { Kind::Xmpp }, _folder: folder })
     }
 
+    /// As a component of the server that the crowd plays, which has so many users.
+    async fn start_attached(program: &Path, users: usize) -> Result<(Server, Crowd)> {
+        let mut crowd = Crowd::start(Kind::Component, "127.0.0.1:0".parse()?, users, users)?;
+        let address = crowd.answers.next_line().await?.context("the crowd says where it waits")?;
+        let folder = tempfile::tempdir()?;
+        let mut site = Site::new(program, folder.path(), &configuration_of_component(&address))?;
+        site.start().await?;
+        let pid = site.pid().context("the server runs")?;
+        crowd.tell(Order::LogIn).await?;
+        Ok((Server { site, pid, kind: Kind::Component, _folder: folder }, crowd))
+    }
+
     /// So many clients, logged in.
     async fn crowd(&mut self, clients: usize, room: usize) -> Result<Crowd> {
         let address = self.site.address(if self.kind == Kind::Xmpp { "c2s" } else { "c2s-tls" })?;
@@ -141,10 +186,20 @@ fn configuration() -> String {
         "domain = \"{DOMAIN}\"\n\
          [c2s]\nlisten = [\"127.0.0.1:0\"]\nlisten_tls = [\"127.0.0.1:0\"]\ntls = \"off\"\n\
          registration = true\nregistrations_per_day = 10000\nkeepalive_seconds = 86400\n\
-         [s2s]\nlisten = []\n[http]\nlisten = [\"127.0.0.1:0\"]\n[rooms]\ndomain = \"chat.{DOMAIN}\"\n\
-         [limits]\nmessages_per_second = 1000000\nmessages_burst = 1000000\n[log]\nlevel = \"warn\"\n"
+         {ROOMS_ALONE}"
     )
 }
+
+/// The rooms alone, for users of another server.
+fn configuration_of_component(address: &str) -> String {
+    format!(
+        "{ROOMS_ALONE}[[component]]\ndomain = \"chat.shakespeare.lit\"\nconnect = \"{address}\"\nsecret = \"toil\"\n"
+    )
+}
+
+/// What both have.
+const ROOMS_ALONE: &str = "[s2s]\nlisten = []\n[http]\nlisten = [\"127.0.0.1:0\"]\n[rooms]\ndomain = \"chat.shakespeare.lit\"\n\
+     [limits]\nmessages_per_second = 1000000\nmessages_burst = 1000000\n[log]\nlevel = \"warn\"\n";
 
 /// The program that only writes, with its crowd.
 struct Plain {
