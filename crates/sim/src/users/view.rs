@@ -53,8 +53,9 @@ impl View {
 
     /// Takes in a stanza.
     pub fn hear(&mut self, stanza: &Element) -> Option<News> {
-        let from = Jid::new(stanza.get("from")?).ok()?;
-        if from.bare_str() != self.room.as_str() {
+        let from = stanza.get("from")?;
+        let (bare, nick) = from.split_once('/').map_or((from, None), |(bare, nick)| (bare, Some(nick)));
+        if bare != self.room.as_str() {
             return None;
         }
         match (stanza.name(), stanza.get("type")) {
@@ -62,8 +63,8 @@ impl View {
                 Some(News::Answered(stanza.get("id")?.to_owned(), kind == "result"))
             }
             ("presence", Some("error")) if self.me.is_none() => Some(News::Refused(condition(stanza))),
-            ("presence", None) => self.is_there(from.resource()?, stanza),
-            ("presence", Some("unavailable")) => self.is_gone(from.resource(), stanza),
+            ("presence", None) => self.is_there(nick?, stanza),
+            ("presence", Some("unavailable")) => self.is_gone(nick, stanza),
             _ => None,
         }
     }
