@@ -55,8 +55,8 @@ impl Room {
         let was_here = self.lost.iter().any(|lost| lost.jid == seat.jid && lost.via == Via::Replica(replica.clone()));
         let by_split = match self.links.removals.get(&seat.jid) {
             Some(removal) => match &removal.why {
-                Why::Split(_) => removal.nick == seat.nick || was_here || self.has_seat_for(seat),
-                // Perhaps under a nick that it was given since its site heard of it last.
+                // Perhaps under a nick that it was given since its site heard of it last: it is the same session.
+                Why::Split(_) => true,
                 Why::Left => {
                     let removed = Removed { status: Status::FAILURE, actor: None, reason: None };
                     return Some((seat.nick.clone(), Verdict::Removed(removed)));

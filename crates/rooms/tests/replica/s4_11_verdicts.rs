@@ -6,6 +6,8 @@ use xmpp::{Element, ns};
 
 /// Longer than a link is suspect.
 const SPLIT_MS: u64 = 15_000;
+/// Longer than seats are kept.
+const RETENTION_MS: u64 = 3_600_000;
 
 fn admin(item: &str) -> String {
     format!(
@@ -81,4 +83,25 @@ fn s4_11_verdicts_who_came_back_to_an_island_and_was_kicked() {
     assert_eq!((world.archived(SERVICE), there(&world.take(of("Troy")))), (vec![], vec![false]));
     world.user(&join(wiz, "WiZ"));
     assert_eq!(there(&world.take(of("Wumpus"))), [true]);
+}
+
+/// He has changed his nick, and the word of that was lost with the link: when `retention` is over his site still calls him by the one
+/// of before, by which he enters again and is heard. He was removed by nobody.
+#[test]
+fn s4_11_verdicts_whose_new_nick_his_site_has_not_heard_of() {
+    let mut world = World::with_cast(true);
+    let wiz = of("WiZ");
+    world.user_sends(&format!("<presence from='{wiz}' to='{ROOM}/Bicycle'/>"));
+    world.cut_after_delivery(ERIS);
+    world.pass_ms(RETENTION_MS + SPLIT_MS);
+    assert!(world.take(of("Wumpus")).iter().any(|s| s.to_xml().contains("/Bicycle' type='unavailable'")));
+    world.says("WiZ", "heard");
+    world.inbox.clear();
+    world.heal(ERIS);
+    world.pass_ms(120_000);
+    assert_eq!(world.archived(SERVICE), ["heard"]);
+    assert!(!world.take(wiz).iter().any(|s| s.get("type") == Some("unavailable") || s.get("type") == Some("error")));
+    let there = format!("{ROOM}/WiZ");
+    let wumpus = world.take(of("Wumpus"));
+    assert!(wumpus.iter().any(|s| s.name() == "presence" && s.get("from") == Some(&there)), "{wumpus:?}");
 }
