@@ -179,8 +179,7 @@ impl Mirror {
         let kept = granted.seats.iter().filter(|seat| !matches!(seat.verdict, Verdict::Removed(_)));
         let kept = kept.filter(|seat| cx.site.is_local(&seat.jid));
         let kept = kept.map(|seat| (seat.jid.clone(), seat.nick.clone()));
-        let absent: BTreeMap<Jid, Nick> =
-            kept.filter(|(jid, _)| !self.sessions.contains_key(jid) && !self.gone.contains_key(jid)).collect();
+        let absent: BTreeMap<Jid, Nick> = kept.filter(|(jid, _)| self.is_absent(jid)).collect();
         self.link.kept = absent.clone();
         let seats = granted.seats.clone();
         self.link.staging = Some(Staging::new(granted, &self.seats));
@@ -247,6 +246,15 @@ impl Mirror {
         let x = Element::new("x", ns::MUC_USER).child(destroy);
         self.destroyed(&Element::stanza("presence").attr("type", "unavailable").child(x), cx);
         true
+    }
+
+    /// Whether a session that the room has is not here any more. Who has left is in until the room has had his leave; where it has had
+    /// it, and has started again since, the census has made it take him for one more session of a seat that is there.
+    fn is_absent(&self, jid: &Jid) -> bool {
+        match self.sessions.get(jid) {
+            Some(session) => session.leaving && !session.awaits_enter() && !self.outbox.holds_leave_of(jid),
+            None => !self.gone.contains_key(jid) || !self.outbox.holds_leave_of(jid),
+        }
     }
 
     /// Who had a seat before a restart and has not come back leaves; behind what is still to be said, where that is.

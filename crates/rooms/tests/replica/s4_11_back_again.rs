@@ -168,6 +168,36 @@ fn s4_11_who_has_left_under_another_nick_is_out() {
     assert_eq!(presence_of(&world.take(other), "Troy"), ["unavailable"]);
 }
 
+/// One of two clients leaves, live or on an island, and the room has had that; the word of it is lost, and the room starts again. That
+/// the census reminds it of this client as well lets nobody in who has left.
+#[test]
+fn s4_11_whose_leave_was_had_before_a_restart_is_out() {
+    for on_an_island in [false, true] {
+        let mut world = World::with_cast(true);
+        let other = "squit@eris.dclxvii.irc/phone";
+        world.user(&join(other, "WiZ"));
+        if on_an_island {
+            world.cut(ERIS);
+            world.pass_ms(SPLIT_MS);
+            world.user(&leaves(other, "WiZ"));
+            world.heal(ERIS);
+            world.join_until(ERIS, "syncing");
+        } else {
+            world.inbox.clear();
+            world.user_sends(&leaves(other, "WiZ"));
+        }
+        world.cut_after_delivery(ERIS);
+        world.restart(SERVICE);
+        world.heal(ERIS);
+        world.pass_ms(120_000);
+        assert_eq!(presence_of(&world.take(other), "WiZ").last().map(String::as_str), Some("unavailable"));
+        world.inbox.clear();
+        world.user(&leaves(of("WiZ"), "WiZ"));
+        assert_eq!(presence_of(&world.take(of("Troy")), "WiZ"), ["unavailable"], "on an island: {on_an_island}");
+        assert_eq!(world.states(ERIS), ["live"]);
+    }
+}
+
 /// The only one in a room that ends with its last occupant, whether he has opened it or not, leaves and comes back on his island: that
 /// room he is in when the link is back, and in no other.
 #[test]
