@@ -22,13 +22,13 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
             .iter()
             .filter_map(|(id, body)| Some((*places.get(id.as_str())?, id.as_str(), body.as_str())))
             .collect();
-        // Of what was said at its site the history shows the last.
-        let said_here = |id: &str| said.get(id).filter(|said| said.site == domain(&stay.who)).map(|said| said.at);
-        let entered = (stay.from_ms + 1, 0);
-        let from = heard.iter().filter_map(|(_, id, _)| said_here(id)).min().unwrap_or(entered).min(entered);
-        let was_before = |place: usize| messages.get(place).and_then(|id| said_here(id)).is_some_and(|at| at < from);
         let is_ahead = |heard: &&Heard<'_>| stay.ahead.iter().any(|id| id == heard.1);
         let (ahead, rest): (Vec<Heard<'_>>, Vec<Heard<'_>>) = heard.iter().partition(is_ahead);
+        // Of what was shown at its site the history shows the last. What is heard later, as of who had no voice there, was not shown.
+        let said_here = |id: &str| said.get(id).filter(|said| said.site == domain(&stay.who)).map(|said| said.at);
+        let entered = (stay.from_ms + 1, 0);
+        let from = ahead.iter().filter_map(|(_, id, _)| said_here(id)).min().unwrap_or(entered).min(entered);
+        let was_before = |place: usize| messages.get(place).and_then(|id| said_here(id)).is_some_and(|at| at < from);
         in_order(stay, &ahead)?;
         in_order(stay, &rest)?;
         // What was heard ahead has its place behind all else; who has gone by then was not there for what comes before it.

@@ -1,15 +1,30 @@
 //! XEP-0045 4.2: in a semi-anonymous room nobody but moderators is sent the real address of another.
 
 use super::Evidence;
-use super::people::{bare, domain};
+use super::people::{Occupant, bare, domain};
 use crate::users::stays::body_of;
 use crate::users::view::{News, View, statuses};
 use crate::world::Scene;
 use std::collections::{BTreeMap, BTreeSet};
 use xmpp::{Element, ns};
 
-/// What a client makes of the room, and what it was sent on entering: when, and the stanza.
-type Client<'a> = (View, Vec<(u64, &'a Element)>);
+/// What is known of a client.
+struct Client<'a> {
+    view: View,
+    /// Its occupant-id, as it was told.
+    id: Option<&'a str>,
+    /// Whether it has asked to enter and was not answered yet: should what it was told of a former time of its be out of date, the room
+    /// having removed it by a word that was lost, the roster for its new one comes before its new role.
+    enters: bool,
+    /// What it was sent on entering: when, and the stanza.
+    entering: Vec<(u64, &'a Element)>,
+}
+
+impl Client<'_> {
+    fn of(evidence: &Evidence<'_>) -> Self {
+        Client { view: View::of(evidence.room), id: None, enters: false, entering: Vec::new() }
+    }
+}
 
 pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
     if !evidence.semi_anonymous {
@@ -18,18 +33,32 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
     let all: BTreeSet<String> = evidence.tape.tellings.iter().map(|telling| bare(&telling.who).to_owned()).collect();
     let mut clients: BTreeMap<&str, Client<'_>> = BTreeMap::new();
     for telling in &evidence.tape.tellings {
-        let (view, entering) = clients.entry(&telling.who).or_insert_with(|| (View::of(evidence.room), Vec::new()));
-        let Scene::Received(stanza) = &telling.what else {
-            if !matches!(telling.what, Scene::Sent(_)) {
-                (*view, *entering) = (View::of(evidence.room), Vec::new());
+        let client = clients.entry(&telling.who).or_insert_with(|| Client::of(evidence));
+        let stanza = match &telling.what {
+            Scene::Received(stanza) => stanza,
+            Scene::Sent(stanza) => {
+                client.enters |= stanza.has_child("x", ns::MUC);
+                continue;
             }
-            continue;
+            Scene::Connected | Scene::Ended => {
+                *client = Client::of(evidence);
+                continue;
+            }
         };
+        let Client { view, id, enters, entering } = client;
         let was_moderator = view.role() == Some(MODERATOR);
-        if matches!(view.hear(stanza), Some(News::Left(_))) {
-            // What came before was for the client's time before, of which the room has only now seen the end.
-            entering.clear();
-            continue;
+        *enters &= stanza.name() != "presence" || stanza.get("type") != Some("error");
+        match view.hear(stanza) {
+            Some(News::Left(_)) => {
+                // What came before was for the client's time before, of which the room has only now seen the end.
+                entering.clear();
+                continue;
+            }
+            Some(News::Entered) => {
+                *enters = false;
+                *id = stanza.get_child("occupant-id", ns::OCCUPANT_ID).and_then(|id| id.get("id")).or(*id);
+            }
+            _ => {}
         }
         // An error gives back what its receiver has sent himself (RFC 6120 8.3.1).
         let from_room = stanza.get("from").is_some_and(|from| from.starts_with(evidence.room.as_str()));
@@ -42,6 +71,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
         match view.role() {
             // Its role comes last of what an entrant is sent of others.
             None => entering.push((telling.at_ms, stanza)),
+            Some(_) if *enters => entering.push((telling.at_ms, stanza)),
             Some(MODERATOR) => entering.clear(),
             Some(_) if was_moderator => entering.clear(),
             Some(_) => {
@@ -50,7 +80,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
                     if let Some(seen) = all.iter().find(|other| *other != own && xml.contains(other.as_str()))
                         && !was_made_moderator(evidence, &telling.who, at_ms)
                         && !(is_of_archive(stanza)
-                            && may_read_addresses(evidence, &telling.who, view.me.as_deref(), at_ms))
+                            && may_read_addresses(evidence, &telling.who, (view.me.as_deref(), *id), at_ms))
                     {
                         return Err(format!("{} was sent the address of {seen}: {xml}", telling.who));
                     }
@@ -83,14 +113,21 @@ fn is_of_archive(stanza: &Element) -> bool {
 }
 
 /// Whether the last the room has said makes somebody a moderator, or an admin or owner: in a presence of who has this nickname, to
-/// anybody; or in granting a request for an affiliation of his, which is all that it says of who is not in.
-fn may_read_addresses(evidence: &Evidence<'_>, who: &str, nick: Option<&str>, at_ms: u64) -> bool {
+/// anybody, unless it bears the occupant-id of another who has taken it since; or in granting a request for an affiliation of his,
+/// which is all that it says of who is not in.
+fn may_read_addresses(
+    evidence: &Evidence<'_>,
+    who: &str,
+    (nick, id): (Option<&str>, Option<&str>),
+    at_ms: u64,
+) -> bool {
     let may = |item: &Element| {
         item.get("role") == Some(MODERATOR) || matches!(item.get("affiliation"), Some("admin" | "owner"))
     };
     let of_nick = |presence: &Element| {
         let of = presence.get("from").and_then(|from| from.split_once('/')).map(|(_, of)| of);
-        item_of(presence).filter(|_| nick.is_some() && of == nick).map(may)
+        let is_anothers = Occupant::of(presence).is_some_and(|of| id.is_some_and(|id| of.id != id));
+        item_of(presence).filter(|_| nick.is_some() && of == nick && !is_anothers).map(may)
     };
     let of_user = |answer: &Element| {
         let query = asked(evidence, answer)?.get_child("query", ns::MUC_ADMIN)?;

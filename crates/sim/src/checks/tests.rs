@@ -1,6 +1,7 @@
 //! Every check sees what it is there to see: a small story that is in order, and faults put into it.
 
 mod asked;
+mod island;
 mod standing;
 mod told;
 

@@ -221,3 +221,41 @@ fn addresses_in_the_archive_are_for_those_whom_the_room_has_made_admins() {
     assert!(read(&[("member", true)]));
     assert!(read(&[("admin", true), ("none", true)]), "no longer");
 }
+
+/// What somebody is shown who was put out by a word that was lost, and enters anew: the roster comes before his new role.
+#[test]
+fn addresses_for_who_enters_anew_are_judged_by_his_new_role() {
+    let fails = |asks: bool, role: &str| {
+        let mut story = Story::told();
+        if asks {
+            story.asks_to_enter();
+        }
+        story.receives(EFCHEN, &presence("WiZ", "moderator", " jid='squit@eris.dclxvii.irc/jupiter'", false));
+        let entered = presence("Efchen", role, "", true);
+        story.crosses(&entered.replace("<presence", &format!("<presence to='{EFCHEN}'")));
+        story.receives(EFCHEN, &entered);
+        story.fails().iter().any(|name| name == "real addresses are seen by those who may")
+    };
+    assert!(!fails(true, "moderator"));
+    assert!(fails(true, "participant"));
+    assert!(fails(false, "moderator"), "nobody knew yet");
+}
+
+/// Efchen has been made an admin since the room has put her out, and somebody else has her nickname by now.
+#[test]
+fn who_has_taken_a_nickname_since_takes_no_right_to_addresses() {
+    let read = |taker: &str| {
+        let mut story = Story::told();
+        story.receives(EFCHEN, &occupant("Efchen", "", "none", "participant", &["110"], ""));
+        story.bans("admin", true);
+        let taken = occupant("Efchen", "", "none", "participant", &[], "");
+        story.crosses(&taken.replace("id='efchen'", &format!("id='{taker}'")));
+        let item = format!("<x xmlns='http://jabber.org/protocol/muc#user'><item jid='{WIZ}'/></x>");
+        let row =
+            format!("<result xmlns='urn:xmpp:mam:2' id='1'><message xmlns='jabber:client'>{item}</message></result>");
+        story.receives(EFCHEN, &format!("<message from='{ROOM}'>{row}</message>"));
+        story.fails().iter().any(|name| name == "real addresses are seen by those who may")
+    };
+    assert!(!read("troy"));
+    assert!(read("efchen"), "it is hers, and she is no admin by it");
+}
