@@ -23,6 +23,11 @@ pub(super) struct Kicked {
     kicks: BTreeMap<(Occupant, String), Kick>,
     /// The kicks that it has told to each domain, and when.
     told: BTreeMap<(String, Occupant), Vec<(usize, Kick)>>,
+    /// The kicks of which those have been told whom the room serves itself and no replica yet, and when: a link that is doubted holds
+    /// them, and he may be in again by then.
+    directly: BTreeMap<Occupant, Vec<(usize, Kick)>>,
+    /// When each domain was last granted a link, on which it is told of what comes behind.
+    granted: BTreeMap<String, usize>,
     /// When an island was told of a kick of its own, of which the room has not told yet: that is when he was kicked.
     on_islands: BTreeMap<Occupant, usize>,
     /// The last of them that each client may know of.
@@ -54,6 +59,8 @@ impl Kicked {
             asking: BTreeMap::new(),
             kicks: BTreeMap::new(),
             told: BTreeMap::new(),
+            directly: BTreeMap::new(),
+            granted: BTreeMap::new(),
             on_islands: BTreeMap::new(),
             known: BTreeMap::new(),
             connected: BTreeMap::new(),
@@ -122,6 +129,24 @@ impl Kicked {
         })
     }
 
+    /// The room tells of a kick for the first time.
+    fn kick(&mut self, at: usize, occupant: &Occupant) -> Kick {
+        let since = self.on_islands.remove(occupant).unwrap_or(at);
+        let kick = Kick { at: since, under_way: self.is_asking(&occupant.id) };
+        self.out.insert(occupant.clone(), kick);
+        kick
+    }
+
+    /// A replica is told of a kick before any other: the first one behind its grant that only others have been told of, or a new one.
+    fn kick_told_first(&mut self, at: usize, site: &str, occupant: &Occupant) -> Kick {
+        let granted = self.granted.get(site).copied().unwrap_or_default();
+        let known = self.directly.get_mut(occupant).and_then(|kicks| {
+            let first = kicks.iter().position(|(told_at, _)| *told_at >= granted)?;
+            kicks.drain(..=first).next_back()
+        });
+        known.map_or_else(|| self.kick(at, occupant), |(_, kick)| kick)
+    }
+
     /// Somebody is there who was gone since then.
     fn judge(&self, occupant: Occupant, gone: Option<Kick>, to: &str) -> Result<(), String> {
         let user = self.people.user(&occupant.id).unwrap_or_default();
@@ -158,27 +183,37 @@ impl Watch for Kicked {
         self.people.crossed(crossing);
         if is_destroyed(&crossing.stanza) {
             (self.out, self.void) = (BTreeMap::new(), Vec::new());
+            self.directly.clear();
         }
         let stanza = &crossing.stanza;
+        if stanza.has_child("granted", ns::NETJOIN) {
+            self.granted.insert(crossing.to.clone(), at);
+        }
         let Some(occupant) = Occupant::of(stanza).filter(|_| stanza.name() == "presence") else { return Ok(()) };
         let told = |code: &str| statuses(stanza).iter().any(|known| known == code);
         match stanza.get("type") {
             Some("unavailable") if told("307") && kind(stanza) == Some("event") => {
                 let seq = super::people::at(stanza).and_then(|at| at.get("seq")).unwrap_or_default().to_owned();
-                let under_way = self.is_asking(&occupant.id);
-                let is_new = !self.kicks.contains_key(&(occupant.clone(), seq.clone()));
-                let mut since = || self.on_islands.remove(&occupant).unwrap_or(at);
-                let kicked = self.kicks.entry((occupant.clone(), seq));
-                let kick = *kicked.or_insert_with(|| Kick { at: since(), under_way });
-                self.told.entry((crossing.to.clone(), occupant.clone())).or_default().push((at, kick));
-                if is_new {
-                    self.out.insert(occupant, kick);
-                }
+                let number = (occupant.clone(), seq);
+                let kick = match self.kicks.get(&number) {
+                    Some(kick) => *kick,
+                    None => self.kick_told_first(at, &crossing.to, &occupant),
+                };
+                self.kicks.insert(number, kick);
+                self.told.entry((crossing.to.clone(), occupant)).or_default().push((at, kick));
             }
             // To somebody who is served directly.
             Some("unavailable") if told("307") && kind(stanza).is_none() => {
-                let now = Kick { at, under_way: self.is_asking(&occupant.id) };
-                let kick = self.out.get(&occupant).copied().unwrap_or(now);
+                let kick = match self.out.get(&occupant) {
+                    Some(kick) => *kick,
+                    // One client alone hears that it is not in, which others of his may be.
+                    None if told("333") => Kick { at, under_way: self.is_asking(&occupant.id) },
+                    None => {
+                        let kick = self.kick(at, &occupant);
+                        self.directly.entry(occupant.clone()).or_default().push((at, kick));
+                        kick
+                    }
+                };
                 self.told.entry((crossing.to.clone(), occupant)).or_default().push((at, kick));
             }
             Some("unavailable") if told("303") => drop(self.out.remove(&renamed(occupant, stanza))),

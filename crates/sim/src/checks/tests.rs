@@ -2,6 +2,7 @@
 
 mod asked;
 mod island;
+mod kicked;
 mod standing;
 mod told;
 
@@ -290,46 +291,6 @@ fn somebody_banned_who_is_in_shows() {
     let mut story = Story::told();
     story.banned.push("msa@vesa.yeggmaex.irc".to_owned());
     assert_eq!(story.fails(), ["who is banned is gone"]);
-}
-
-/// Who was kicked comes back when he asks to; a census that brings him back alone shows.
-#[test]
-fn somebody_kicked_who_is_in_again_unasked_shows() {
-    let enters =
-        occupant("Efchen", "", "none", "participant", &[], &marked(1, "enter", &format!("<enter jid='{EFCHEN}'/>")));
-    let there = occupant("Efchen", "", "none", "participant", &[], "");
-    let kicked = occupant("Efchen", GONE, "none", "none", &["307"], "");
-    let story = |between: &dyn Fn(&mut Story)| {
-        let mut story = Story::told();
-        story.crosses(&enters);
-        story.receives(WIZ, &kicked);
-        between(&mut story);
-        story.receives(WIZ, &there);
-        story.fails().iter().any(|name| name == KICKED)
-    };
-    assert!(story(&|_| {}));
-    assert!(!story(&|story| story.asks_to_enter()));
-    let renamed =
-        occupant("Other", GONE, "none", "participant", &["303"], "").replace("<item ", "<item nick='Efchen' ");
-    assert!(!story(&|story| story.receives(WIZ, &renamed.replace("id='other'", "id='efchen'"))));
-}
-
-/// The room's own roster names him though he has not asked, which nobody need have been shown; and of two kicks the second counts
-/// too.
-#[test]
-fn somebody_kicked_in_the_roster_of_a_snapshot_shows() {
-    let of = |kind: &str, codes: &[&str], mark: &str| occupant("Efchen", kind, "none", "participant", codes, mark);
-    let enter = |d| of("", &[], &marked(d, "enter", &format!("<enter jid='{EFCHEN}'/>")));
-    let kick = |d| of(GONE, &["307"], &marked(d, "event", ""));
-    let mut story = Story::told();
-    [enter(1), kick(2)].iter().for_each(|xml| story.crosses(xml));
-    story.asks_to_enter();
-    story.receives(EFCHEN, &of(" id='join-1'", &["110"], ""));
-    [enter(3), of("", &[], &marked(4, "roster", ""))].iter().for_each(|xml| story.crosses(xml));
-    let shows = |story: &Story| story.fails().iter().any(|name| name == KICKED);
-    assert!(!shows(&story));
-    [kick(5), of("", &[], &marked(6, "roster", ""))].iter().for_each(|xml| story.crosses(xml));
-    assert!(shows(&story));
 }
 
 /// What the kicked and the banned say before they may be in again is not archived.
