@@ -170,7 +170,7 @@ impl Room {
     /// room keeps nothing by which that join would be refused, as it would be to the banned.
     pub fn was_kicked_meanwhile(&self, user: &Jid, cx: &Cx<'_>) -> bool {
         let island = cx.up.as_ref().and_then(|up| up.island.as_ref());
-        island.is_some_and(|island| self.links.removals.kicked_since(&user.bare(), island.base))
+        island.is_some_and(|island| self.links.removals.kicked_since(user, island.base))
     }
 
     /// A kick on the island is the leave of its victim; it is told as a kick when who did it, somebody of the same site, may

@@ -66,10 +66,10 @@ impl Removals {
     }
 
     /// Whether this user was kicked behind that event.
-    pub fn kicked_since(&self, bare: &Jid, base: u64) -> bool {
+    pub fn kicked_since(&self, user: &Jid, base: u64) -> bool {
         let is_kick = |why: &Why| matches!(why, Why::Done(removed) if removed.status == Status::KICKED);
         let mut removals = self.removals.iter().filter(|(_, removal)| removal.behind >= base && is_kick(&removal.why));
-        removals.any(|(jid, _)| jid.bare() == *bare)
+        removals.any(|(jid, _)| jid.bare_str() == user.bare_str())
     }
 
     /// It has been told, or is back.

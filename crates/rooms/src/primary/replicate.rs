@@ -3,7 +3,7 @@
 //! A request is pending until a user of its site is admitted, or at once granted when one of its census still has a seat.
 
 use super::link::LINKS_MAX;
-use crate::room::{Cx, Life, Room, Via};
+use crate::room::{Cx, Room, Via};
 use crate::tally::Tally;
 use crate::wire::{Damaged, Destroyed, Replicate, Retry, UpMark};
 use machine::Output;
@@ -240,7 +240,7 @@ impl Room {
         if request.asked.resume.is_some() && self.lives() {
             return self.grant_verdicts(replica, cx);
         }
-        let (id, none) = (request.id.clone(), matches!(self.life, Life::Unborn | Life::Over));
+        let (id, none) = (request.id.clone(), !self.lives());
         self.links.pending.remove(replica);
         let error = if none { RegisterError::NoRoom } else { RegisterError::NobodyAdmitted };
         self.answer_iq(replica, id.as_deref(), Err(&error), cx);

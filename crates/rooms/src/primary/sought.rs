@@ -22,10 +22,7 @@ pub(crate) struct Sought {
 impl Room {
     /// Whether the archive has to be asked before this counts.
     pub(super) fn may_have_been_said(&self, stanza: &Element, up: &Up) -> bool {
-        self.config.logging
-            && stanza.name() == "message"
-            && worth_keeping(stanza)
-            && self.links.marks.is_doubted(&up.replica, &up.outbox)
+        up.doubted && self.config.logging && stanza.name() == "message" && worth_keeping(stanza)
     }
 
     /// Looks for it.

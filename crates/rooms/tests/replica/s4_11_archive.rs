@@ -313,22 +313,27 @@ fn s4_7_real_addresses_in_results() {
     assert_eq!(with(&mut world, "Troy"), Ok(String::new()), "as the room would have said");
 }
 
+/// An island whose users were told "one", "two" and "three", "two" while its disk was full, or not, and the id of the first.
+fn an_island_after_a_full_disk(full: bool) -> (World, String) {
+    let mut world = World::with_cast(true);
+    world.take(of("Troy"));
+    world.says("Wumpus", "one");
+    let got = world.take(of("Troy"));
+    let one = got.iter().find_map(|said| said.get_child("stanza-id", ns::SID)?.get("id")).expect("its id").to_owned();
+    world.full.extend(full.then(|| ERIS.to_owned()));
+    world.says("Wumpus", "two");
+    world.full.clear();
+    world.says("Wumpus", "three");
+    world.cut(ERIS);
+    world.pass_ms(SPLIT_MS);
+    (world, one)
+}
+
 /// What the disk of a site did not take its mirror lacks: no answer that may lack it is complete.
 #[test]
 fn s4_11_1_a_full_disk_leaves_a_hole_that_is_known() {
     for full in [false, true] {
-        let mut world = World::with_cast(true);
-        world.take(of("Troy"));
-        world.says("Wumpus", "one");
-        let got = world.take(of("Troy"));
-        let one =
-            got.iter().find_map(|said| said.get_child("stanza-id", ns::SID)?.get("id")).expect("its id").to_owned();
-        world.full.extend(full.then(|| ERIS.to_owned()));
-        world.says("Wumpus", "two");
-        world.full.clear();
-        world.says("Wumpus", "three");
-        world.cut(ERIS);
-        world.pass_ms(SPLIT_MS);
+        let (mut world, one) = an_island_after_a_full_disk(full);
         let behind = ask(&mut world, "Troy", Some(&one), 9).expect("a page");
         let all = ["two".to_owned(), "three".to_owned()];
         assert_eq!((&*behind.bodies, behind.complete), (&all[usize::from(full)..], !full));
@@ -343,19 +348,7 @@ fn s4_11_1_a_full_disk_leaves_a_hole_that_is_known() {
 #[test]
 fn s4_11_1_a_hole_of_a_full_disk_is_known_to_the_next_start() {
     for full in [false, true] {
-        let mut world = World::with_cast(true);
-        world.take(of("Troy"));
-        world.says("Wumpus", "one");
-        let one = world
-            .take(of("Troy"))
-            .iter()
-            .find_map(|said| Some(said.get_child("stanza-id", ns::SID)?.get("id")?.to_owned()));
-        world.full.extend(full.then(|| ERIS.to_owned()));
-        world.says("Wumpus", "two");
-        world.full.clear();
-        world.says("Wumpus", "three");
-        world.cut(ERIS);
-        world.pass_ms(SPLIT_MS);
+        let (mut world, one) = an_island_after_a_full_disk(full);
         world.says("WiZ", "four");
         world.restart(ERIS);
         world.heal(ERIS);
@@ -363,7 +356,7 @@ fn s4_11_1_a_hole_of_a_full_disk_is_known_to_the_next_start() {
         world.pass_ms(120_000);
         world.cut(ERIS);
         world.pass_ms(2 * SPLIT_MS);
-        let behind = ask(&mut world, "Troy", one.as_deref(), 9).expect("a page");
+        let behind = ask(&mut world, "Troy", Some(&one), 9).expect("a page");
         let all = ["two", "three", "four"];
         assert_eq!((&*behind.bodies, behind.complete), (&all.map(str::to_owned)[usize::from(full)..], !full));
     }
