@@ -15,40 +15,42 @@ use xmpp::{Element, Jid, ns};
 /// An occupant under a name.
 type Named<'a> = (&'a Nick, &'a Seat);
 
+/// Who has another nick since the link was down.
+#[derive(Debug, Default)]
+pub(super) struct Renamed {
+    /// The sessions here whose nick it was.
+    pub sessions: BTreeSet<Jid>,
+    /// Nicks that the room has given to some of them in place of theirs.
+    pub assigned: BTreeSet<Nick>,
+}
+
 impl Mirror {
-    /// Shows those who are here the difference. `assigned` are the nicks that the primary has given to occupants of this site.
-    pub(super) fn show_difference(
-        &self,
-        before: &Shown<'_>,
-        after: &Shown<'_>,
-        assigned: &BTreeSet<Nick>,
-        cx: &mut Cx<'_>,
-    ) {
+    /// Shows those who are here the difference.
+    pub(super) fn show_difference(&self, before: &Shown<'_>, after: &Shown<'_>, renamed: &Renamed, cx: &mut Cx<'_>) {
         if self.sessions.len() == self.link.handed.len() {
             return;
         }
-        let (renamed, gone): (Vec<(Named<'_>, Option<Nick>)>, _) =
+        let (moved, gone): (Vec<(Named<'_>, Option<Nick>)>, _) =
             departed(before, after).into_iter().partition(|(_, new)| new.is_some());
         for (old, _) in gone.into_iter().filter(|_| !flaw!(GoneNotShown)) {
-            self.show_gone(old, None, cx);
+            self.show_gone(old, None, renamed, cx);
         }
         let mut shown = BTreeSet::new();
-        let mut renamed: Vec<(Named<'_>, Nick)> =
-            renamed.into_iter().filter_map(|(old, new)| Some((old, new?))).collect();
-        while !renamed.is_empty() {
+        let mut moved: Vec<(Named<'_>, Nick)> = moved.into_iter().filter_map(|(old, new)| Some((old, new?))).collect();
+        while !moved.is_empty() {
             // Whose new name is free goes first, and is shown under it at once (XEP-0045 7.6); of those who have changed theirs
             // around all give them up first.
-            let free = renamed.iter().position(|(_, new)| !renamed.iter().any(|((nick, _), _)| *nick == new));
+            let free = moved.iter().position(|(_, new)| !moved.iter().any(|((nick, _), _)| *nick == new));
             let next: Vec<_> = match free {
-                Some(at) => vec![renamed.remove(at)],
-                None => std::mem::take(&mut renamed),
+                Some(at) => vec![moved.remove(at)],
+                None => std::mem::take(&mut moved),
             };
             for (old, new) in &next {
-                self.show_gone(*old, Some((new, before.get(new).map(Cow::as_ref))), cx);
+                self.show_gone(*old, Some((new, before.get(new).map(Cow::as_ref))), renamed, cx);
             }
             for (_, new) in next {
                 if let Some(seat) = after.get(&new) {
-                    self.show_there((&new, seat), before.get(&new).map(Cow::as_ref), assigned, cx);
+                    self.show_there((&new, seat), before.get(&new).map(Cow::as_ref), renamed, cx);
                 }
                 shown.insert(new);
             }
@@ -56,31 +58,37 @@ impl Mirror {
         for (&nick, seat) in after.iter().filter(|(nick, _)| !shown.contains(**nick)) {
             let known = before.get(nick).map(Cow::as_ref);
             if known.is_none_or(|known| !known.is_of(seat) || known.presence_differs(seat)) {
-                self.show_there((nick, seat), known, assigned, cx);
+                self.show_there((nick, seat), known, renamed, cx);
             }
         }
     }
 
     /// An occupant has this nick no more; `new` is the one he has, if any, and who had that before.
-    fn show_gone(&self, (nick, seat): Named<'_>, new: Option<(&Nick, Option<&Seat>)>, cx: &mut Cx<'_>) {
+    fn show_gone(
+        &self,
+        (nick, seat): Named<'_>,
+        new: Option<(&Nick, Option<&Seat>)>,
+        renamed: &Renamed,
+        cx: &mut Cx<'_>,
+    ) {
         let mut stanza = seat.unavailable(&nick.in_room(&self.room), &[], Class::Jids);
         // Who came back to that nick is in it, whatever the primary knows, until it has answered him.
         let mut except: Vec<Jid> = self.sessions_of(nick).into_iter().filter(|jid| self.waits(jid)).collect();
         let mut own = Vec::new();
         if let Some((new, known)) = new {
             name_new(&mut stanza, new, seat);
-            own = self.own_sessions((new, seat), known);
+            own = self.own_sessions((new, seat), known, renamed);
             except.extend(own.iter().cloned());
         }
         self.show_seat(seat, seat.told, &stanza, except, (&own, &[Status::SELF]), cx);
     }
 
     /// An occupant is there, or is shown otherwise than before; `known` is who had that nick before.
-    fn show_there(&self, (nick, seat): Named<'_>, known: Option<&Seat>, assigned: &BTreeSet<Nick>, cx: &mut Cx<'_>) {
+    fn show_there(&self, (nick, seat): Named<'_>, known: Option<&Seat>, renamed: &Renamed, cx: &mut Cx<'_>) {
         let stanza = self.shown_presence(nick, seat, Class::Jids);
-        let own = self.own_sessions((nick, seat), known);
+        let own = self.own_sessions((nick, seat), known, renamed);
         let codes = [Status::SELF, Status::NICK_ASSIGNED];
-        let codes = if assigned.contains(nick) { &codes[..] } else { &codes[..1] };
+        let codes = if renamed.assigned.contains(nick) { &codes[..] } else { &codes[..1] };
         let shows = self.shows(seat);
         if let Some(known) = known.filter(|known| known.told && known.is_of(seat) && !shows) {
             // His role is one whose presence is not broadcast any more.
@@ -90,11 +98,11 @@ impl Mirror {
     }
 
     /// The sessions of an occupant. Who came back to the name when it was another's (`known`) is that one's, and is told so when the room
-    /// has answered him; what he is told of this one waits for that.
-    fn own_sessions(&self, (nick, seat): Named<'_>, known: Option<&Seat>) -> Vec<Jid> {
+    /// has answered him; what he is told of this one waits for that, unless he came under another and the room has named him so.
+    fn own_sessions(&self, (nick, seat): Named<'_>, known: Option<&Seat>, renamed: &Renamed) -> Vec<Jid> {
         let another = known.is_some_and(|known| !known.is_of(seat));
-        let sessions = self.sessions_of(nick).into_iter();
-        sessions.filter(|jid| !(another && self.waits(jid))).collect()
+        let came = |jid: &Jid| another && self.waits(jid) && !renamed.sessions.contains(jid);
+        self.sessions_of(nick).into_iter().filter(|jid| !came(jid)).collect()
     }
 
     /// Whether this session has come back to an island and the primary has not answered.

@@ -2,6 +2,7 @@
 //!
 //! The stanzas, and their order, are those of `room/tell.rs`: others first, then the sessions of whoever it is about.
 
+use super::difference::Renamed;
 use super::mirror::Mirror;
 use super::roster::{Seat, item_of};
 use super::site::Cx;
@@ -11,7 +12,6 @@ use crate::room::{Past, add_statuses, has_status, is_subject, occupant_id, witho
 use crate::wire::{At, RoomConfig};
 use machine::{AudienceChange, Born, Class, Output};
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use xmpp::{Element, Jid, Shared, ns};
 
 impl Mirror {
@@ -104,7 +104,7 @@ impl Mirror {
         }
         let before = before.iter().map(|seat| (nick, Cow::Borrowed(seat))).collect();
         let after = self.as_shown(nick).into_iter().map(|seat| (nick, seat)).collect();
-        self.show_difference(&before, &after, &BTreeSet::new(), cx);
+        self.show_difference(&before, &after, &Renamed::default(), cx);
         self.reclass_of(nick, cx);
     }
 

@@ -3,6 +3,7 @@
 //! Seats are what the primary has told, whatever was shown meanwhile. What it tells of an occupant who is shown otherwise
 //! is news as far as it changes what is shown; so is what is not laid over him any more, should nothing ever have come of it.
 
+use super::difference::Renamed;
 use super::life::Life;
 use super::mirror::Mirror;
 use super::roster::{Seat, Shown};
@@ -94,7 +95,7 @@ impl Mirror {
         }
         let after: Shown<'_> = before.keys().filter_map(|nick| Some((nick, self.as_shown(nick)?))).collect();
         let before = before.iter().filter_map(|(nick, seat)| Some((nick, Cow::Borrowed(seat.as_ref()?)))).collect();
-        self.show_difference(&before, &after, &BTreeSet::new(), cx);
+        self.show_difference(&before, &after, &Renamed::default(), cx);
     }
 
     /// What the primary tells of an occupant holds for what is laid over him too, should it be all that is shown of him for a while: of

@@ -5,6 +5,7 @@
 
 use super::archive::Whole;
 use super::away::Overlay;
+use super::difference::Renamed;
 use super::leave::Parting;
 use super::life::Sign;
 use super::members::Memberships;
@@ -117,7 +118,7 @@ impl Mirror {
         let mut seats = staging.seats;
         seats.values_mut().for_each(|seat| seat.told = self.shows(seat));
         let otherwise = self.all_shown_otherwise();
-        let assigned = self.judged(&staging.granted, cx);
+        let renamed = self.judged(&staging.granted, cx);
         let mut before = std::mem::replace(&mut self.seats, seats);
         self.jids_stored = self.seats.values().any(|seat| seat.jid.is_some());
         before.retain(|nick, _| !otherwise.contains_key(nick));
@@ -134,7 +135,7 @@ impl Mirror {
         let marks = cx.site.config.split.mark_away;
         let covered = std::mem::replace(&mut self.away, if marks { staging.away } else { Overlay::new() });
         let before = before.iter().map(|(nick, seat)| (nick, Cow::Borrowed(seat))).collect();
-        self.show_difference(&before, &self.all_as_shown(), &assigned, cx);
+        self.show_difference(&before, &self.all_as_shown(), &renamed, cx);
         self.show_overlay(&covered, cx);
         self.end_island(cx);
         let gap = gap || staging.granted.history == HistorySent::Recent;
@@ -159,12 +160,11 @@ impl Mirror {
         cx.keep(changes);
     }
 
-    /// What became of those who were here: told to whom it concerns. Gives the nicks that were given to some in place of
-    /// theirs.
-    pub(super) fn judged(&mut self, granted: &Granted, cx: &mut Cx<'_>) -> BTreeSet<Nick> {
-        let mut assigned = BTreeSet::new();
+    /// What became of those who were here: told to whom it concerns. Gives those who have another nick now.
+    pub(super) fn judged(&mut self, granted: &Granted, cx: &mut Cx<'_>) -> Renamed {
+        let mut renamed = Renamed::default();
         if self.link.fresh {
-            return assigned;
+            return renamed;
         }
         for seat in &granted.seats {
             let Verdict::Removed(removed) = &seat.verdict else {
@@ -174,8 +174,9 @@ impl Mirror {
                 {
                     let before = std::mem::replace(&mut session.nick, seat.nick.clone());
                     self.rename_echoes(&before, &seat.nick);
+                    renamed.sessions.insert(seat.jid.clone());
                     if seat.verdict == Verdict::Reenter {
-                        assigned.insert(seat.nick.clone());
+                        renamed.assigned.insert(seat.nick.clone());
                     }
                 }
                 if let Some(session) = self.gone.get_mut(&seat.jid).filter(|session| session.nick != seat.nick) {
@@ -208,7 +209,7 @@ impl Mirror {
             let statuses = if self.is_leaving(&jid) { None } else { Some(Status::FAILURE) };
             self.take_out(&jid, &Parting::with(statuses), cx);
         }
-        assigned
+        renamed
     }
 
     fn is_leaving(&self, jid: &Jid) -> bool {

@@ -294,3 +294,32 @@ fn s4_11_another_has_the_nick_of_who_came_back() {
     assert_eq!((is_own("WiZ", Some("unavailable")), is_own("WiZ_", None)), (Some(true), Some(true)));
     assert_eq!((is_own("BigCheese", Some("unavailable")), is_own("WiZ", None)), (Some(false), Some(false)));
 }
+
+/// The same, where the other had the name that he is given now: they have changed names, as far as his site can see.
+#[test]
+fn s4_11_who_came_back_and_who_has_his_nick_have_changed_names() {
+    let mut world = World::with_cast(true);
+    let wiz = of("WiZ");
+    let renames = |world: &mut World, nick: &str| {
+        world.user(&format!("<presence from='{}' to='{ROOM}/{nick}'/>", of("BigCheese")));
+    };
+    renames(&mut world, "WiZ_");
+    world.cut(ERIS);
+    world.pass_ms(SPLIT_MS);
+    world.user(&leaves(wiz, "WiZ"));
+    world.user(&join(wiz, "WiZ"));
+    world.pass_ms(3_700_000);
+    renames(&mut world, "WiZ");
+    world.inbox.clear();
+    world.heal(ERIS);
+    world.pass_ms(120_000);
+    let got = world.take(wiz);
+    let own: Vec<&Element> =
+        got.iter().filter(|s| s.name() == "presence" && s.to_xml().contains("code='110'")).collect();
+    let own: Vec<(&str, bool)> =
+        own.iter().map(|s| (s.get("from").unwrap_or_default(), s.get("type").is_none())).collect();
+    let of_room = |nick: &str| format!("{ROOM}/{nick}");
+    assert_eq!(own, [(&*of_room("WiZ"), false), (&*of_room("WiZ_"), true)], "{:?}", lines(&got));
+    assert_eq!(presence_of(&got, "WiZ"), ["unavailable", "available"], "{:?}", lines(&got));
+    assert_eq!(presence_of(&got, "WiZ_").last().map(String::as_str), Some("available"), "{:?}", lines(&got));
+}
