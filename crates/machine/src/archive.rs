@@ -34,6 +34,8 @@ enum Wanted {
         query_id: Option<String>,
         /// Last rows first within the page (4.3.4).
         flip: bool,
+        /// From its end towards the archive's beginning.
+        backwards: bool,
     },
     /// Section 5: the archive's first message, to be followed by the last.
     First,
@@ -81,8 +83,9 @@ pub fn asked(
         return Err(Condition::ItemNotFound);
     }
     let query_id = query.get("queryid").map(str::to_owned);
-    let wanted = Wanted::Page { query_id, flip: query.has_child("flip-page", ns::MAM) };
+    let flip = query.has_child("flip-page", ns::MAM);
     let query = ArchiveQuery { site: Some(from.domain().to_owned()), ..parse(query, archive, with)? };
+    let wanted = Wanted::Page { query_id, flip, backwards: query.backwards };
     Ok(Asked::Page(Reading { asker: from.clone(), iq: iq.clone(), class, wanted }, Box::new(query)))
 }
 
@@ -107,6 +110,11 @@ impl Reading {
         !matches!(self.wanted, Wanted::Page { .. })
     }
 
+    /// Whether its page is read from its end, so that nothing it may lack lies before the first row.
+    pub fn is_backwards(&self) -> bool {
+        matches!(self.wanted, Wanted::Page { backwards: true, .. })
+    }
+
     /// What was read of `archive`, as its owner, a room or an account, says it.
     pub fn next(self, room: &Jid, archive: String, page: ArchivePage, stability: Stability) -> Next {
         let end = |name: &str| {
@@ -114,7 +122,7 @@ impl Reading {
             Some(Element::new(name, ns::MAM).attr("id", &row.id).attr("timestamp", format_ms(row.stamp_ms)))
         };
         let ends = match (&self.wanted, end("start")) {
-            (Wanted::Page { query_id, flip }, _) => {
+            (Wanted::Page { query_id, flip, .. }, _) => {
                 return Next::Answer(self.page(room, query_id.as_deref(), *flip, page, stability));
             }
             (Wanted::First, Some(first)) => {

@@ -1,8 +1,9 @@
 //! The room's archive as an island answers for it, XEP-0313: from the mirror, with what was said here since.
 //!
 //! What is provisional has the id it will keep and no place yet, so such a page is not stable. When the room is reached again,
-//! whoever pages on from such an id is shown what was said elsewhere meanwhile (`docs/wire.md`, *Netjoin*). A mirror with a hole
-//! never says that an answer is complete.
+//! whoever pages on from such an id is shown what was said elsewhere meanwhile (`docs/wire.md`, *Netjoin*). Nor is a page that may span
+//! a hole of the mirror, which never says that an answer is complete: who pages on behind the hole is told by the room that there is no
+//! more when it is reached again, and must know that the room may have more before it.
 
 use super::Replica;
 use super::keep::DAY_MS;
@@ -11,7 +12,7 @@ use super::provisional::ISLAND_SEQ;
 use super::site::Cx;
 use crate::flaws::flaw;
 use machine::archive::{Asked, Next, Reading, Stability, asked, of_room};
-use machine::{ArchivePage, ArchiveQuery, By, Class, Now, Output, QueryId};
+use machine::{ArchivePage, ArchiveQuery, By, Class, Now, Output, QueryId, Row};
 use xmpp::stanza::{Condition, StanzaError};
 use xmpp::{Element, Jid};
 
@@ -29,6 +30,11 @@ impl Whole {
     fn holds(self, behind: u64, kept_ms: i64) -> bool {
         let from_the_beginning = self.behind == 0 && self.since_ms >= kept_ms;
         from_the_beginning || (behind > 0 && behind >= self.behind)
+    }
+
+    /// Whether nothing is missing among rows that were read from the last one back to this, the first.
+    fn spans(self, first: &Row) -> bool {
+        first.seq >= self.behind
     }
 }
 
@@ -77,14 +83,17 @@ impl Mirror {
             return self.refuse_here(&reading.iq, cx);
         }
         let kept_ms = cx.now.unix_ms - i64::from(cx.site.config.mirror_days) * DAY_MS;
-        let whole = self.link.place.as_ref().is_some_and(|place| place.whole.holds(page.behind, kept_ms));
+        let place = self.link.place.as_ref().map(|place| place.whole);
+        let whole = place.is_some_and(|place| place.holds(page.behind, kept_ms));
         if !whole && reading.is_of_the_whole() {
             // Where the archive begins the room alone can say.
             return self.refuse_here(&reading.iq, cx);
         }
         page.complete &= whole;
         let provisional = page.rows.iter().any(|row| row.seq >= ISLAND_SEQ) && !flaw!(UnstableDenied);
-        let stability = if provisional { Stability::Unstable } else { Stability::Stable };
+        let first = page.rows.first().filter(|_| reading.is_backwards());
+        let spans = whole || place.zip(first).is_some_and(|(place, first)| place.spans(first));
+        let stability = if provisional || !spans { Stability::Unstable } else { Stability::Stable };
         let asker = reading.asker.clone();
         match reading.next(&self.room, self.archive(), page, stability) {
             Next::Answer(stanzas) => stanzas.into_iter().for_each(|stanza| cx.pass(&asker, stanza)),

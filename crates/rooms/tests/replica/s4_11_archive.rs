@@ -80,14 +80,17 @@ fn cut_after(said: &[&str]) -> World {
     world
 }
 
-/// The mirror and what was said on the island answer, page by page, in one order; what is provisional is not stable.
+/// The mirror and what was said on the island answer, page by page, in one order; what is provisional is not stable, nor what was said
+/// before the site came.
 #[test]
 fn s4_11_1_queries_are_answered_from_the_mirror() {
     let mut world = cut_after(&["one", "two"]);
     world.says("WiZ", "three");
     world.says("Troy", "four");
-    let first = ask(&mut world, "Troy", None, 2).expect("a page");
-    assert_eq!((first.bodies, first.complete, first.stable), (vec!["one".into(), "two".into()], false, true));
+    let first = ask(&mut world, "Troy", None, 1).expect("a page");
+    assert_eq!((first.bodies, first.complete, first.stable), (vec!["one".into()], false, false));
+    let first = ask(&mut world, "Troy", first.last.as_deref(), 1).expect("a page");
+    assert_eq!((first.bodies, first.complete, first.stable), (vec!["two".into()], false, true));
     let second = ask(&mut world, "Troy", first.last.as_deref(), 2).expect("a page");
     assert_eq!((&*second.bodies, second.stable), (&["three".to_owned(), "four".to_owned()][..], false));
     assert!(second.complete, "nothing is missing behind what he has named");
@@ -269,6 +272,45 @@ fn s4_11_1_a_mirror_with_a_hole_is_never_complete() {
     assert_eq!((rest.bodies, rest.complete), (vec!["again".to_owned()], true));
     let early = ask(&mut world, "WiZ", whole.ids.first().map(String::as_str), 99).expect("a page");
     assert!(!early.complete, "it is not known what is between what was told of the past");
+}
+
+/// P9: who has been away from an island's room and pages there over what its mirror lacks is told so page by page (XEP-0313 4.3.2). When
+/// the room is reached again in the middle of it, there is no more behind his last page, and he must know that there may be before it.
+#[test]
+fn s4_11_1_a_page_over_a_hole_is_not_stable() {
+    let mut world = World::with_cast(true);
+    world.take(of("WiZ"));
+    world.says("Wumpus", "had");
+    let got = world.take(of("WiZ"));
+    let had = got.iter().find_map(|said| said.get_child("stanza-id", ns::SID)?.get("id")).expect("its id").to_owned();
+    for nick in ["WiZ", "Troy"] {
+        world.user(&format!("<presence from='{}' type='unavailable' to='{ROOM}/{nick}'/>", of(nick)));
+    }
+    for n in 0..30 {
+        world.says("Wumpus", &format!("{n}"));
+    }
+    world.user(&join(of("WiZ"), "WiZ"));
+    world.says("Wumpus", "welcome");
+    world.says("Wumpus", "again");
+    world.cut(ERIS);
+    world.pass_ms(SPLIT_MS);
+    let over = ask(&mut world, "WiZ", Some(&had), 20).expect("a page");
+    assert_eq!((over.bodies.first().map(String::as_str), over.stable), (Some("10"), false));
+    let behind = ask(&mut world, "WiZ", over.last.as_deref(), 1).expect("a page");
+    assert_eq!((behind.bodies, behind.stable), (vec!["welcome".to_owned()], true), "what comes behind it is all there");
+    let backwards = "<set xmlns='http://jabber.org/protocol/rsm'><max>2</max><before/></set>";
+    world.take(of("WiZ"));
+    world.user(&format!(
+        "<iq from='{}' to='{ROOM}' type='set' id='m'><query xmlns='{}' queryid='q'>{backwards}</query></iq>",
+        of("WiZ"),
+        ns::MAM
+    ));
+    let last = page(&world.take(of("WiZ"))).expect("the last page");
+    assert_eq!((last.bodies, last.complete, last.stable), (vec!["welcome".into(), "again".into()], false, true));
+    world.heal(ERIS);
+    world.pass_ms(120_000);
+    let rest = ask(&mut world, "WiZ", behind.last.as_deref(), 9).expect("a page");
+    assert_eq!((rest.bodies, rest.complete), (vec!["again".to_owned()], true));
 }
 
 /// XEP-0313 6.1.2, 4.1.1: who has said what is told at each site those who may see it, and nobody else; whose messages an address finds
