@@ -10,6 +10,7 @@ mod buried;
 mod copies;
 mod delivered;
 mod fates;
+mod former;
 mod gone;
 mod islands;
 mod jids;
@@ -36,11 +37,11 @@ pub use watch::Safety;
 
 use crate::users::archive::Archived;
 use crate::users::record::Record;
-use crate::users::stays::{Stay, body_of};
+use crate::users::stays::Stay;
 use crate::users::view::View;
-use crate::world::{Scene, Tape, Telling};
+use crate::world::Tape;
 use people::domain;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use xmpp::{Element, Jid, ns};
 
 /// A run that is over: all links whole, all servers up, time passed.
@@ -116,29 +117,6 @@ impl Evidence<'_> {
         let complaints = self.tape.complaints.iter().map(|complaint| format!("the world: {complaint}"));
         let failed = CHECKS.iter().filter_map(|(name, check)| Some(format!("{name}: {}", check(self).err()?)));
         complaints.chain(failed).collect()
-    }
-
-    /// The texts that were said before the room was last destroyed, or at a site that was cut off and had not heard of it: they are in
-    /// no archive any more.
-    fn of_former_rooms(&self) -> BTreeSet<String> {
-        let from_room = self.tape.crossings.iter().filter(|crossing| crossing.from == self.room.domain());
-        let mut over_ms = 0;
-        let mut heard_ms: BTreeMap<&str, u64> = BTreeMap::new();
-        for crossing in from_room.filter(|crossing| people::is_destroyed(&crossing.stanza)) {
-            match crossing.stanza.name() {
-                "iq" => drop(heard_ms.insert(&crossing.to, crossing.at_ms)),
-                _ => over_ms = crossing.at_ms,
-            }
-        }
-        let is_former = |telling: &&Telling| {
-            let heard_ms = heard_ms.get(domain(&telling.who)).copied().unwrap_or_default();
-            telling.at_ms <= over_ms.max(heard_ms)
-        };
-        let said = self.tape.tellings.iter().filter(is_former).filter_map(|telling| match &telling.what {
-            Scene::Sent(stanza) => body_of(stanza),
-            _ => None,
-        });
-        said.collect()
     }
 
     /// Whether a stay was served past the replica over a stream that was disturbed: there plain XEP-0045 promises nothing.

@@ -107,6 +107,11 @@ pub fn statuses(stanza: &Element) -> Vec<String> {
     x.filter(|c| c.name() == "status").filter_map(|c| c.get("code")).map(str::to_owned).collect()
 }
 
+/// Whether it tells somebody that the room was not there before he came, XEP-0045 10.1.1.
+pub fn is_new(stanza: &Element) -> bool {
+    stanza.name() == "presence" && statuses(stanza).iter().any(|code| code == CREATED)
+}
+
 /// Whether the room is no more, XEP-0045 10.9.
 pub fn is_destroyed(stanza: &Element) -> bool {
     let x = stanza.get_child("x", ns::MUC_USER).filter(|_| stanza.name() == "presence");

@@ -185,6 +185,29 @@ fn a_site_that_is_not_told_that_its_room_is_no_more_shows() {
     }
 }
 
+/// Whoever was in has been put out, whoever asked for it is cut off: that the room was destroyed is seen when it is new.
+#[test]
+fn words_of_a_room_whose_end_nobody_was_told_of_are_in_no_archive() {
+    let asked = format!(
+        "<iq from='{WIZ}' to='{ROOM}' type='set' id='d'><query xmlns='http://jabber.org/protocol/muc#owner'><destroy/></query></iq>"
+    );
+    let refused = format!("<iq from='{ROOM}' to='{WIZ}' type='error' id='d'><error><forbidden/></error></iq>");
+    let new = occupant("WiZ", "", "owner", "moderator", &["110", "201"], "");
+    for (asks, refuses, is_new, fails) in
+        [(true, false, true, false), (true, true, true, true), (false, false, true, true), (true, false, false, true)]
+    {
+        let mut story = Story::told();
+        story.archive.clear();
+        if asks {
+            let at_ms = story.tape.tellings.len() as u64;
+            story.crosses_at(at_ms, true, &asked);
+        }
+        [(refuses, &refused), (is_new, &new)].iter().filter(|(is, _)| *is).for_each(|(_, xml)| story.crosses(xml));
+        let name = "what was acknowledged is in the archive once".to_owned();
+        assert_eq!(story.fails().contains(&name), fails, "asks: {asks}, refuses: {refuses}, new: {is_new}");
+    }
+}
+
 #[test]
 fn words_of_somebody_who_is_put_out_and_never_hears_of_them_show() {
     let said = format!("<message to='{ROOM}' type='groupchat' id='m3'><body>b3</body></message>");

@@ -1,0 +1,64 @@
+//! A room that was destroyed, and another of its name since: what was said in it is in no archive any more.
+
+use super::Evidence;
+use super::people::{domain, is_destroyed};
+use crate::users::stays::body_of;
+use crate::users::view::is_new;
+use crate::world::{Crossing, Scene, Telling};
+use std::collections::{BTreeMap, BTreeSet};
+use xmpp::{Element, ns};
+
+impl Evidence<'_> {
+    /// The texts that were said before the room was last destroyed, or at a site that was cut off and had not heard of it.
+    pub(super) fn of_former_rooms(&self) -> BTreeSet<String> {
+        let mut end = End::default();
+        let mut heard_ms: BTreeMap<&str, u64> = BTreeMap::new();
+        for crossing in &self.tape.crossings {
+            let is_rooms = crossing.from == self.room.domain();
+            if is_rooms && crossing.stanza.name() == "iq" && is_destroyed(&crossing.stanza) {
+                heard_ms.insert(&crossing.to, crossing.at_ms);
+            }
+            end.note(crossing, is_rooms);
+        }
+        let is_former = |telling: &&Telling| {
+            let heard_ms = heard_ms.get(domain(&telling.who)).copied().unwrap_or_default();
+            telling.at_ms <= end.at_ms.max(heard_ms)
+        };
+        let said = self.tape.tellings.iter().filter(is_former).filter_map(|telling| match &telling.what {
+            Scene::Sent(stanza) => body_of(stanza),
+            _ => None,
+        });
+        said.collect()
+    }
+}
+
+/// When the room was last destroyed, as far as it can be seen.
+#[derive(Default)]
+struct End {
+    at_ms: u64,
+    /// The id of a request for it, which has not been refused. Who asked for it, and those who were in, may all have been cut off or put
+    /// out when it was granted: then nobody is told, and that it was is seen when a room of this name is new (XEP-0045 10.1.1).
+    asked: Option<String>,
+}
+
+impl End {
+    fn note(&mut self, crossing: &Crossing, is_rooms: bool) {
+        let (stanza, at_ms) = (&crossing.stanza, crossing.at_ms);
+        if !is_rooms {
+            return self.asked = asks(stanza).or(self.asked.take());
+        }
+        if stanza.get("type") == Some("error") && self.asked.as_deref() == stanza.get("id") {
+            self.asked = None;
+        }
+        let is_told = stanza.name() != "iq" && is_destroyed(stanza);
+        if is_told || is_new(stanza) && self.asked.is_some() {
+            *self = End { at_ms, asked: None };
+        }
+    }
+}
+
+/// Whether it asks that the room is destroyed (10.9), and under which id.
+fn asks(stanza: &Element) -> Option<String> {
+    let query = stanza.get_child("query", ns::MUC_OWNER)?;
+    stanza.get("id").filter(|_| query.has_child("destroy", ns::MUC_OWNER)).map(str::to_owned)
+}
