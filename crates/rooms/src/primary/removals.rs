@@ -5,7 +5,7 @@ use crate::names::{Nick, Status};
 use crate::room::{Session, statuses_of};
 use crate::wire::Removed;
 use std::collections::BTreeMap;
-use xmpp::{Element, Jid, ns};
+use xmpp::{Element, Jid};
 
 /// Who was removed, by session.
 #[derive(Debug, Default)]
@@ -45,7 +45,7 @@ impl Removals {
     /// it in a census, it is not in again for that. `behind` is the last event before.
     pub fn note(&mut self, session: &Session, behind: u64, own: &Element, now_ms: u64) {
         let Some(nick) = Nick::of_sender(own) else { return };
-        if let Some(removed) = removed_of(own) {
+        if let Some(removed) = Removed::of(own) {
             self.put(session.jid.clone(), Removal { nick, why: Why::Done(removed), at_ms: now_ms, behind });
         } else if statuses_of(own).all(|code| code == Status::SELF) && self.removals.len() < REMOVALS_MAX {
             self.put(session.jid.clone(), Removal { nick, why: Why::Left, at_ms: now_ms, behind });
@@ -111,16 +111,5 @@ impl Removals {
     }
 }
 
-/// Reads from what a session got itself who removed it and why; `None` when it left of its own.
-fn removed_of(own: &Element) -> Option<Removed> {
-    let status = statuses_of(own).find(|status| DONE.contains(status))?;
-    let item = own.get_child("x", ns::MUC_USER)?.get_child("item", ns::MUC_USER);
-    let actor = item.and_then(|item| item.get_child("actor", ns::MUC_USER)).and_then(|a| a.get("nick")?.parse().ok());
-    let reason = item.and_then(|item| item.get_child("reason", ns::MUC_USER)).map(Element::content);
-    Some(Removed { status, actor, reason })
-}
-
-/// What somebody does to another.
-const DONE: [Status; 4] = [Status::BANNED, Status::KICKED, Status::AFFILIATION_CHANGE, Status::MEMBERS_ONLY];
 /// Most sessions remembered per room; the oldest goes first.
 const REMOVALS_MAX: usize = 10_000;

@@ -136,6 +136,7 @@ impl Mirror {
     fn forget_seat(&mut self, nick: &Nick) {
         self.away.remove(nick);
         self.seats.remove(nick);
+        self.half_removed.remove(nick);
         // Who came back here since and has left again is told of once more, and is not shown for it.
         if !self.is_echoed(nick) {
             self.hidden.remove(nick);

@@ -51,9 +51,11 @@ impl Mirror {
         if self.link.splits.len() > SPLITS_COUNTED {
             self.link.splits.pop_front();
         }
+        // They are not let in before the primary is asked.
+        let kicked = self.complete_removals(cx);
         let seat = |(jid, session): (&Jid, &Session)| (session.nick.clone(), jid.bare());
         let seats = self.sessions.iter().chain(&self.gone).map(seat).collect();
-        self.island = Some(Island { seats, kicked: BTreeSet::new() });
+        self.island = Some(Island { seats, kicked });
         self.announce(split_text(cx), cx);
         self.mark_others_away(cx);
         self.show_again_what_was_shown(cx);

@@ -7,6 +7,7 @@ use crate::room::{add_statuses, statuses_of};
 use crate::wire::Removed;
 use machine::{AudienceChange, Class, Output};
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use xmpp::{Element, Jid, ns};
 
 /// How a session goes when it is this site that says so.
@@ -40,6 +41,9 @@ impl Mirror {
     /// LEAVE for a session: it is taken out, and sent what the stanza says. One that is not known here is told as well,
     /// since its client may believe otherwise: its ENTER was refused.
     pub(super) fn leave(&mut self, jid: &Jid, own: Element, cx: &mut Cx<'_>) {
+        if let (Some(nick), Some(removed)) = (Nick::of_sender(&own), Removed::of(&own)) {
+            self.half_removed.insert(nick, (jid.bare(), removed));
+        }
         // A join on its way has an outcome of its own: it was sent behind this leave, or this is about a session of before a
         // restart.
         let before = self.link.kept.remove(jid).is_some() || self.joins.contains_key(jid);
@@ -72,6 +76,23 @@ impl Mirror {
             let change = AudienceChange::Out;
             cx.out.push(Output::Audience { audience: self.audience, member: jid.clone(), change });
         }
+    }
+
+    /// The link is split between the LEAVEs of an occupant whom the room has removed and what all are told of it: those of his
+    /// sessions that have not had theirs are out too. Gives the users.
+    pub(super) fn complete_removals(&mut self, cx: &mut Cx<'_>) -> BTreeSet<Jid> {
+        let mut users = BTreeSet::new();
+        for (nick, (user, removed)) in std::mem::take(&mut self.half_removed) {
+            let parting = Parting::from(&removed);
+            let of_before = |jid: &Jid| self.sessions.get(jid).is_some_and(|session| !session.awaits_enter());
+            let left: Vec<Jid> = self.sessions_of(&nick).into_iter().filter(of_before).collect();
+            for jid in left {
+                self.take_out(&jid, &parting, cx);
+            }
+            self.tell_parted(&nick, &parting, cx);
+            users.insert(user);
+        }
+        users
     }
 
     /// A session leaves while the primary is not reached: those here see it now, the others when the outbox is heard.

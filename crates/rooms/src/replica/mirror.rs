@@ -19,7 +19,7 @@ use super::{ReplicaConfig, intent, register};
 use crate::flaws::flaw;
 use crate::names::{Nick, Role};
 use crate::room::is_of_versions;
-use crate::wire::{At, Down, RoomConfig, Stale, Up, UpMark};
+use crate::wire::{At, Down, Removed, RoomConfig, Stale, Up, UpMark};
 use machine::{AudienceId, Class, Now, Token};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use xmpp::{Element, Jid, ns};
@@ -47,6 +47,8 @@ pub(super) struct Mirror {
     pub gone: BTreeMap<Jid, Session>,
     /// Their nicks where none of the nick is left: gone for those here, not yet for the primary.
     pub hidden: BTreeSet<Nick>,
+    /// Occupants whom the room has removed, and whose user: a LEAVE of theirs has come, and what all are told of it has not.
+    pub half_removed: BTreeMap<Nick, (Jid, Removed)>,
     pub outbox: Outbox,
     /// What earlier starts of this site had not got rid of, oldest first.
     pub older: Vec<Outbox>,
@@ -189,6 +191,7 @@ impl Mirror {
             joins: BTreeMap::new(),
             gone: BTreeMap::new(),
             hidden: BTreeSet::new(),
+            half_removed: BTreeMap::new(),
             outbox,
             older: Vec::new(),
             members: Memberships::new(),

@@ -478,6 +478,7 @@ impl Mirror {
         self.link.roster = Stored::Nothing;
         self.seats.clear();
         self.hidden.clear();
+        self.half_removed.clear();
         self.members.clear();
         self.echoes.clear();
     }

@@ -119,6 +119,7 @@ impl Mirror {
         seats.values_mut().for_each(|seat| seat.told = self.shows(seat));
         let otherwise = self.all_shown_otherwise();
         let renamed = self.judged(&staging.granted, cx);
+        self.half_removed.clear();
         let mut before = std::mem::replace(&mut self.seats, seats);
         self.jids_stored = self.seats.values().any(|seat| seat.jid.is_some());
         before.retain(|nick, _| !otherwise.contains_key(nick));

@@ -3,6 +3,7 @@
 use super::read::{Damaged, Reader, full_jid, name, number, one_of, plain_text, small};
 use super::{OUTBOXES_MAX, SEATS_MAX};
 use crate::names::{Nick, Status};
+use crate::room::statuses_of;
 use xmpp::{Element, Jid, ns};
 
 /// A registration that was granted.
@@ -99,6 +100,20 @@ pub struct Removed {
     /// What was said about it.
     pub reason: Option<String>,
 }
+
+impl Removed {
+    /// Reads from what a session got itself who removed its occupant and why; `None` when it left of its own, or was given up.
+    pub fn of(own: &Element) -> Option<Removed> {
+        let status = statuses_of(own).find(|status| DONE.contains(status))?;
+        let item = own.get_child("x", ns::MUC_USER)?.get_child("item", ns::MUC_USER)?;
+        let actor = item.get_child("actor", ns::MUC_USER).and_then(|actor| actor.get("nick")?.parse().ok());
+        let reason = item.get_child("reason", ns::MUC_USER).map(Element::content);
+        Some(Removed { status, actor, reason })
+    }
+}
+
+/// What somebody does to another: it is done to an occupant, with all its sessions.
+const DONE: [Status; 4] = [Status::BANNED, Status::KICKED, Status::AFFILIATION_CHANGE, Status::MEMBERS_ONLY];
 
 impl Granted {
     /// Reads `<granted/>`.

@@ -1,7 +1,8 @@
 //! What became of those who were on an island is told to each as what it was, `docs/wire.md`, *Netjoin* 1.
 
+use crate::s4_11_netsplit::presence_of;
 use crate::site::{ROOM, join, says};
-use crate::world::{ERIS, SERVICE, World, of};
+use crate::world::{ERIS, Fault, SERVICE, World, of};
 use xmpp::{Element, ns};
 
 /// Longer than a link is suspect.
@@ -104,4 +105,33 @@ fn s4_11_verdicts_whose_new_nick_his_site_has_not_heard_of() {
     let there = format!("{ROOM}/WiZ");
     let wumpus = world.take(of("Wumpus"));
     assert!(wumpus.iter().any(|s| s.name() == "presence" && s.get("from") == Some(&there)), "{wumpus:?}");
+}
+
+/// Somebody with two clients here is banned, and the link goes behind the LEAVE of the first, or of both: on the island the other is out
+/// as well, the others see him go, and neither is let in again by what the mirror had of him.
+#[test]
+fn s4_11_a_ban_of_which_half_has_come() {
+    for come in [1, 2] {
+        let mut world = World::with_cast(true);
+        let moon = "squit@eris.dclxvii.irc/moon";
+        world.user(&join(moon, "WiZ"));
+        world.faults = std::iter::repeat_n(None, come).chain([Some(Fault::Drop); 2]).collect();
+        world.inbox.clear();
+        world.affiliate("squit@eris.dclxvii.irc", "outcast");
+        world.cut(ERIS);
+        world.pass_ms(SPLIT_MS);
+        for client in [of("WiZ"), moon] {
+            assert_eq!(own_end(&world.take(client)).0, ["110", "301"], "{come}: {client}");
+            world.user(&join(client, "WiZ"));
+            let got = world.take(client);
+            assert_eq!((got.len(), got[0].get("type")), (1, Some("error")), "{come}: {client}: {got:?}");
+        }
+        let gone = world.take(of("Troy"));
+        assert_eq!(presence_of(&gone, "WiZ"), ["unavailable"], "{come}: {gone:?}");
+        world.heal(ERIS);
+        world.pass_ms(120_000);
+        assert_eq!(world.states(ERIS), ["live"]);
+        assert_eq!(presence_of(&world.take(of("Troy")), "WiZ"), [""; 0]);
+        assert_eq!((world.take(of("WiZ")), world.take(moon)), (vec![], vec![]));
+    }
 }
