@@ -1,7 +1,7 @@
 //! XEP-0045 4.2: in a semi-anonymous room nobody but moderators is sent the real address of another.
 
 use super::Evidence;
-use super::people::{Occupant, bare, domain};
+use super::people::{bare, domain};
 use crate::users::stays::body_of;
 use crate::users::view::{News, View, statuses};
 use crate::world::Scene;
@@ -11,8 +11,6 @@ use xmpp::{Element, ns};
 /// What is known of a client.
 struct Client<'a> {
     view: View,
-    /// Its occupant-id, as it was told.
-    id: Option<&'a str>,
     /// Whether it has asked to enter and was not answered yet: should what it was told of a former time of its be out of date, the room
     /// having removed it by a word that was lost, the roster for its new one comes before its new role.
     enters: bool,
@@ -22,7 +20,7 @@ struct Client<'a> {
 
 impl Client<'_> {
     fn of(evidence: &Evidence<'_>) -> Self {
-        Client { view: View::of(evidence.room), id: None, enters: false, entering: Vec::new() }
+        Client { view: View::of(evidence.room), enters: false, entering: Vec::new() }
     }
 }
 
@@ -45,7 +43,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
                 continue;
             }
         };
-        let Client { view, id, enters, entering } = client;
+        let Client { view, enters, entering } = client;
         let was_moderator = view.role() == Some(MODERATOR);
         *enters &= stanza.name() != "presence" || stanza.get("type") != Some("error");
         match view.hear(stanza) {
@@ -54,15 +52,13 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
                 entering.clear();
                 continue;
             }
-            Some(News::Entered) => {
-                *enters = false;
-                *id = stanza.get_child("occupant-id", ns::OCCUPANT_ID).and_then(|id| id.get("id")).or(*id);
-            }
+            Some(News::Entered) => *enters = false,
             _ => {}
         }
-        // An error gives back what its receiver has sent himself (RFC 6120 8.3.1).
+        // An error gives back what its receiver has sent himself (RFC 6120 8.3.1). What the archive answers is the room's own word, past
+        // whatever holds up the rest of what it says, and to who is outside as well: `powers` judges it.
         let from_room = stanza.get("from").is_some_and(|from| from.starts_with(evidence.room.as_str()));
-        if !from_room || stanza.get("type") == Some("error") {
+        if !from_room || stanza.get("type") == Some("error") || stanza.has_child("result", ns::MAM) {
             continue;
         }
         if let Some(site) = named_by_room(evidence, stanza).find(|site| *site != domain(&telling.who)) {
@@ -79,8 +75,6 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
                     let (own, xml) = (bare(&telling.who), stanza.to_xml());
                     if let Some(seen) = all.iter().find(|other| *other != own && xml.contains(other.as_str()))
                         && !was_made_moderator(evidence, &telling.who, at_ms)
-                        && !(is_of_archive(stanza)
-                            && may_read_addresses(evidence, &telling.who, (view.me.as_deref(), *id), at_ms))
                     {
                         return Err(format!("{} was sent the address of {seen}: {xml}", telling.who));
                     }
@@ -105,53 +99,6 @@ fn was_made_moderator(evidence: &Evidence<'_>, who: &str, at_ms: u64) -> bool {
     let own = |stanza: &&Element| stanza.name() == "presence" && statuses(stanza).iter().any(|code| code == "110");
     let last = sent.map(|crossing| &crossing.stanza).find(own);
     last.and_then(item_of).and_then(|item| item.get("role")) == Some(MODERATOR)
-}
-
-/// An answer of the archive is the room's own, past whatever holds up the rest of what it says; and admins may ask from outside.
-fn is_of_archive(stanza: &Element) -> bool {
-    stanza.has_child("result", ns::MAM)
-}
-
-/// Whether the last the room has said makes somebody a moderator, or an admin or owner: in a presence of who has this nickname, to
-/// anybody, unless it bears the occupant-id of another who has taken it since; or in granting a request for an affiliation of his,
-/// which is all that it says of who is not in.
-fn may_read_addresses(
-    evidence: &Evidence<'_>,
-    who: &str,
-    (nick, id): (Option<&str>, Option<&str>),
-    at_ms: u64,
-) -> bool {
-    let may = |item: &Element| {
-        item.get("role") == Some(MODERATOR) || matches!(item.get("affiliation"), Some("admin" | "owner"))
-    };
-    let of_nick = |presence: &Element| {
-        let of = presence.get("from").and_then(|from| from.split_once('/')).map(|(_, of)| of);
-        let is_anothers = Occupant::of(presence).is_some_and(|of| id.is_some_and(|id| of.id != id));
-        item_of(presence).filter(|_| nick.is_some() && of == nick && !is_anothers).map(may)
-    };
-    let of_user = |answer: &Element| {
-        let query = asked(evidence, answer)?.get_child("query", ns::MUC_ADMIN)?;
-        let mut items = query.children().filter(|item| item.get("affiliation").is_some());
-        items.find(|item| item.get("jid") == Some(bare(who))).map(may)
-    };
-    let said = evidence.tape.crossings.iter().rev();
-    let mut said = said.filter(|c| c.at_ms <= at_ms && c.from == evidence.room.domain()).map(|c| &c.stanza);
-    let last = said.find_map(|stanza| match (stanza.name(), stanza.get("type")) {
-        ("presence", _) => of_nick(stanza),
-        ("iq", Some("result")) => of_user(stanza),
-        _ => None,
-    });
-    last == Some(true)
-}
-
-/// The request that this answers.
-fn asked<'a>(evidence: &'a Evidence<'_>, answer: &Element) -> Option<&'a Element> {
-    let by = evidence.tape.tellings.iter().rev().filter(|telling| answer.get("to") == Some(&telling.who));
-    let sent = by.filter_map(|telling| match &telling.what {
-        Scene::Sent(stanza) if stanza.name() == "iq" => Some(stanza),
-        _ => None,
-    });
-    sent.into_iter().find(|stanza| stanza.get("id") == answer.get("id"))
 }
 
 fn item_of(presence: &Element) -> Option<&Element> {

@@ -11,6 +11,7 @@ mod copies;
 mod delivered;
 mod fates;
 mod former;
+mod given;
 mod gone;
 mod islands;
 mod jids;

@@ -60,7 +60,7 @@ pub(super) fn subject(stanza: &Element) -> Option<&str> {
     if stanza.name() != "presence" || stanza.get("type") == Some("error") {
         return None;
     }
-    let x = stanza.get_child("x", ns::DMUC);
+    let x = between_servers(stanza);
     let inner = x.and_then(|x| x.get_child("enter", ns::DMUC).or_else(|| x.get_child("leave", ns::DMUC)));
     let own = || statuses(stanza).iter().any(|code| code == "110");
     inner.and_then(|inner| inner.get("jid")).or_else(|| stanza.get("to").filter(|_| x.is_none() && own()))
@@ -73,7 +73,7 @@ pub(super) fn item(stanza: &Element) -> Option<&Element> {
 
 /// Which users of a site may enter there while it is cut off, as the room names them.
 pub(super) fn members(stanza: &Element) -> Option<&Element> {
-    stanza.get_child("x", ns::DMUC)?.get_child("members", ns::NETJOIN)
+    between_servers(stanza)?.get_child("members", ns::NETJOIN)
 }
 
 /// What a stanza down the link is, `docs/wire.md`.
@@ -83,7 +83,13 @@ pub(super) fn kind(stanza: &Element) -> Option<&str> {
 
 /// The marks of a stanza down the link.
 pub(super) fn at(stanza: &Element) -> Option<&Element> {
-    stanza.get_child("x", ns::DMUC)?.get_child("at", ns::NETJOIN)
+    between_servers(stanza)?.get_child("at", ns::NETJOIN)
+}
+
+/// What servers say to each other in a stanza. An error says nothing by what it gives back: that is its receiver's own (RFC 6120
+/// 8.3.1), who may have made it up, and a server that knows none of this passes it on.
+pub(super) fn between_servers(stanza: &Element) -> Option<&Element> {
+    stanza.get_child("x", ns::DMUC).filter(|_| stanza.get("type") != Some("error"))
 }
 
 /// Whether the room, or a former life of it, ends by this: for those who were in, or for a site that asks for it.

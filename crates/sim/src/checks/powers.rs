@@ -4,9 +4,12 @@
 //! it has taken back in the meantime as far as the site has heard; of who enters on an island it is what the room has named him as
 //! beforehand (protocol 4, `members`). Who has asked to enter may be told late, and in order, what others there were told before
 //! (`docs/wire.md`, *Netjoin* 6), from what was known there when he asked. What somebody has done, he could do by what the room had said
-//! of him between his request and its answer; what his site did for him alone was a kick, and by what he was there.
+//! of him between his request and its answer; what his site did for him alone was a kick, and by what he was there. Likewise the archive
+//! names others to him by their addresses where these are hidden: XEP-0313, *MUC Archives*, asks for the right to it "at the time of the
+//! query".
 
-use super::people::{Occupant, People, bare, domain, item, members};
+use super::given::Given;
+use super::people::{Occupant, bare, domain, item, members};
 use super::watch::Watch;
 use crate::users::JOIN;
 use crate::users::view::statuses;
@@ -20,7 +23,9 @@ type Standing = (String, String);
 /// What the room has given, and what was made of it.
 pub(super) struct Powers {
     room: Jid,
-    people: People,
+    /// Whether real addresses are for moderators alone.
+    semi_anonymous: bool,
+    given: Given,
     /// What the room has said to a site of an occupant, each with its place among all that it has said.
     words: BTreeMap<(String, Occupant), Vec<(usize, Standing)>>,
     /// As what it has named somebody who may enter there, by occupant-id, likewise.
@@ -31,11 +36,7 @@ pub(super) struct Powers {
     shown: BTreeMap<(String, Occupant), usize>,
     /// The same of each client that has asked to enter.
     clients: BTreeMap<String, Client>,
-    /// What the room has said of a user, to anybody: the place on the tape, and what.
-    given: BTreeMap<String, Vec<(usize, Standing)>>,
-    /// What was asked and not answered: the request, its place on the tape.
-    asked: BTreeMap<(String, String), (Element, usize)>,
-    /// Which of them the room has answered itself.
+    /// Which requests, and rows of the archive, the room itself has answered a client with, by their ids.
     by_room: BTreeSet<(String, String)>,
 }
 
@@ -49,17 +50,16 @@ struct Client {
 }
 
 impl Powers {
-    pub fn of(room: &Jid) -> Powers {
+    pub fn of(room: &Jid, semi_anonymous: bool) -> Powers {
         Powers {
             room: room.clone(),
-            people: People::default(),
+            semi_anonymous,
+            given: Given::default(),
             words: BTreeMap::new(),
             named: BTreeMap::new(),
             said: 0,
             shown: BTreeMap::new(),
             clients: BTreeMap::new(),
-            given: BTreeMap::new(),
-            asked: BTreeMap::new(),
             by_room: BTreeSet::new(),
         }
     }
@@ -119,24 +119,41 @@ impl Powers {
                 false => Err(format!("{who} kicks on an island and is no moderator there: {request}")),
             };
         }
-        let held = self.held_since(bare(who), since);
-        match needs.iter().find(|needed| !held.iter().any(|standing| needed.is_met_by(standing))) {
+        let held = self.given.held_since(bare(who), since);
+        match needs.iter().find(|needed| !held.iter().any(|held| needed.is_met_by(held))) {
             None => Ok(()),
             Some(needed) => Err(format!("{who} did what takes {needed:?} and was {held:?}: {request}")),
         }
     }
 
-    /// What a user was at the place `since` and later.
-    fn held_since(&self, user: &str, since: usize) -> Vec<&Standing> {
-        let given = self.given.get(user).map(Vec::as_slice).unwrap_or_default();
-        let before = given.iter().rev().find(|(at, _)| *at <= since);
-        let later = given.iter().filter(|(at, _)| *at > since);
-        before.into_iter().chain(later).map(|(_, standing)| standing).collect()
+    /// The room answers somebody with a row of its archive.
+    fn judge_row(&self, who: &str, row: &Element, at: usize) -> Result<(), String> {
+        let Some(seen) = self.address_in(who, row) else { return Ok(()) };
+        let held = self.given.held_since(bare(who), self.given.page_asked(who, row).unwrap_or(at));
+        match held.iter().any(|held| Need::Addresses.is_met_by(held)) {
+            true => Ok(()),
+            false => Err(format!("{who} was {held:?} and is told the address of {seen}: {row}")),
+        }
+    }
+
+    /// His site does.
+    fn judge_row_here(&self, who: &str, row: &Element) -> Result<(), String> {
+        match self.address_in(who, row) {
+            Some(seen) if !self.is_moderator_here(who) => {
+                Err(format!("{who} is no moderator on his island and is told the address of {seen}: {row}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whose address a row says that not everybody may know.
+    fn address_in(&self, who: &str, row: &Element) -> Option<&str> {
+        self.given.others_address(who, row).filter(|_| self.semi_anonymous)
     }
 
     /// Whether a user's site has been told that he is a moderator, and people there nothing else since.
     fn is_moderator_here(&self, who: &str) -> bool {
-        let is_him = |id: &String| self.people.user(id) == Some(bare(who));
+        let is_him = |id: &String| self.given.user(id) == Some(bare(who));
         let shown = |occupant: &Occupant| self.shown.get(&(domain(who).to_owned(), occupant.clone())).copied();
         let words = self.words.iter().filter(|((site, occupant), _)| site == domain(who) && is_him(&occupant.id));
         let words = words.map(|((_, occupant), words)| since(Some(words), shown(occupant).unwrap_or_default()));
@@ -164,6 +181,7 @@ impl Powers {
 
 impl Watch for Powers {
     fn told(&mut self, telling: &Telling, at: usize) -> Result<(), String> {
+        self.given.told(telling, at);
         match &telling.what {
             Scene::Connected | Scene::Ended => {
                 self.clients.remove(&telling.who);
@@ -173,12 +191,6 @@ impl Watch for Powers {
                 self.asks_to_enter(&telling.who);
                 Ok(())
             }
-            Scene::Sent(stanza) if stanza.name() == "iq" && stanza.get("type") == Some("set") => {
-                if let Some(id) = stanza.get("id") {
-                    self.asked.insert((telling.who.clone(), id.to_owned()), (stanza.clone(), at));
-                }
-                Ok(())
-            }
             Scene::Received(stanza) if is_of(stanza, &self.room) => match (stanza.name(), stanza.get("type")) {
                 ("presence", None) => self.see(&telling.who, stanza),
                 ("presence", Some(kind)) if is_end(stanza) => {
@@ -186,13 +198,18 @@ impl Watch for Powers {
                     Ok(())
                 }
                 ("iq", Some("result")) => {
-                    let key = (telling.who.clone(), stanza.get("id").unwrap_or_default().to_owned());
-                    let by_room = self.by_room.remove(&key);
-                    match self.asked.remove(&key) {
+                    let by_room = self.by_room.remove(&answer_to(&telling.who, stanza));
+                    match self.given.answered(&telling.who, stanza) {
                         Some((request, since)) => self.judge(&telling.who, &request, since, by_room),
                         None => Ok(()),
                     }
                 }
+                ("message", _) => match stanza.get_child("result", ns::MAM) {
+                    Some(row) if !self.by_room.remove(&answer_to(&telling.who, row)) => {
+                        self.judge_row_here(&telling.who, row)
+                    }
+                    _ => Ok(()),
+                },
                 _ => Ok(()),
             },
             _ => Ok(()),
@@ -204,10 +221,14 @@ impl Watch for Powers {
         if crossing.from != self.room.domain() {
             return Ok(());
         }
-        self.people.crossed(crossing);
+        self.given.crossed(crossing, at);
+        let to = stanza.get("to").unwrap_or_default();
+        if let Some(row) = stanza.get_child("result", ns::MAM) {
+            self.by_room.insert(answer_to(to, row));
+            return self.judge_row(to, row, at);
+        }
         if stanza.name() == "iq" && stanza.get("type") == Some("result") {
-            let address = |name| stanza.get(name).unwrap_or_default().to_owned();
-            self.by_room.insert((address("to"), address("id")));
+            self.by_room.insert(answer_to(to, stanza));
         }
         if let Some(members) = members(stanza) {
             self.name(&crossing.to, members);
@@ -216,13 +237,15 @@ impl Watch for Powers {
             return Ok(());
         }
         let (Some(occupant), Some(standing)) = (Occupant::of(stanza), standing(stanza)) else { return Ok(()) };
-        if let Some(user) = self.people.user(&occupant.id) {
-            self.given.entry(user.to_owned()).or_default().push((at, standing.clone()));
-        }
         let word = self.say(standing);
         self.words.entry((crossing.to.clone(), occupant)).or_default().push(word);
         Ok(())
     }
+}
+
+/// What a client is answered with, a result or a row of the archive, by its id.
+fn answer_to(who: &str, answer: &Element) -> (String, String) {
+    (who.to_owned(), answer.get("id").unwrap_or_default().to_owned())
 }
 
 /// What a request takes, XEP-0045 5.1.2 and 5.2.2.
@@ -238,14 +261,18 @@ enum Need {
     Admin,
     /// To make admins and owners, to configure and to destroy: an owner.
     Owner,
+    /// To be told real addresses by the archive: a moderator, or an admin, who may ask for lists of them (XEP-0045 9.2).
+    Addresses,
 }
 
 impl Need {
-    fn is_met_by(self, (affiliation, role): &Standing) -> bool {
+    /// Whether an affiliation or a role is enough.
+    fn is_met_by(self, held: &str) -> bool {
         match self {
-            Need::Kick | Need::Voice | Need::Retract => role == "moderator",
-            Need::Admin => matches!(affiliation.as_str(), "admin" | "owner"),
-            Need::Owner => affiliation == "owner",
+            Need::Kick | Need::Voice | Need::Retract => held == "moderator",
+            Need::Admin => matches!(held, "admin" | "owner"),
+            Need::Owner => held == "owner",
+            Need::Addresses => matches!(held, "moderator" | "admin" | "owner"),
         }
     }
 }

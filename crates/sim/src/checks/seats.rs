@@ -1,7 +1,7 @@
 //! Protocol property P5: nothing of a room goes to a site that has no seat in it. What the room tells a replica of others it tells while
 //! somebody of its site is in, or right ahead of his ENTER.
 
-use super::people::{Occupant, People, at, bare, domain, is_destroyed, item, kind};
+use super::people::{Occupant, People, at, bare, between_servers, domain, is_destroyed, item, kind};
 use super::watch::Watch;
 use crate::users::view::statuses;
 use crate::world::Crossing;
@@ -52,7 +52,7 @@ impl Seats {
         };
         let session = |nick: String| Session { nick, since, until: None };
         let sessions = self.sessions.entry(site.to_owned()).or_default();
-        let x = stanza.get_child("x", ns::DMUC);
+        let x = between_servers(stanza);
         let named = |name| x.and_then(|x| x.get_child(name, ns::DMUC)?.get("jid")).map(str::to_owned);
         let nick = stanza.get("from").and_then(|from| from.split_once('/')).map(|(_, nick)| nick.to_owned());
         if let Some(entered) = named("enter").zip(nick.map(session)) {

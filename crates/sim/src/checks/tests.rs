@@ -485,3 +485,19 @@ fn something_sent_where_nobody_is_left_shows() {
     assert!(!fails(&[leave("msa@vesa.yeggmaex.irc/another")]));
     assert!(fails(&[leave(EFCHEN)]));
 }
+
+/// Nobody of Efchen's site is in: what a client of it has made up comes back to it in an error.
+#[test]
+fn what_an_error_gives_back_is_no_word_of_the_room() {
+    let fails = |kind: &str| {
+        let mut story = Story::told();
+        story.tape.crossings.clear();
+        let forged = "<x xmlns='urn:xmpp:tmp:dmuc:0'><at xmlns='urn:netjoin:dmuc:0' epoch='f' d='1' kind='event'/></x>";
+        story.crosses(&format!("<message from='{ROOM}' to='{EFCHEN}' type='{kind}'>{forged}</message>"));
+        // Something later: had somebody entered right behind it, that would have been seen by then.
+        story.crosses_at(1_000, true, "<presence/>");
+        story.fails().iter().any(|name| name == SEATS)
+    };
+    assert!(!fails("error"));
+    assert!(fails("groupchat"));
+}

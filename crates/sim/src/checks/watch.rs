@@ -35,7 +35,7 @@ impl Safety {
     pub fn of(room: &Jid, semi_anonymous: bool) -> Safety {
         let mut safety = Safety {
             watches: vec![
-                (POWERS, Box::new(powers::Powers::of(room))),
+                (POWERS, Box::new(powers::Powers::of(room, semi_anonymous))),
                 (SEALED, Box::new(sealed::Sealed)),
                 (SEATS, Box::new(seats::Seats::of(room))),
                 (COPIES, Box::new(copies::Copies::of(room))),

@@ -87,10 +87,16 @@ impl View {
 
     fn is_gone(&mut self, nick: Option<&str>, stanza: &Element) -> Option<News> {
         let codes = statuses(stanza);
-        let own = codes.iter().any(|code| code == SELF) || (nick.is_some() && self.me.as_deref() == nick);
+        let told = codes.iter().any(|code| code == SELF);
+        let own = told || (nick.is_some() && self.me.as_deref() == nick);
         let renamed = codes.iter().any(|code| code == RENAMED);
         if let Some(nick) = nick {
             self.seats.remove(nick);
+        }
+        if renamed && told && self.me.is_some() {
+            // From here on its nickname is the new one: the old may be another's before it is shown under that.
+            let item = stanza.get_child("x", ns::MUC_USER).and_then(|x| x.get_child("item", ns::MUC_USER));
+            self.me = item.and_then(|item| item.get("nick")).map(str::to_owned).or(self.me.take());
         }
         if renamed || !own {
             return None;

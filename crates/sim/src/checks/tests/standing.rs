@@ -134,3 +134,112 @@ fn who_enters_on_an_island_is_what_she_was_named_as() {
     let told = [moderator, demoted];
     assert!(fails(&told, &["participant", "moderator"], false), "she was told that she is one no more");
 }
+
+/// What the room says to Efchen's site of one of her occupants, by an ENTER or to all.
+fn efchen(nick: &str, kind: &str, role: &str, mark: &str) -> String {
+    let inner = if mark == "enter" { format!("<enter jid='{EFCHEN}'/>") } else { String::new() };
+    let of_nick = format!("<occupant-id xmlns='urn:xmpp:occupant-id:0' id='{}'/>", nick.to_lowercase());
+    let presence = occupant(nick, kind, "none", role, &[], &marked(1, mark, &inner));
+    presence.replace(&of_nick, "<occupant-id xmlns='urn:xmpp:occupant-id:0' id='hers'/>")
+}
+
+/// Efchen is in under two nicknames: as one she is a moderator, as the other she is not.
+#[test]
+fn who_is_in_twice_may_what_either_may() {
+    let retracts = |told: &[String]| {
+        let mut story = Story::told();
+        told.iter().for_each(|xml| story.crosses(xml));
+        let moderate = "<moderate xmlns='urn:xmpp:message-moderate:1' id='1'/>";
+        let set = format!("<iq to='{ROOM}' type='set' id='a1'>{moderate}</iq>");
+        story.add(EFCHEN, Scene::Sent(Element::parse(&set).unwrap()));
+        let result = format!("<iq from='{ROOM}' to='{EFCHEN}' type='result' id='a1'/>");
+        story.crosses(&result);
+        story.receives(EFCHEN, &result);
+        story.fails().iter().any(|name| name == POWERS)
+    };
+    let told = |nick: &str, role: &str| efchen(nick, "", role, "enter");
+    let both = [told("Efchen", "moderator"), told("Eff", "participant")];
+    assert!(!retracts(&both));
+    assert!(retracts(&both[1..]));
+    let demoted = efchen("Efchen", "", "participant", "event");
+    assert!(retracts(&[&both[..], &[demoted]].concat()), "taken back");
+    let gone = efchen("Efchen", GONE, "none", "event");
+    assert!(retracts(&[&both[..], std::slice::from_ref(&gone)].concat()), "that one is not there any more");
+    let one_session = gone.replace("<at ", &format!("<leave xmlns='urn:xmpp:tmp:dmuc:0' jid='{EFCHEN}'/><at "));
+    assert!(!retracts(&[&both[..], &[one_session]].concat()), "another session of hers is");
+}
+
+/// Efchen asks for a page of the archive, and a row of it names WiZ by his address.
+fn is_read(before: impl Fn(&mut Story), meanwhile: impl Fn(&mut Story), by_room: bool) -> bool {
+    let mut story = Story::told();
+    before(&mut story);
+    let query = format!("<iq to='{ROOM}' type='set' id='p'><query xmlns='urn:xmpp:mam:2' queryid='q'/></iq>");
+    story.add(EFCHEN, Scene::Sent(Element::parse(&query).unwrap()));
+    meanwhile(&mut story);
+    let item = format!("<x xmlns='http://jabber.org/protocol/muc#user'><item jid='{WIZ}'/></x>");
+    let said = format!("<message xmlns='jabber:client'>{item}</message>");
+    let row = format!("<result xmlns='urn:xmpp:mam:2' queryid='q' id='1'>{said}</result>");
+    let row = format!("<message from='{ROOM}' to='{EFCHEN}'>{row}</message>");
+    if by_room {
+        story.crosses(&row);
+    }
+    story.receives(EFCHEN, &row);
+    !story.fails().iter().any(|name| name == POWERS)
+}
+
+/// Addresses in the archive are for who has the right to them when she asks, XEP-0313: as a moderator.
+#[test]
+fn addresses_in_the_archive_are_for_moderators() {
+    let tells = |xml: String| move |story: &mut Story| story.crosses(&xml);
+    let (moderator, participant) =
+        (efchen("Efchen", "", "moderator", "enter"), efchen("Efchen", "", "participant", "event"));
+    let nothing = |_: &mut Story| {};
+    assert!(is_read(tells(moderator.clone()), nothing, true));
+    assert!(is_read(nothing, tells(moderator.clone()), true), "when the room reads");
+    assert!(is_read(tells(moderator.clone()), tells(participant.clone()), true), "when she asks");
+    assert!(!is_read(tells(participant.clone()), nothing, true));
+    let demoted = |story: &mut Story| [&moderator, &participant].iter().for_each(|xml| story.crosses(xml));
+    assert!(!is_read(demoted, nothing, true), "no longer");
+    // Her nickname has changed, and she has not heard of it.
+    let renamed = efchen("Efchen", GONE, "moderator", "event").replace("role=", "nick='Eff' role=");
+    let renamed = renamed.replace("</x><occ", "<status code='303'/></x><occ");
+    let told = [moderator.clone(), renamed, efchen("Eff", "", "moderator", "event")];
+    assert!(is_read(|story| told.iter().for_each(|xml| story.crosses(xml)), nothing, true));
+    // Her stream ends, and she is in anew, and no moderator, by the time the answer arrives.
+    let anew = |story: &mut Story| {
+        story.add(EFCHEN, Scene::Ended);
+        story.add(EFCHEN, Scene::Connected);
+        story.crosses(&participant);
+    };
+    assert!(is_read(tells(moderator.clone()), anew, true));
+    // What her site answers is by what it was told.
+    assert!(is_read(tells(moderator.clone()), nothing, false));
+    assert!(!is_read(tells(participant.clone()), nothing, false));
+}
+
+/// Efchen is not in: of her affiliation no presence tells, and who has her nickname by now does not matter.
+#[test]
+fn addresses_in_the_archive_are_for_those_whom_the_room_has_made_admins() {
+    let read = |decided: &[(&str, bool)]| {
+        let decide = |story: &mut Story| decided.iter().for_each(|(what, granted)| story.bans(what, *granted));
+        is_read(decide, |_| {}, true)
+    };
+    assert!(read(&[("admin", true)]));
+    assert!(!read(&[("admin", false)]), "asked for alone");
+    assert!(!read(&[("member", true)]));
+    assert!(!read(&[("admin", true), ("none", true)]), "no longer");
+    let taken = |nick: &str| {
+        let taken = occupant(nick, "", "none", "participant", &[], &marked(2, "event", ""));
+        let in_before = efchen("Efchen", "", "participant", "enter");
+        is_read(
+            |story| {
+                story.crosses(&in_before);
+                story.bans("admin", true);
+                story.crosses(&taken);
+            },
+            |_| {},
+            true,
+        )
+    };
+    assert!(taken("Efchen"));
+}

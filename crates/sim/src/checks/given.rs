@@ -1,0 +1,106 @@
+//! What users are by all that the room has said to anybody: an affiliation, which is a user's, and roles, which his occupants have
+//! (XEP-0045 5). Who has come in under two nicknames is two occupants, and may do whatever either of them may.
+
+use super::people::{Occupant, People, bare, item, subject};
+use crate::users::view::statuses;
+use crate::world::{Crossing, Scene, Telling};
+use std::collections::{BTreeMap, BTreeSet};
+use xmpp::{Element, ns};
+
+/// Where on the tape something was said, and what.
+type Words = Vec<(usize, String)>;
+
+#[derive(Default)]
+pub(super) struct Given {
+    people: People,
+    /// Of a user: the affiliations he was given, and by nickname the roles.
+    said: BTreeMap<String, BTreeMap<Option<String>, Words>>,
+    /// What clients have asked for and were not answered, by client and id: the request, and its place on the tape.
+    asked: BTreeMap<(String, String), (Element, usize)>,
+    /// Everybody who has a client.
+    users: BTreeSet<String>,
+}
+
+impl Given {
+    /// The user behind an occupant-id.
+    pub fn user(&self, id: &str) -> Option<&str> {
+        self.people.user(id)
+    }
+
+    /// A client asks for something, or is there at all.
+    pub fn told(&mut self, telling: &Telling, at: usize) {
+        if !self.users.contains(bare(&telling.who)) {
+            self.users.insert(bare(&telling.who).to_owned());
+        }
+        let Scene::Sent(stanza) = &telling.what else { return };
+        if let Some(id) = stanza.get("id").filter(|_| stanza.name() == "iq" && stanza.get("type") == Some("set")) {
+            self.asked.insert((telling.who.clone(), id.to_owned()), (stanza.clone(), at));
+        }
+    }
+
+    /// The request that this answers, and its place on the tape; it is answered by that.
+    pub fn answered(&mut self, who: &str, answer: &Element) -> Option<(Element, usize)> {
+        self.asked.remove(&(who.to_owned(), answer.get("id").unwrap_or_default().to_owned()))
+    }
+
+    /// Where on the tape a client has asked for the page of the archive that this is a row of.
+    pub fn page_asked(&self, who: &str, row: &Element) -> Option<usize> {
+        let query_id = row.get("queryid")?;
+        let of_client = self.asked.iter().filter(|((client, _), _)| client == who).map(|(_, asked)| asked);
+        let query = |request: &Element| request.get_child("query", ns::MAM)?.get("queryid").map(str::to_owned);
+        of_client.rev().find(|(request, _)| query(request).as_deref() == Some(query_id)).map(|(_, at)| *at)
+    }
+
+    /// The first other user whose address is said.
+    pub fn others_address(&self, who: &str, stanza: &Element) -> Option<&str> {
+        let xml = stanza.to_xml();
+        self.users.iter().map(String::as_str).find(|user| *user != bare(who) && xml.contains(user))
+    }
+
+    /// The room says something.
+    pub fn crossed(&mut self, crossing: &Crossing, at: usize) {
+        self.people.crossed(crossing);
+        let stanza = &crossing.stanza;
+        match (stanza.name(), stanza.get("type")) {
+            ("presence", None | Some("unavailable")) => self.is_now(stanza, at),
+            ("iq", Some("result")) => self.granted(stanza, at),
+            _ => {}
+        }
+    }
+
+    fn is_now(&mut self, stanza: &Element, at: usize) {
+        let Some((occupant, item)) = Occupant::of(stanza).zip(item(stanza)) else { return };
+        let Some(user) = self.people.user(&occupant.id) else { return };
+        let words = self.said.entry(user.to_owned()).or_default();
+        if let Some(affiliation) = item.get("affiliation") {
+            words.entry(None).or_default().push((at, affiliation.to_owned()));
+        }
+        let is_gone = stanza.get("type").is_some();
+        let renamed = statuses(stanza).iter().any(|code| code == "303");
+        // LEAVE, and what somebody gets of himself by it, is about one session of perhaps several.
+        if is_gone && subject(stanza).is_some() && !renamed {
+            return;
+        }
+        if let Some(role) = item.get("role").map(|role| if is_gone { "none" } else { role }) {
+            words.entry(Some(occupant.nick)).or_default().push((at, role.to_owned()));
+        }
+    }
+
+    /// An admin is granted affiliations for users: of who is not in the room that is all that it says.
+    fn granted(&mut self, answer: &Element, at: usize) {
+        let key = (answer.get("to").unwrap_or_default().to_owned(), answer.get("id").unwrap_or_default().to_owned());
+        let Some((request, _)) = self.asked.get(&key) else { return };
+        let items = request.get_child("query", ns::MUC_ADMIN).into_iter().flat_map(Element::children);
+        for (user, affiliation) in items.filter_map(|item| item.get("jid").zip(item.get("affiliation"))) {
+            let words = self.said.entry(bare(user).to_owned()).or_default();
+            words.entry(None).or_default().push((at, affiliation.to_owned()));
+        }
+    }
+
+    /// The affiliations and roles that a user had at the place `since` or has had later.
+    pub fn held_since(&self, user: &str, since: usize) -> BTreeSet<&str> {
+        let held = |words: &Words| words.partition_point(|(at, _)| *at <= since).saturating_sub(1);
+        let all = self.said.get(user).into_iter().flat_map(BTreeMap::values);
+        all.flat_map(|words| &words[held(words)..]).map(|(_, word)| word.as_str()).collect()
+    }
+}
