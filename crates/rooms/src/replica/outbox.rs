@@ -249,6 +249,20 @@ impl Mirror {
         }
     }
 
+    /// No replica comes of it: whoever has asked to enter asks the room itself. It may have let him in already, and he has not heard of
+    /// that: then it tells him everything again (XEP-0045 7.2.1).
+    pub(super) fn ask_plainly(&mut self, cx: &mut Cx<'_>) {
+        let lost = self.joins.iter().filter(|(user, _)| !self.outbox.holds_join_of(user)).map(|(_, join)| &join.stanza);
+        let asks = |stanza: &Element| author(stanza).is_some_and(|user| self.joins.contains_key(&user));
+        let kept = self.outbox.entries().map(|entry| &entry.stanza);
+        let kept = kept.filter(|stanza| stanza.name() == "presence" && asks(stanza));
+        for stanza in lost.chain(kept) {
+            if let Some(to) = stanza.get("to").and_then(|to| Jid::new(to).ok()) {
+                cx.up(&to, stanza.clone());
+            }
+        }
+    }
+
     /// What can no longer be delivered goes back to its authors, with this error.
     pub(super) fn give_back(&mut self, (entries, changes): (Vec<Entry>, Vec<Change>), why: Condition, cx: &mut Cx<'_>) {
         cx.keep(changes);

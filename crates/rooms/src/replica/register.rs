@@ -314,7 +314,13 @@ impl Mirror {
             }
             "forbidden" | "item-not-found" if nobody => self.end(Sign::Nobody, cx),
             "forbidden" | "item-not-found" => self.start_over(cx),
-            _ => self.end(Sign::Refused, cx),
+            _ => {
+                // The room itself takes up what has come right behind a first request.
+                if !self.link.fresh {
+                    self.ask_plainly(cx);
+                }
+                self.end(Sign::Refused, cx);
+            }
         }
     }
 
@@ -335,6 +341,7 @@ impl Mirror {
         let withdraw = Withdraw { epoch: None, deserted: false }.element();
         cx.ask(&self.room, "set", withdraw, Asked::Withdrawal(self.room.clone()));
         cx.tally(&self.room, Tally::REFUSAL);
+        self.ask_plainly(cx);
         self.end(Sign::Refused, cx);
     }
 
@@ -382,6 +389,7 @@ impl Mirror {
     pub(super) fn retry(&mut self, cx: &mut Cx<'_>) {
         if self.link.lost_at.is_some_and(|at| cx.now.mono_ms > at + RETENTION_MS) {
             cx.log(format!("link {}: given up", self.room));
+            self.ask_plainly(cx);
             return self.end(Sign::Refused, cx);
         }
         if !cx.site.turns.take(&self.room) {

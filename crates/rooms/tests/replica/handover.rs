@@ -101,7 +101,7 @@ fn nothing_is_lost_or_told_twice_whatever_is_lost_meanwhile() {
 }
 
 /// The answer that hands them over is lost, and what was said behind it: they are sent that, whether the replica gives up or
-/// asks again, and whatever the primary's clock has been in between.
+/// asks again, and whatever the primary's clock has been in between. So is all that he is to be sent whose join has brought it about.
 #[test]
 fn the_answer_is_lost() {
     for (asks_again, back_ms) in [(false, 0), (true, 0), (true, 14_000_000)] {
@@ -125,6 +125,10 @@ fn the_answer_is_lost() {
                 "{nick}, asks again: {asks_again}, {back_ms}"
             );
         }
+        let got = world.take("kev@eris.dclxvii.irc/x");
+        let there: Vec<_> = got.iter().filter(|s| s.name() == "presence").filter_map(|s| s.get("from")).collect();
+        assert_eq!((there.len(), there.last()), (CAST.len() + 1, Some(&&*format!("{ROOM}/Kev"))), "{got:?}");
+        assert_eq!(bodies(&got), ["plainly", "meanwhile", "after"], "asks again: {asks_again}, {back_ms}");
     }
 }
 
