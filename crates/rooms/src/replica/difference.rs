@@ -18,10 +18,17 @@ type Named<'a> = (&'a Nick, &'a Seat);
 /// Who has another nick since the link was down.
 #[derive(Debug, Default)]
 pub(super) struct Renamed {
-    /// The sessions here whose nick it was.
-    pub sessions: BTreeSet<Jid>,
+    /// Sessions here, by which nick they had and which they have.
+    pub sessions: BTreeMap<Jid, (Nick, Nick)>,
     /// Nicks that the room has given to some of them in place of theirs.
     pub assigned: BTreeSet<Nick>,
+}
+
+impl Renamed {
+    /// Who had this nick, and has which.
+    fn from<'a>(&'a self, nick: &'a Nick) -> impl Iterator<Item = (&'a Jid, &'a Nick)> {
+        self.sessions.iter().filter(move |(_, (had, _))| had == nick).map(|(jid, (_, has))| (jid, has))
+    }
 }
 
 impl Mirror {
@@ -34,6 +41,7 @@ impl Mirror {
             departed(before, after).into_iter().partition(|(_, new)| new.is_some());
         for (old, _) in gone.into_iter().filter(|_| !flaw!(GoneNotShown)) {
             self.show_gone(old, None, renamed, cx);
+            self.show_merged(old.0, after, renamed, cx);
         }
         let mut shown = BTreeSet::new();
         let mut moved: Vec<(Named<'_>, Nick)> = moved.into_iter().filter_map(|(old, new)| Some((old, new?))).collect();
@@ -79,29 +87,45 @@ impl Mirror {
             name_new(&mut stanza, new, seat);
             own = self.own_sessions((new, seat), known, renamed);
             except.extend(own.iter().cloned());
+        } else {
+            // The seat is no more, and whose it was has come to another that he has.
+            for (jid, new) in renamed.from(nick) {
+                let mut stanza = stanza.clone();
+                name_new(&mut stanza, new, seat);
+                self.show_seat(seat, false, &stanza, Vec::new(), (std::slice::from_ref(jid), &[Status::SELF]), cx);
+                except.push(jid.clone());
+            }
         }
         self.show_seat(seat, seat.told, &stanza, except, (&own, &[Status::SELF]), cx);
+    }
+
+    /// Those who were of a seat that is no more, and are of another of theirs, are shown that one at once (XEP-0045 7.6).
+    fn show_merged(&self, gone: &Nick, after: &Shown<'_>, renamed: &Renamed, cx: &mut Cx<'_>) {
+        for (jid, new) in renamed.from(gone) {
+            let Some(seat) = after.get(new) else { continue };
+            let stanza = self.shown_presence(new, seat, Class::Jids);
+            let own = (std::slice::from_ref(jid), own_codes(new, renamed));
+            self.show_seat(seat, false, &stanza, Vec::new(), own, cx);
+        }
     }
 
     /// An occupant is there, or is shown otherwise than before; `known` is who had that nick before.
     fn show_there(&self, (nick, seat): Named<'_>, known: Option<&Seat>, renamed: &Renamed, cx: &mut Cx<'_>) {
         let stanza = self.shown_presence(nick, seat, Class::Jids);
         let own = self.own_sessions((nick, seat), known, renamed);
-        let codes = [Status::SELF, Status::NICK_ASSIGNED];
-        let codes = if renamed.assigned.contains(nick) { &codes[..] } else { &codes[..1] };
         let shows = self.shows(seat);
         if let Some(known) = known.filter(|known| known.told && known.is_of(seat) && !shows) {
             // His role is one whose presence is not broadcast any more.
             self.broadcast(&known.unavailable(&nick.in_room(&self.room), &[], Class::Jids), own.clone(), cx);
         }
-        self.show_seat(seat, shows, &stanza, own.clone(), (&own, codes), cx);
+        self.show_seat(seat, shows, &stanza, own.clone(), (&own, own_codes(nick, renamed)), cx);
     }
 
     /// The sessions of an occupant. Who came back to the name when it was another's (`known`) is that one's, and is told so when the room
     /// has answered him; what he is told of this one waits for that, unless he came under another and the room has named him so.
     fn own_sessions(&self, (nick, seat): Named<'_>, known: Option<&Seat>, renamed: &Renamed) -> Vec<Jid> {
         let another = known.is_some_and(|known| !known.is_of(seat));
-        let came = |jid: &Jid| another && self.waits(jid) && !renamed.sessions.contains(jid);
+        let came = |jid: &Jid| another && self.waits(jid) && !renamed.sessions.contains_key(jid);
         self.sessions_of(nick).into_iter().filter(|jid| !came(jid)).collect()
     }
 
@@ -132,6 +156,11 @@ impl Mirror {
             cx.pass(to, own_stanza);
         }
     }
+}
+
+/// What an occupant's own sessions are told besides.
+fn own_codes(nick: &Nick, renamed: &Renamed) -> &'static [Status] {
+    if renamed.assigned.contains(nick) { &[Status::SELF, Status::NICK_ASSIGNED] } else { &[Status::SELF] }
 }
 
 /// Who is not there any more under the nick he had, and the one he has now, by occupant-id (XEP-0421).

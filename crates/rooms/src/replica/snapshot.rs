@@ -175,7 +175,7 @@ impl Mirror {
                 {
                     let before = std::mem::replace(&mut session.nick, seat.nick.clone());
                     self.rename_echoes(&before, &seat.nick);
-                    renamed.sessions.insert(seat.jid.clone());
+                    renamed.sessions.insert(seat.jid.clone(), (before, seat.nick.clone()));
                     if seat.verdict == Verdict::Reenter {
                         renamed.assigned.insert(seat.nick.clone());
                     }

@@ -566,3 +566,28 @@ fn s4_11_all_leave_an_island_and_one_comes_back() {
     world.user(&format!("<presence from='{wiz}' type='unavailable' to='{ROOM}/WiZ'/>"));
     assert_eq!(world.states(ERIS), ["dormant"]);
 }
+
+/// The same where he is in twice, under two nicks, and is given for the one that another has the other: his client learns that it is
+/// that now, though that occupant was there all the time.
+#[test]
+fn s4_11_two_seats_of_a_user_become_one() {
+    // XEP-0045 7.6-b
+    let mut world = World::with_cast(true);
+    let moon = "squit@eris.dclxvii.irc/moon";
+    world.user(&join(moon, "WiZ_"));
+    world.cut(ERIS);
+    world.pass_ms(3_700_000);
+    world.user(&format!("<presence from='{}' to='{ROOM}/WiZ'/>", of("BigCheese")));
+    world.inbox.clear();
+    world.heal(ERIS);
+    world.pass_ms(120_000);
+    let (wiz, troy) = (world.take(of("WiZ")), world.take(of("Troy")));
+    let own: Vec<String> = wiz.iter().map(Element::to_xml).filter(|line| line.contains("code='110'")).collect();
+    assert_eq!(own.len(), 2, "{own:?}");
+    let is = |line: &str, words: &[&str]| words.iter().all(|word| line.contains(word));
+    assert!(is(&own[0], &["/WiZ' type='unavailable'", "nick='WiZ_'", "code='303'"]), "{own:?}");
+    assert!(is(&own[1], &["/WiZ_' to=", "code='210'"]), "{own:?}");
+    assert_eq!(presence_of(&wiz, "WiZ"), ["unavailable", "available"]);
+    assert_eq!(presence_of(&troy, "WiZ"), ["unavailable", "available"]);
+    assert_eq!((presence_of(&troy, "WiZ_"), presence_of(&world.take(moon), "WiZ_")), (vec![], vec![]));
+}
