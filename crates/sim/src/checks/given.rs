@@ -72,10 +72,11 @@ impl Given {
         let Some((occupant, item)) = Occupant::of(stanza).zip(item(stanza)) else { return };
         let Some(user) = self.people.user(&occupant.id) else { return };
         let words = self.said.entry(user.to_owned()).or_default();
-        if let Some(affiliation) = item.get("affiliation") {
+        let is_gone = stanza.get("type").is_some();
+        // Of who is not there what he is to the room is not said by that (XEP-0045 8.2, 10.9).
+        if let Some(affiliation) = item.get("affiliation").filter(|_| !is_gone) {
             words.entry(None).or_default().push((at, affiliation.to_owned()));
         }
-        let is_gone = stanza.get("type").is_some();
         let renamed = statuses(stanza).iter().any(|code| code == "303");
         // LEAVE, and what somebody gets of himself by it, is about one session of perhaps several.
         if is_gone && subject(stanza).is_some() && !renamed {

@@ -242,4 +242,12 @@ fn addresses_in_the_archive_are_for_those_whom_the_room_has_made_admins() {
         )
     };
     assert!(taken("Efchen"));
+    // That she is told that she is not in says nothing of what she is to the room.
+    let out = occupant("Efchen", GONE, "none", "none", &["110", "307", "333"], "");
+    let out = out.replace("<presence", &format!("<presence to='{EFCHEN}'"));
+    let tells = |story: &mut Story| {
+        story.bans("admin", true);
+        story.crosses(&out);
+    };
+    assert!(is_read(tells, |_| {}, true));
 }
