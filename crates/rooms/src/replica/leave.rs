@@ -2,7 +2,7 @@
 
 use super::mirror::{Mirror, Session};
 use super::site::Cx;
-use crate::names::{Nick, Status};
+use crate::names::{Affiliation, Nick, Status};
 use crate::room::{add_statuses, statuses_of};
 use crate::wire::Removed;
 use machine::{AudienceChange, Class, Output};
@@ -42,6 +42,10 @@ impl Mirror {
     /// since its client may believe otherwise: its ENTER was refused.
     pub(super) fn leave(&mut self, jid: &Jid, own: Element, cx: &mut Cx<'_>) {
         if let (Some(nick), Some(removed)) = (Nick::of_sender(&own), Removed::of(&own)) {
+            if removed.status != Status::KICKED {
+                // That he is none of those any more who may enter on an island is said behind it, and may be lost.
+                self.members.remove(&jid.bare());
+            }
             self.half_removed.insert(nick, (jid.bare(), removed));
         }
         // A join on its way has an outcome of its own: it was sent behind this leave, or this is about a session of before a
@@ -165,10 +169,13 @@ impl Mirror {
     }
 }
 
-/// Puts actor and reason into the item, XEP-0045 8.2.
+/// Puts actor and reason into the item, XEP-0045 8.2, and what a ban has made of the affiliation, 9.1.
 fn describe(own: &mut Element, parting: &Parting) {
     let item = own.get_child_mut("x", ns::MUC_USER).and_then(|x| x.get_child_mut("item", ns::MUC_USER));
     let Some(item) = item else { return };
+    if parting.statuses.contains(&Status::BANNED) {
+        item.set("affiliation", Affiliation::Outcast.as_str());
+    }
     if let Some(actor) = &parting.actor {
         item.push(Element::new("actor", ns::MUC_USER).attr("nick", actor.as_str()));
     }

@@ -128,10 +128,29 @@ fn s4_11_a_ban_of_which_half_has_come() {
         }
         let gone = world.take(of("Troy"));
         assert_eq!(presence_of(&gone, "WiZ"), ["unavailable"], "{come}: {gone:?}");
+        assert!(gone.iter().any(|s| s.to_xml().contains("affiliation='outcast'")), "{come}: {gone:?}");
         world.heal(ERIS);
         world.pass_ms(120_000);
         assert_eq!(world.states(ERIS), ["live"]);
         assert_eq!(presence_of(&world.take(of("Troy")), "WiZ"), [""; 0]);
         assert_eq!((world.take(of("WiZ")), world.take(moon)), (vec![], vec![]));
     }
+}
+
+/// A member whom his island would let in is banned, and of that all has come but who may enter on islands from now on: he may not.
+#[test]
+fn s4_11_a_ban_of_which_the_list_of_members_has_not_come() {
+    let mut world = World::with_members(&[("squit@eris.dclxvii.irc", "member")]);
+    // The LEAVE and the event of it come.
+    world.faults = [None, None, Some(Fault::Drop)].into();
+    let lists = |world: &World| world.down_to(ERIS, |stanza| stanza.to_xml().contains("<members"));
+    let before = lists(&world);
+    world.affiliate("squit@eris.dclxvii.irc", "outcast");
+    assert_eq!((world.faults.len(), lists(&world)), (0, before), "the list was on its way");
+    world.cut(ERIS);
+    world.pass_ms(SPLIT_MS);
+    world.inbox.clear();
+    world.user(&join(of("WiZ"), "Merlin"));
+    let got = world.take(of("WiZ"));
+    assert_eq!((got.len(), got[0].get("type")), (1, Some("error")), "{got:?}");
 }
