@@ -2,7 +2,7 @@
 //!
 //! What users of a site are shown of an occupant, affiliation and role, is what the room has said to that site of him, and nothing that
 //! it has taken back in the meantime as far as the site has heard; of who enters on an island it is what the room has named him as
-//! beforehand (protocol 4, `members`). Who has asked to enter may be told late, and in order, what others there were told before
+//! beforehand (protocol 4, `members`), also where it is less than he was when he was last there. Who has asked to enter may be told late, and in order, what others there were told before
 //! (`docs/wire.md`, *Netjoin* 6), from what was known there when he asked. What somebody has done, he could do by what the room had said
 //! of him between his request and its answer; what his site did for him alone was a kick, and by what he was there. Likewise the archive
 //! names others to him by their addresses where these are hidden: XEP-0313, *MUC Archives*, asks for the right to it "at the time of the
@@ -36,6 +36,8 @@ pub(super) struct Powers {
     shown: BTreeMap<(String, Occupant), usize>,
     /// The same of each client that has asked to enter.
     clients: BTreeMap<String, Client>,
+    /// Who was last shown as gone at a site, by occupant-id.
+    gone: BTreeSet<(String, String)>,
     /// Which requests, and rows of the archive, the room itself has answered a client with, by their ids.
     by_room: BTreeSet<(String, String)>,
 }
@@ -60,6 +62,7 @@ impl Powers {
             said: 0,
             shown: BTreeMap::new(),
             clients: BTreeMap::new(),
+            gone: BTreeSet::new(),
             by_room: BTreeSet::new(),
         }
     }
@@ -71,6 +74,7 @@ impl Powers {
         }
         let (Some(occupant), Some(standing)) = (Occupant::of(stanza), standing(stanza)) else { return Ok(()) };
         let key = (domain(who).to_owned(), occupant);
+        self.gone.remove(&(key.0.clone(), key.1.id.clone()));
         let shown = match self.clients.get(who) {
             Some(client) => client.shown.get(&key.1),
             None => self.shown.get(&key),
@@ -90,8 +94,25 @@ impl Powers {
         Ok(())
     }
 
-    /// A client asks to enter, or once more.
+    /// Somebody is shown that an occupant is gone.
+    fn sees_go(&mut self, who: &str, stanza: &Element) {
+        if let Some(occupant) = Occupant::of(stanza).filter(|_| !statuses(stanza).iter().any(|code| code == "303")) {
+            self.gone.insert((domain(who).to_owned(), occupant.id));
+        }
+    }
+
+    /// A client asks to enter, or once more. Who was gone is from now on what the room has named him as, whatever he was before.
     fn asks_to_enter(&mut self, who: &str) {
+        let site = domain(who);
+        let is_back = |id: &String| self.given.user(id) == Some(bare(who));
+        let back: Vec<_> = self.gone.iter().filter(|(at, id)| at == site && is_back(id)).cloned().collect();
+        for named in back {
+            let last = self.named.get(&named).and_then(|named| named.last()).map(|(_, standing)| standing.clone());
+            if let Some(standing) = last {
+                let word = self.say(standing);
+                self.named.entry(named).or_default().push(word);
+            }
+        }
         let here = self.shown.iter().filter(|((site, _), _)| site == domain(who));
         let here = || here.map(|((_, occupant), at)| (occupant.clone(), *at)).collect();
         self.clients.entry(who.to_owned()).or_insert_with(|| Client { shown: here(), is_in: false }).is_in = false;
@@ -193,8 +214,13 @@ impl Watch for Powers {
             }
             Scene::Received(stanza) if is_of(stanza, &self.room) => match (stanza.name(), stanza.get("type")) {
                 ("presence", None) => self.see(&telling.who, stanza),
-                ("presence", Some(kind)) if is_end(stanza) => {
-                    self.is_out(&telling.who, kind == "error");
+                ("presence", Some(kind)) => {
+                    if is_end(stanza) {
+                        self.is_out(&telling.who, kind == "error");
+                    }
+                    if kind == "unavailable" {
+                        self.sees_go(&telling.who, stanza);
+                    }
                     Ok(())
                 }
                 ("iq", Some("result")) => {

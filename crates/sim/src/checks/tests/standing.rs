@@ -251,3 +251,30 @@ fn addresses_in_the_archive_are_for_those_whom_the_room_has_made_admins() {
     };
     assert!(is_read(tells, |_| {}, true));
 }
+
+/// Troy, named as a member for when his site is cut off, was made a moderator, has left, and enters the island: he is what he was named
+/// as, and a moderator no more.
+#[test]
+fn who_enters_an_island_anew_is_what_he_was_named_as() {
+    let fails = |leaves: bool, shown: &[&str]| {
+        let troy = "msa@vesa.yeggmaex.irc";
+        let member = format!("<member jid='{troy}' affiliation='none' role='participant' occupant-id='troy'/>");
+        let members = format!("<members xmlns='urn:netjoin:dmuc:0'>{member}</members>");
+        let mut story = Story::told();
+        story.crosses(&format!("<message from='{ROOM}'>{}</message>", marked(1, "members", &members)));
+        story.crosses(&is_now(2, "moderator"));
+        let (_, moderates) = sees(EVE, "moderator");
+        story.add(EVE, Scene::Connected);
+        story.add(EVE, moderates);
+        if leaves {
+            story.receives(EVE, &occupant("Troy", GONE, "none", "none", &[], ""));
+        }
+        story.asks_to_enter();
+        shown.iter().for_each(|role| story.receives(EVE, &occupant("Troy", "", "none", role, &[], "")));
+        story.fails().iter().any(|name| name == POWERS)
+    };
+    assert!(!fails(true, &["participant"]));
+    assert!(fails(true, &["participant", "moderator"]), "he is none any more");
+    assert!(fails(true, &["visitor"]), "nobody has named him so");
+    assert!(fails(false, &["participant"]), "the room has not said so of him who is there");
+}
