@@ -46,6 +46,32 @@ fn s4_2_a_join_waits_for_its_request() {
     assert_eq!(kinds(&got, VESA).last(), Some(&"enter"));
 }
 
+/// 4.2: the answer is lost and a replica asks anew, with another outbox, while the room waits for its disk: the join of the first request
+/// is answered by the second, and by nothing else later.
+#[test]
+fn s4_2_a_join_of_a_request_that_was_replaced_while_the_room_was_busy() {
+    let mut net = Net::wallops();
+    net.leaves(EFCHEN, "Efchen");
+    net.kit.disk(Disk::Hangs);
+    net.feed(&format!(
+        "<iq from='{WUMPUS}' id='o2' to='{ROOM}' type='set'><query xmlns='http://jabber.org/protocol/muc#owner'>\
+         <x xmlns='jabber:x:data' type='submit'/></query></iq>"
+    ));
+    for outbox in ["first", "second"] {
+        let request = net.request(VESA);
+        let own = crate::wire::Outbox { name: outbox.to_owned(), from: 1 };
+        net.ask_only(VESA, &crate::wire::Replicate { outboxes: vec![own], ..request });
+        net.feed(&format!(
+            "<presence from='{BIG_CHEESE}' to='{ROOM}/BigCheese'><x xmlns='http://jabber.org/protocol/muc'/>\
+             <x xmlns='urn:xmpp:tmp:dmuc:0'><up xmlns='urn:netjoin:dmuc:0' outbox='{outbox}' n='1'/></x></presence>"
+        ));
+    }
+    let got = net.kit.disk(Disk::Works);
+    assert_eq!(kinds(&got, VESA).iter().filter(|kind| **kind == "enter").count(), 1);
+    let later = net.pass_ms(15_000);
+    assert_eq!((of(&later, BIG_CHEESE).len(), kinds(&later, VESA).len()), (0, 0), "{later:?}");
+}
+
 /// 4.2: another live replica of a domain is refused, and so is one that the service does not list.
 #[test]
 fn s4_2_one_replica_per_domain_and_only_those_listed() {
