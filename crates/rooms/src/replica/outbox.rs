@@ -179,8 +179,7 @@ impl Mirror {
     /// was lost with it, so joins and leaves go out under a new name, where none counts as had. Whoever said anything
     /// else is not here any more.
     pub(super) fn renew_outbox(&mut self, cx: &mut Cx<'_>) {
-        let lost = self.joins.iter().filter(|(user, _)| !self.outbox.holds_join_of(user));
-        let lost: Vec<Element> = lost.map(|(_, join)| join.stanza.clone()).collect();
+        let lost = self.lost_joins();
         if lost.is_empty() && self.outbox.entries.iter().all(|entry| entry.attempt == 0) {
             return self.count_joins();
         }
@@ -229,36 +228,42 @@ impl Mirror {
         }
     }
 
-    /// The room serves the users of this site itself: what has had no outcome is theirs to say, under the marks by which it
-    /// is known whether it had; and who has not been let in asks again.
-    pub(super) fn say_once_more(&mut self, cx: &mut Cx<'_>) {
+    /// Joins that the primary has had, and whose ENTER has not come.
+    pub(super) fn lost_joins(&self) -> Vec<Element> {
         let lost = self.joins.iter().filter(|(user, _)| !self.outbox.holds_join_of(user));
-        let lost: Vec<Element> = lost.map(|(_, join)| join.stanza.clone()).collect();
+        lost.map(|(_, join)| join.stanza.clone()).collect()
+    }
+
+    /// The room serves the users of this site itself: what has had no outcome is theirs to say, under the marks by which it
+    /// is known whether it had. Whoever has asked to enter asks the room without one: it may have let him in already, which he has not
+    /// heard of, and then it tells him everything again (XEP-0045 7.2.1).
+    pub(super) fn say_once_more(&mut self, cx: &mut Cx<'_>) {
         let attempt = self.link.attempt;
         for mut outbox in std::mem::take(&mut self.older) {
             send(&mut outbox, None, attempt, |_| true, cx);
             cx.keep(outbox.clear(&self.room));
         }
-        send(&mut self.outbox, None, attempt, |_| true, cx);
+        self.ask_plainly(|entry, outbox, cx| send_entry(entry, (outbox, None), attempt, cx), cx);
         let changes = self.outbox.clear(&self.room);
         cx.keep(changes);
-        for join in lost {
-            if let Some(to) = join.get("to").and_then(|to| Jid::new(to).ok()) {
-                cx.up(&to, join);
-            }
-        }
     }
 
-    /// No replica comes of it: whoever has asked to enter asks the room itself. It may have let him in already, and he has not heard of
-    /// that: then it tells him everything again (XEP-0045 7.2.1).
-    pub(super) fn ask_plainly(&mut self, cx: &mut Cx<'_>) {
-        let lost = self.joins.iter().filter(|(user, _)| !self.outbox.holds_join_of(user)).map(|(_, join)| &join.stanza);
-        let asks = |stanza: &Element| author(stanza).is_some_and(|user| self.joins.contains_key(&user));
-        let kept = self.outbox.entries().map(|entry| &entry.stanza);
-        let kept = kept.filter(|stanza| stanza.name() == "presence" && asks(stanza));
-        for stanza in lost.chain(kept) {
+    /// No replica comes of it: whoever has asked to enter asks the room itself, as above; `rest` is done with everything else.
+    pub(super) fn ask_plainly(&mut self, rest: impl Fn(&mut Entry, &str, &mut Cx<'_>), cx: &mut Cx<'_>) {
+        let plainly = |stanza: &Element, cx: &mut Cx<'_>| {
             if let Some(to) = stanza.get("to").and_then(|to| Jid::new(to).ok()) {
                 cx.up(&to, stanza.clone());
+            }
+        };
+        for join in self.lost_joins() {
+            plainly(&join, cx);
+        }
+        let Outbox { name, entries, .. } = &mut self.outbox;
+        for entry in entries {
+            let asks = author(&entry.stanza).is_some_and(|user| self.joins.contains_key(&user));
+            match asks && entry.stanza.name() == "presence" {
+                true => plainly(&entry.stanza, cx),
+                false => rest(entry, name, cx),
             }
         }
     }
@@ -277,17 +282,21 @@ impl Mirror {
 /// Sends entries with their marks.
 fn send(outbox: &mut Outbox, epoch: Option<&String>, attempt: u32, which: impl Fn(&Entry) -> bool, cx: &mut Cx<'_>) {
     for entry in outbox.entries.iter_mut().filter(|entry| which(entry)) {
-        let Some(to) = entry.stanza.get("to").and_then(|to| Jid::new(to).ok()) else { continue };
-        entry.attempt = attempt;
-        let mark = UpMark {
-            outbox: outbox.name.clone(),
-            n: entry.n,
-            epoch: epoch.cloned(),
-            said: entry.provisionally.map(|p| p.said_ms),
-            base: entry.provisionally.map(|p| p.base),
-            kicker: entry.kicked.as_ref().map(|(kicker, _)| kicker.clone()),
-            reason: entry.kicked.as_ref().and_then(|(_, reason)| reason.clone()),
-        };
-        cx.up(&to, entry.stanza.clone().child(mark.x()));
+        send_entry(entry, (&outbox.name, epoch), attempt, cx);
     }
+}
+
+fn send_entry(entry: &mut Entry, (outbox, epoch): (&str, Option<&String>), attempt: u32, cx: &mut Cx<'_>) {
+    let Some(to) = entry.stanza.get("to").and_then(|to| Jid::new(to).ok()) else { return };
+    entry.attempt = attempt;
+    let mark = UpMark {
+        outbox: outbox.to_owned(),
+        n: entry.n,
+        epoch: epoch.cloned(),
+        said: entry.provisionally.map(|p| p.said_ms),
+        base: entry.provisionally.map(|p| p.base),
+        kicker: entry.kicked.as_ref().map(|(kicker, _)| kicker.clone()),
+        reason: entry.kicked.as_ref().and_then(|(_, reason)| reason.clone()),
+    };
+    cx.up(&to, entry.stanza.clone().child(mark.x()));
 }

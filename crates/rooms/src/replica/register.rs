@@ -280,8 +280,7 @@ impl Mirror {
         if self.link.fresh {
             return;
         }
-        let lost = self.joins.iter().filter(|(user, _)| !self.outbox.holds_join_of(user));
-        let mut stanzas: Vec<Element> = lost.map(|(_, join)| join.stanza.clone()).collect();
+        let mut stanzas = self.lost_joins();
         stanzas.extend(self.return_again());
         for stanza in stanzas {
             self.submit(stanza, cx);
@@ -317,7 +316,7 @@ impl Mirror {
             _ => {
                 // The room itself takes up what has come right behind a first request.
                 if !self.link.fresh {
-                    self.ask_plainly(cx);
+                    self.ask_plainly(|_, _, _| {}, cx);
                 }
                 self.end(Sign::Refused, cx);
             }
@@ -341,7 +340,7 @@ impl Mirror {
         let withdraw = Withdraw { epoch: None, deserted: false }.element();
         cx.ask(&self.room, "set", withdraw, Asked::Withdrawal(self.room.clone()));
         cx.tally(&self.room, Tally::REFUSAL);
-        self.ask_plainly(cx);
+        self.ask_plainly(|_, _, _| {}, cx);
         self.end(Sign::Refused, cx);
     }
 
@@ -389,7 +388,7 @@ impl Mirror {
     pub(super) fn retry(&mut self, cx: &mut Cx<'_>) {
         if self.link.lost_at.is_some_and(|at| cx.now.mono_ms > at + RETENTION_MS) {
             cx.log(format!("link {}: given up", self.room));
-            self.ask_plainly(cx);
+            self.ask_plainly(|_, _, _| {}, cx);
             return self.end(Sign::Refused, cx);
         }
         if !cx.site.turns.take(&self.room) {

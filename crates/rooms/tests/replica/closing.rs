@@ -2,7 +2,7 @@
 //! again is told no, and its users come in as anywhere else.
 
 use crate::site::{ROOM, join, says};
-use crate::world::{CAST, SERVICE, SITES, World, of};
+use crate::world::{CAST, Fault, SERVICE, SITES, World, of};
 use xmpp::{Element, ns};
 
 fn close(world: &mut World, closed: bool) {
@@ -72,6 +72,31 @@ fn what_was_on_its_way_when_the_room_was_closed_is_not_lost() {
         assert_eq!(bodies, ["one", "two", "three", "four"], "{nick}: {other:?}");
     }
     assert_eq!(world.archived(SERVICE), ["one", "two", "three", "four"]);
+}
+
+/// The room has let somebody in, and is closed before his site has heard so much: he asks the room itself, and is told everything.
+#[test]
+fn who_was_being_let_in_when_the_room_was_closed_is_let_in() {
+    let kev = "kev@eris.dclxvii.irc/x";
+    // His join is on its way; the room has had it, and his ENTER is lost.
+    for faults in [vec![Some(Fault::Drop)], vec![None, None, Some(Fault::Drop)]] {
+        let mut world = World::with_cast(true);
+        world.faults = faults.clone().into();
+        world.user(&join(kev, "Kev"));
+        assert_eq!((world.take(kev), world.faults.len()), (Vec::new(), 0));
+        close(&mut world, true);
+        world.pass_ms(120_000);
+        world.says("WiZ", "directly");
+        let got = world.take(kev);
+        let there = |s: &&Element| s.name() == "presence" && s.get("type").is_none();
+        let there: Vec<_> = got.iter().filter(there).filter_map(|s| s.get("from")).collect();
+        assert_eq!(
+            (there.len(), there.last()),
+            (CAST.len() + 1, Some(&&*format!("{ROOM}/Kev"))),
+            "{faults:?}: {got:?}"
+        );
+        assert!(got.last().is_some_and(|s| s.to_xml().contains("directly")), "{faults:?}: {got:?}");
+    }
 }
 
 /// `not-allowed` by the owner is no reason to be kept out, and a room that is open again takes replicas again.
