@@ -14,6 +14,8 @@ pub(super) struct Addresses {
     moderators: BTreeMap<String, BTreeMap<Occupant, BTreeMap<u64, bool>>>,
     /// The last event that each site has been told of: sites are told at their own pace, and what one is told holds as of then.
     heads: BTreeMap<String, u64>,
+    /// Which sessions the room has let in and not put out again, as it has told their sites, or them.
+    sessions: BTreeSet<String>,
     /// What was sent to a site that had no moderator yet: when, and the stanza.
     early: BTreeMap<String, (u64, String)>,
 }
@@ -25,6 +27,7 @@ impl Addresses {
             people: People::default(),
             moderators: BTreeMap::new(),
             heads: BTreeMap::new(),
+            sessions: BTreeSet::new(),
             early: BTreeMap::new(),
         }
     }
@@ -37,6 +40,15 @@ impl Addresses {
         let known = self.heads.entry(site.to_owned()).or_default();
         *known = marks.get("seq").and_then(|seq| seq.parse().ok()).filter(|_| !is_past).unwrap_or(*known);
         Some(*known)
+    }
+
+    fn note_session(&mut self, stanza: &Element) {
+        let Some(session) = subject(stanza) else { return };
+        match stanza.get("type") {
+            None => drop(self.sessions.insert(session.to_owned())),
+            Some("unavailable") => drop(self.sessions.remove(session)),
+            Some(_) => {}
+        }
     }
 
     fn note(&mut self, stanza: &Element, place: u64) {
@@ -57,14 +69,18 @@ impl Addresses {
         self.moderators.get(site).is_some_and(|moderators| moderators.values().any(is_one))
     }
 
-    /// Whom the answer to a census says to be out, with all his sessions, is no moderator any more.
+    /// Whom the answer to a census says to be out, with all his sessions, is no moderator any more. One that it does not name is in until
+    /// its LEAVE.
     fn note_removed(&mut self, site: &str, stanza: &Element, place: u64) {
-        let of = |seat: &Element| seat.get("jid").map(|jid| bare(jid).to_owned());
+        let of = |seat: &Element| seat.get("jid").map(str::to_owned);
         let seats = stanza.get_child("granted", ns::NETJOIN).into_iter().flat_map(Element::children);
         let (out, still): (Vec<_>, Vec<_>) = seats.partition(|seat| seat.get("verdict") == Some("removed"));
-        let still: BTreeSet<String> = still.into_iter().filter_map(of).collect();
-        let out = out.into_iter().filter_map(of).filter(|user| !still.contains(user));
-        for id in out.filter_map(|user| self.people.id(&user).map(str::to_owned)) {
+        let out: Vec<String> = out.into_iter().filter_map(of).collect();
+        self.sessions.retain(|session| !out.contains(session));
+        self.sessions.extend(still.into_iter().filter_map(of));
+        let is_in = |user: &&str| self.sessions.iter().any(|session| bare(session) == *user);
+        let out = out.iter().map(|session| bare(session)).filter(|user| !is_in(user));
+        for id in out.filter_map(|user| self.people.id(user).map(str::to_owned)) {
             let moderators = self.moderators.get_mut(site).into_iter().flatten();
             moderators.filter(|(occupant, _)| occupant.id == id).for_each(|(_, told)| {
                 told.insert(place, false);
@@ -80,8 +96,10 @@ impl Watch for Addresses {
         }
         let (stanza, site, now) = (&crossing.stanza, &crossing.to, crossing.at_ms);
         self.people.crossed(crossing);
+        self.note_session(stanza);
         if is_destroyed(stanza) {
             self.moderators.remove(site);
+            self.sessions.retain(|session| domain(session) != site);
         }
         let place = self.place(site, stanza);
         if let Some(place) = place {

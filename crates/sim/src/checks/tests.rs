@@ -463,6 +463,14 @@ fn an_address_that_goes_where_nobody_may_see_it_shows() {
     assert!(!fails(&[entered(1, "moderator"), jids(2)]));
     assert!(!fails(&[jids(1), entered(2, "moderator")]));
     assert!(fails(&[entered(1, "moderator"), entered(2, "participant"), jids(3)]));
+    // By the answer to a census her one client is out; by another she is in until its LEAVE.
+    let granted = |jid: &str| {
+        let seat = format!("<seat nick='Efchen' jid='{jid}' verdict='removed' status='333'/>");
+        let granted = format!("<granted xmlns='urn:netjoin:dmuc:0' epoch='q' seq='2'>{seat}</granted>");
+        format!("<iq from='{ROOM}' type='result' id='r1'>{granted}</iq>")
+    };
+    assert!(fails(&[entered(1, "moderator"), granted(EFCHEN), jids(3)]));
+    assert!(!fails(&[entered(1, "moderator"), granted("msa@vesa.yeggmaex.irc/phone"), jids(3)]));
 }
 
 /// Efchen was the only one of her site.
