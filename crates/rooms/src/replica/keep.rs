@@ -42,7 +42,7 @@ struct Said {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     nick: Option<String>,
     stanza: String,
-    /// When it was accepted, and the last event known then, where the primary was not reached.
+    /// When it was accepted, and the last event known then, where it is to be told of as something that an island has shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     island: Option<(i64, u64)>,
     /// Who kicked the leaver, and why.
@@ -61,7 +61,7 @@ pub(super) fn outbox_put(room: &Jid, entry: &Entry) -> Option<Change> {
         n: entry.n,
         nick: entry.nick.as_ref().map(ToString::to_string),
         stanza: entry.stanza.to_xml(),
-        island: entry.provisionally.map(|p| (p.said_ms, p.base)),
+        island: entry.accepted().map(|p| (p.said_ms, p.base)),
         kicked: entry.kicked.as_ref().map(|(kicker, reason)| (kicker.to_string(), reason.clone())),
     };
     Some(Change::Put {

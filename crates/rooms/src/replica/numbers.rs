@@ -5,6 +5,7 @@
 
 use super::keep;
 use crate::names::Nick;
+use crate::room::is_subject;
 use crate::wire;
 use machine::{Change, Token};
 use std::collections::{BTreeMap, VecDeque};
@@ -29,7 +30,7 @@ pub(super) struct Outbox {
     pub key: Option<[u8; 32]>,
 }
 
-/// How something was accepted while the primary was not reached; its number is final.
+/// When something was accepted, and on what. What was so while the primary was not reached has a number that is final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Provisionally {
     /// When, Unix milliseconds.
@@ -52,6 +53,9 @@ pub(super) struct Entry {
     pub kicked: Option<(Nick, Option<String>)>,
     /// Where it was accepted on an island.
     pub provisionally: Option<Provisionally>,
+    /// The same of a message that was relayed. An island shows it, should it come to be one: of what a later start finds of it nobody
+    /// knows whether it has, for its disk may be an older one.
+    pub relayed: Option<Provisionally>,
     /// Its place among all accepted, by which its record has its key.
     pub place: u64,
     /// In which registration it was last sent; 0 for none.
@@ -85,12 +89,20 @@ impl Outbox {
         self.put(stanza, nick, key, provisionally);
     }
 
+    /// The last message was accepted so, and goes up at once.
+    pub fn last_is_relayed(&mut self, relayed: Provisionally) {
+        let is_shown = |entry: &&mut Entry| entry.stanza.name() == "message" && !is_subject(&entry.stanza);
+        if let Some(entry) = self.entries.back_mut().filter(is_shown) {
+            entry.relayed = Some(relayed);
+        }
+    }
+
     /// What a restart would find of it.
     pub fn as_found_on_disk(self) -> Outbox {
         let mut found = Outbox::new(self.name);
         (found.offered, found.accepted) = (self.offered, self.accepted);
         self.entries.into_iter().filter(|entry| entry.key.is_some()).for_each(|entry| {
-            let (provisionally, kicked) = (entry.provisionally, entry.kicked.clone());
+            let (provisionally, kicked) = (entry.accepted(), entry.kicked.clone());
             found.load(Entry { attempt: 0, waits: None, ..entry });
             if let Some(last) = found.entries.back_mut() {
                 (last.provisionally, last.kicked) = (provisionally, kicked);
@@ -311,6 +323,11 @@ impl Outbox {
 }
 
 impl Entry {
+    /// When and on what it was accepted, where it was or may come to be shown here ahead of the room.
+    pub fn accepted(&self) -> Option<Provisionally> {
+        self.provisionally.or(self.relayed)
+    }
+
     /// Whether the primary may have had it.
     pub fn was_sent(&self) -> bool {
         self.attempt > 0
@@ -319,7 +336,19 @@ impl Entry {
     /// One that has not been sent and waits for nothing.
     pub fn new(n: u64, stanza: Element, nick: Option<Nick>, key: Option<String>) -> Entry {
         let bytes = stanza.to_xml().len();
-        Entry { n, stanza, nick, key, kicked: None, provisionally: None, place: 0, attempt: 0, waits: None, bytes }
+        Entry {
+            n,
+            stanza,
+            nick,
+            key,
+            kicked: None,
+            provisionally: None,
+            relayed: None,
+            place: 0,
+            attempt: 0,
+            waits: None,
+            bytes,
+        }
     }
 }
 

@@ -51,8 +51,11 @@ impl Mirror {
             return None;
         }
         let nick = self.sessions.get(&from).map(|session| session.nick.clone());
-        let provisionally = self.island.is_some().then(|| self.provisionally(cx.now));
-        self.outbox.push(stanza, nick, provisionally);
+        let accepted = self.provisionally(cx.now);
+        self.outbox.push(stanza, nick, self.island.is_some().then_some(accepted));
+        if self.island.is_none() && !flaw!(BaseForgotten) {
+            self.outbox.last_is_relayed(accepted);
+        }
         self.outbox.last_is_kick(kicked);
         if self.relays() {
             self.send_outstanding(cx);

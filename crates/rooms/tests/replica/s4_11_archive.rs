@@ -57,7 +57,7 @@ fn page(got: &[Element]) -> Result<Page, String> {
 }
 
 /// Pages to the end; what was said, and the id it goes on from.
-fn all(world: &mut World, nick: &str, after: Option<&str>, max: usize) -> (Vec<String>, Option<String>) {
+pub fn all(world: &mut World, nick: &str, after: Option<&str>, max: usize) -> (Vec<String>, Option<String>) {
     let (mut bodies, mut after) = (Vec::new(), after.map(str::to_owned));
     loop {
         let page = ask(world, nick, after.as_deref(), max).expect("a page");

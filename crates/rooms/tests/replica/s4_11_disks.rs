@@ -1,5 +1,6 @@
 //! A server that comes back without what it knew: a site with an empty disk or an older one, a service from a backup.
 
+use crate::s4_11_archive::all;
 use crate::site::{ROOM, join};
 use crate::world::{Disk, ERIS, Fault, SERVICE, World, of};
 use rooms::wire::OUTBOXES_MAX;
@@ -72,6 +73,31 @@ fn s4_11_the_ghosts_of_a_site_are_taken_out_at_once() {
             assert!(world.take("merlin@vesa.yeggmaex.irc/x").iter().any(|s| s.to_xml().contains("code='110'")));
         }
     }
+}
+
+/// What had been relayed when the link was lost is shown on the island, ahead of what was said elsewhere; then its site goes on with a
+/// disk of before the island. Whoever pages on from it, at the room and on the next island, gets what he was not sent.
+#[test]
+fn s4_11_what_an_island_showed_that_its_disk_does_not_know_of() {
+    let mut world = World::with_cast(true);
+    world.cut(ERIS);
+    world.says("WiZ", "here");
+    let before_the_island = world.backup(ERIS);
+    world.says("Wumpus", "elsewhere");
+    world.take(of("Troy"));
+    world.pass_ms(SPLIT_MS);
+    let shown = world.take(of("Troy"));
+    let here =
+        shown.iter().find_map(|said| said.get_child("stanza-id", ns::SID)?.get("id")).expect("it is shown").to_owned();
+    world.restart_with(ERIS, before_the_island);
+    world.heal(ERIS);
+    world.user(&join(of("Troy"), "Troy"));
+    world.pass_ms(120_000);
+    assert_eq!(world.archived(SERVICE), ["elsewhere", "here"]);
+    assert_eq!(all(&mut world, "Troy", Some(&here), 1).0, ["elsewhere", "here"]);
+    world.cut(ERIS);
+    world.pass_ms(4 * SPLIT_MS);
+    assert_eq!(all(&mut world, "Troy", Some(&here), 1).0, ["elsewhere", "here"], "from the mirror too");
 }
 
 /// The room's server starts again as well, so that no link is left to show that nobody is there: it asks those of before.
