@@ -122,11 +122,7 @@ impl Room {
     fn let_in_plainly(&mut self, replica: &Jid, iq: &Element, cx: &mut Cx<'_>) {
         let asked = iq.get_child("replicate", ns::NETJOIN).and_then(|element| Replicate::parse(element).ok());
         let Some(present) = asked.and_then(|asked| asked.outboxes.into_iter().next()) else { return };
-        while self.links.refused.len() >= REFUSED_MAX {
-            self.links.refused.pop_front();
-        }
-        let until = cx.now.mono_ms + PENDING_MS;
-        self.links.refused.push_back((present.name, replica.domain().to_owned(), until));
+        self.note_refused(replica, present.name, cx);
         let (plain, rest) = std::mem::take(&mut self.links.early)
             .into_iter()
             .partition(|held| self.links.was_refused(&held.user, &held.mark.outbox, cx.now.mono_ms));
@@ -135,6 +131,15 @@ impl Room {
         for held in plain {
             self.handle_stanza(held.stanza, cx);
         }
+    }
+
+    /// What is relayed under this outbox right behind the request counts as plain.
+    fn note_refused(&mut self, replica: &Jid, outbox: String, cx: &Cx<'_>) {
+        while self.links.refused.len() >= REFUSED_MAX {
+            self.links.refused.pop_front();
+        }
+        let until = cx.now.mono_ms + PENDING_MS;
+        self.links.refused.push_back((outbox, replica.domain().to_owned(), until));
     }
 
     fn judge_request(&self, replica: &Jid, iq: &Element) -> Result<Request, RegisterError> {
@@ -242,7 +247,11 @@ impl Room {
             return self.grant_verdicts(replica, cx);
         }
         let (id, none) = (request.id.clone(), !self.lives());
+        let present = request.outbox_names().into_iter().next();
         self.links.pending.remove(replica);
+        for outbox in present {
+            self.note_refused(replica, outbox, cx);
+        }
         let error = if none { RegisterError::NoRoom } else { RegisterError::NobodyAdmitted };
         self.answer_iq(replica, id.as_deref(), Err(&error), cx);
     }
