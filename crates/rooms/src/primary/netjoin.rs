@@ -9,7 +9,7 @@ use super::removals::Why;
 use super::replicate::{RegisterError, Request};
 use crate::flaws::flaw;
 use crate::names::{Nick, Role, Status};
-use crate::room::{Cx, JoinError, Life, Removal, Room, Standing, Via, judge_role};
+use crate::room::{Cx, JoinError, Life, NICK_BYTES_MAX, Removal, Room, Standing, Via, judge_role};
 use crate::wire::ids::message_id;
 use crate::wire::{CensusSeat, Destroyed, Outbox, Replicate, Reported, Resume, Seat, UpMark, Verdict};
 use machine::{Change, Now};
@@ -104,13 +104,14 @@ impl Room {
 
     /// The nick, or where another has it, one like it that is admitted.
     pub fn nick_like(&self, nick: &Nick, admit: impl Fn(&Nick) -> Result<(), JoinError>) -> Result<Nick, JoinError> {
-        let mut tried = nick.clone();
-        for _ in 0..NICKS_MAX {
+        // One more than there are to be taken: nobody puts another out by taking all that he might be given.
+        let taken = self.occupants.len() + self.lost.len() + self.affiliations.reserved();
+        for n in 0..=taken {
+            let Some(tried) = nick_with(nick, n) else { continue };
             match admit(&tried) {
                 Err(JoinError::NicknameConflict) => {}
                 judged => return judged.map(|()| tried),
             }
-            tried = format!("{tried}_").parse().map_err(|_| JoinError::NicknameConflict)?;
         }
         Err(JoinError::NicknameConflict)
     }
@@ -234,12 +235,24 @@ impl Room {
     }
 }
 
+/// The nick itself, and others like it, each of its own; of a long one the end gives way.
+fn nick_with(nick: &Nick, n: usize) -> Option<Nick> {
+    let suffix = match n {
+        0 => return Some(nick.clone()),
+        1 => "_".to_owned(),
+        n => format!("_{n}"),
+    };
+    let mut stem = nick.as_str();
+    while stem.len() + suffix.len() > NICK_BYTES_MAX {
+        stem = &stem[..stem.char_indices().next_back()?.0];
+    }
+    format!("{stem}{suffix}").parse().ok()
+}
+
 /// How long a report is waited for.
 pub(super) const REPORT_MS: u64 = 60_000;
 /// Of how many stanzas of an outbox, the last ones, it is noted that their site may have shown them ahead of the room: as many as one
 /// holds.
 const SHOWN_AHEAD_MAX: u64 = 10_000;
-/// How many nicks are tried for somebody whose own is taken.
-const NICKS_MAX: usize = 4;
 /// Longest reason of a kick on an island, bytes: as of any other kick.
 const REASON_BYTES_MAX: usize = 1_000;

@@ -67,6 +67,11 @@ impl Affiliations {
         self.reserved.get(nick)
     }
 
+    /// How many nicks are reserved for somebody.
+    pub fn reserved(&self) -> usize {
+        self.reserved.len()
+    }
+
     /// Sets what is known of an address; `None` for nothing in particular.
     pub fn set(&mut self, bare: Jid, known: Option<Affiliated>) {
         if let Some(before) = self.of.remove(&bare).and_then(|before| before.nick)

@@ -268,6 +268,26 @@ fn a_kick_by_nobody_who_may_is_a_leave() {
     }
 }
 
+/// Nobody puts an islander out by taking, after retention, all the nicks that he might be given, nor has he one too long for that.
+#[test]
+fn an_islander_is_given_a_nick_whoever_has_taken_others() {
+    for nick in ["BigCheese".to_owned(), "B".repeat(crate::room::NICK_BYTES_MAX)] {
+        let like = |suffix: &str| {
+            let room = crate::room::NICK_BYTES_MAX - suffix.len();
+            format!("{}{suffix}", &nick[..nick.len().min(room)])
+        };
+        let mut net = Net::wallops();
+        net.joins(BIG_CHEESE, &nick);
+        split(&mut net);
+        wait(&mut net, 3_601_000);
+        for (n, suffix) in ["", "_", "_2", "_3", "_4", "_5"].into_iter().enumerate() {
+            net.feed(&join(&format!("squatter{n}@elsewhere.example/x"), &like(suffix)));
+        }
+        let seat = granted(&back(&mut net, 0, &[(BIG_CHEESE, &nick)])).seats[0].clone();
+        assert_eq!((seat.nick.as_str(), seat.verdict), (like("_6").as_str(), Verdict::Reenter));
+    }
+}
+
 /// A nick taken after retention stays with who has it; the islander is given another, and is meant by his old one until his
 /// log is over.
 #[test]
