@@ -245,6 +245,11 @@ impl Links {
         self.refused.iter().any(|(name, domain, until)| name == outbox && is_of(domain) && now_ms < *until)
     }
 
+    /// Whether a replica has a link, or has asked for one.
+    pub(super) fn has_asked(&self, replica: &Jid) -> bool {
+        self.links.contains_key(replica) || self.pending.contains_key(replica)
+    }
+
     /// The replica that speaks for a user's domain and has this outbox; a registered one or a pending one.
     pub(super) fn speaker(&self, user: &Jid, outbox: &str) -> Option<Jid> {
         let has = |names: &[String]| names.iter().any(|name| name == outbox);

@@ -30,7 +30,7 @@ impl Room {
         if stanza.name() == "iq" && self.link_iq(&from, &stanza, cx) {
             return;
         }
-        if self.links.links.contains_key(&from) || self.links.pending.contains_key(&from) {
+        if self.links.has_asked(&from) {
             return self.hear_replica(&from, &stanza, cx);
         }
         if self.is_lost_on_the_way(&from, &stanza, cx) {
@@ -186,6 +186,8 @@ impl Room {
                 self.said_once_more(stanza, user, replica, mark, cx)
             }
             (Some(epoch), Some(replica)) if !flaw!(EpochNotChecked) => self.tell_stale(&replica, epoch, cx),
+            // It came with a request that its site has replaced since, and says it again with the present one.
+            (None, Some(replica)) if self.links.has_asked(&replica) => {}
             (None, _)
                 if self.links.early.len() < EARLY_MAX
                     && !self.links.was_refused(&user, &mark.outbox, cx.now.mono_ms)

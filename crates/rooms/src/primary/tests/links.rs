@@ -387,3 +387,26 @@ pub(super) fn granted(got: &[Got]) -> Granted {
     let granted = got.iter().find_map(|got| got.stanza.get_child("granted", ns::NETJOIN));
     Granted::parse(granted.expect("a grant")).expect("one that can be read")
 }
+
+/// 4.2: a join that comes behind a request waits for nothing when its site has asked anew by then, and has said it again with that.
+#[test]
+fn s4_2_a_join_of_a_request_that_was_replaced_is_none() {
+    let mut net = Net::wallops();
+    let named = |net: &Net, name: &str| {
+        let outboxes = vec![crate::wire::Outbox { name: name.into(), from: 1 }];
+        crate::wire::Replicate { outboxes, ..net.request(VESA) }
+    };
+    let join = |name: &str| {
+        let up = crate::wire::UpMark { outbox: name.into(), n: 1, ..Default::default() };
+        let x = "<x xmlns='http://jabber.org/protocol/muc'/>";
+        format!("<presence from='{BIG_CHEESE}' to='{ROOM}/BigCheese'>{x}{}</presence>", up.x())
+    };
+    // Of the site, which has lost its disk, Efchen was in, and the link ends with him.
+    let (first, second) = (named(&net, "v2"), named(&net, "v3"));
+    assert_eq!(kinds(&net.ask(VESA, &first), VESA).last(), Some(&"leave"));
+    net.ask(VESA, &second);
+    let mut late = net.feed(&join("v2"));
+    assert_eq!(kinds(&net.feed(&join("v3")), VESA).last(), Some(&"enter"));
+    late.extend(net.pass_ms(10_000));
+    assert_eq!((kinds(&late, VESA), lines(&late, BIG_CHEESE)), (Vec::new(), Vec::new()));
+}
