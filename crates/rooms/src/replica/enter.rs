@@ -18,6 +18,9 @@ impl Mirror {
     /// that the user has sent directed presence").
     pub(super) fn enter(&mut self, jid: &Jid, own: Element, occupant: &Jid, wanted: Wanted, cx: &mut Cx<'_>) {
         let Some(nick) = Nick::of(occupant) else { return };
+        if self.is_overtaken(jid) {
+            return;
+        }
         if let Some(session) = self.sessions.get_mut(jid).filter(|session| session.awaits > 1) {
             // He has left the island again behind the join that this answers, and come back.
             session.awaits -= 1;
@@ -27,12 +30,7 @@ impl Mirror {
             self.tell_renamed(jid, &before, (&nick, &own), cx);
             return self.tell_withheld(jid, cx);
         }
-        let asked = self.joins.contains_key(jid);
-        if !asked && cx.site.is_local(jid) && self.outbox.holds_leave_of(jid) {
-            // His leave is on its way behind the join that this answers.
-            return;
-        }
-        if !cx.site.is_local(jid) || !asked {
+        if !cx.site.is_local(jid) || !self.joins.contains_key(jid) {
             return self.refuse_enter(jid, occupant, cx);
         }
         if self.joins.get(jid).is_some_and(|join| join.over > 0 && join.unanswered > join.over) {

@@ -99,6 +99,11 @@ impl Mirror {
             if before && !self.is_of_the_stay_before(&entry.stanza, &from) {
                 continue;
             }
+            if entry.is_coming_or_going() && self.sessions.get(&from).is_some_and(Session::awaits_enter) {
+                // He is in by the last of them, and the room is to take them in their order.
+                records.push(put);
+                continue;
+            }
             if let Some(nick) = entry.nick.as_ref().filter(|_| entry.stanza.name() == "message") {
                 if entry.was_sent() || self.may_speak(nick) {
                     // Also of somebody who has left since.
@@ -140,7 +145,7 @@ impl Mirror {
         let left: Vec<Jid> = self.sessions.iter().filter(leaving).map(|(jid, _)| jid.clone()).collect();
         left.iter().for_each(|jid| self.leave_cut_off(jid, Vec::new(), cx));
         for (user, join) in std::mem::take(&mut self.joins) {
-            if let Some(to) = join.stanza.get("to").and_then(|to| Jid::new(to).ok()) {
+            if let Some(to) = join.stanza.get("to").and_then(|to| Jid::new(to).ok()).filter(|_| !join.is_over()) {
                 self.join_here(join.stanza, &user, &to, cx);
             }
             join.behind.into_iter().for_each(|stanza| cx.pass(&user, stanza));

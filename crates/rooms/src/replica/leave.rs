@@ -3,7 +3,7 @@
 use super::mirror::{Mirror, Session};
 use super::site::Cx;
 use crate::names::{Affiliation, Nick, Status};
-use crate::room::{add_statuses, statuses_of};
+use crate::room::add_statuses;
 use crate::wire::Removed;
 use machine::{AudienceChange, Class, Output};
 use std::borrow::Cow;
@@ -51,13 +51,10 @@ impl Mirror {
         // A join on its way has an outcome of its own: it was sent behind this leave, or this is about a session of before a
         // restart.
         let before = self.link.kept.remove(jid).is_some() || self.joins.contains_key(jid);
-        // Who entered here and has left again knows it; and who has come back since is in, whatever this says of before.
+        // Who entered here and has left again knows it.
         let left = self.outbox.holds_leave_of(jid);
-        let was_left = left && statuses_of(&own).all(|status| status == Status::SELF);
-        if let Some(session) = self.sessions.get_mut(jid).filter(|s| s.awaits_enter() || (was_left && !s.leaving)) {
+        if self.sessions.get(jid).is_some_and(Session::awaits_enter) {
             // This is about the session before the one that came back here.
-            session.awaits = session.awaits.max(1);
-            self.withheld.expect();
             self.gone.remove(jid);
             return;
         }
@@ -69,6 +66,19 @@ impl Mirror {
         let last = self.sessions.is_empty() && self.gone.is_empty() && self.link.kept.is_empty();
         if last && !self.joins.is_empty() {
             self.register_anew(cx);
+        }
+    }
+
+    /// The room answers what somebody has sent it by telling him that he is not in it (XEP-0045 7.2.18): so he is not here either, unless
+    /// he has come back since, of which the room has yet to hear.
+    pub(super) fn told_outside(&mut self, own: Element, to: &Jid, cx: &mut Cx<'_>) {
+        if self.sessions.get(to).is_some_and(Session::awaits_enter) {
+            return;
+        }
+        let was = self.put_out(to, cx);
+        cx.pass(to, own);
+        if let Some(session) = was.filter(|_| self.island.is_some()) {
+            self.tell_parted(&session.nick, &Parting::with([Status::FAILURE]), cx);
         }
     }
 

@@ -76,7 +76,9 @@ impl Mirror {
         };
         self.entries += 1;
         self.withheld.expect();
-        self.count_enters();
+        if let Some(session) = self.sessions.get_mut(from) {
+            session.awaits = self.outbox.joins_of(from).max(1);
+        }
         Some(n)
     }
 

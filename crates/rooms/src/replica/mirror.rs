@@ -17,8 +17,8 @@ use super::snapshot::Staging;
 use super::withheld::Withheld;
 use super::{ReplicaConfig, intent, register};
 use crate::flaws::flaw;
-use crate::names::{Nick, Role};
-use crate::room::is_of_versions;
+use crate::names::{Nick, Role, Status};
+use crate::room::{has_status, is_of_versions};
 use crate::wire::{At, Down, Removed, RoomConfig, Stale, Up, UpMark};
 use machine::{AudienceId, Class, Now, Token};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -97,6 +97,8 @@ pub(super) struct Link {
     pub attempt: u32,
     /// Whether nothing of before is to be sorted out first, so that users' stanzas follow the request at once.
     pub fresh: bool,
+    /// How many of the next ENTERs answer joins that their user has left again behind: here he is out already.
+    pub overtaken: BTreeMap<Jid, usize>,
     /// Seats of before a restart that the primary has kept or given back, and by which nick; their sessions are not here.
     pub kept: BTreeMap<Jid, Nick>,
     /// Sessions whose presence had no room in the census.
@@ -141,14 +143,15 @@ pub(super) struct Session {
     pub entry: u64,
     /// Of its last presence.
     pub payload: Vec<Element>,
-    /// It has come back to an island: how many ENTERs are to come until that which answers its own join; 0 for one that is in.
+    /// It has come back to an island, or the room has forgotten that it has let it in: how many ENTERs are to come until that which
+    /// answers its own join; 0 for one that is in.
     pub awaits: usize,
     /// Its leave is relayed: it hears nothing more but the LEAVE.
     pub leaving: bool,
 }
 
 impl Session {
-    /// Whether it has come back to an island, and the primary has not said so yet.
+    /// Whether it is in by this site's word, and the primary has not said so yet.
     pub fn awaits_enter(&self) -> bool {
         self.awaits > 0
     }
@@ -165,6 +168,13 @@ pub(super) struct Join {
     pub over: usize,
     /// What came for this user alone and waits for the ENTER.
     pub behind: VecDeque<Element>,
+}
+
+impl Join {
+    /// Whether he has left again behind them all.
+    pub fn is_over(&self) -> bool {
+        self.over >= self.unanswered
+    }
 }
 
 impl Mirror {
@@ -304,6 +314,10 @@ impl Mirror {
         if stanza.get("type") == Some("error") && stanza.name() != "iq" {
             return self.error_for(stanza, mark, from, to, cx);
         }
+        if stanza.name() == "presence" && stanza.get("type") == Some("unavailable") && has_status(&stanza, Status::SELF)
+        {
+            return self.told_outside(stanza, to, cx);
+        }
         let Some(join) = self.joins.get_mut(to) else { return cx.pass(to, stanza) };
         if is_of_versions(&stanza) {
             // XEP-0463 5.2.1: before any presence.
@@ -362,7 +376,8 @@ impl Mirror {
     /// After each input: a room without local users is not held open for long.
     pub fn settle(&mut self, cx: &mut Cx<'_>) {
         let nobody = self.sessions.is_empty() && self.joins.is_empty() && self.gone.is_empty();
-        if self.life == Life::Live && nobody && self.link.kept.is_empty() && self.older.iter().all(Outbox::is_empty) {
+        let expected = !self.link.kept.is_empty() || !self.link.overtaken.is_empty();
+        if self.life == Life::Live && nobody && !expected && self.older.iter().all(Outbox::is_empty) {
             self.fall_dormant(cx);
         }
     }

@@ -39,6 +39,17 @@ pub(super) struct Provisionally {
     pub base: u64,
 }
 
+/// The joins of one user that have had no outcome.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Joins {
+    /// How many: a room answers each with an ENTER.
+    pub all: usize,
+    /// How many of those, the first ones, he has left again behind.
+    pub over: usize,
+    /// The number of the last.
+    pub last: u64,
+}
+
 /// Something relayed.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
@@ -217,21 +228,29 @@ impl Outbox {
 
     /// Whether a user's join has not had its outcome.
     pub fn holds_join_of(&self, user: &Jid) -> bool {
-        self.joins_of(user).0 > 0
+        self.joins_of(user) > 0
     }
 
-    /// How many of them there are that a room answers with an ENTER each, and how many of those a leave follows.
-    pub fn joins_of(&self, user: &Jid) -> (usize, usize) {
-        let of_user = |stanza: &&Element| stanza.name() == "presence" && author(stanza).as_ref() == Some(user);
-        let (mut joins, mut left) = (0, 0);
-        for stanza in self.entries.iter().map(|entry| &entry.stanza).filter(of_user) {
-            match stanza.get("type") {
-                None if stanza.has_child("x", ns::MUC) => joins += 1,
-                Some("unavailable") => left = joins,
-                _ => {}
+    /// How many of them there are: a room answers each with an ENTER.
+    pub fn joins_of(&self, user: &Jid) -> usize {
+        self.entries.iter().filter(|entry| entry.is_join() && author(&entry.stanza).as_ref() == Some(user)).count()
+    }
+
+    /// Who asks in it to enter.
+    pub fn joins(&self) -> BTreeMap<Jid, Joins> {
+        let mut joins: BTreeMap<Jid, Joins> = BTreeMap::new();
+        for entry in self.entries.iter().filter(|entry| entry.stanza.name() == "presence") {
+            let Some(user) = author(&entry.stanza) else { continue };
+            if entry.is_join() {
+                let of_user = joins.entry(user).or_default();
+                (of_user.all, of_user.last) = (of_user.all + 1, entry.n);
+            } else if entry.stanza.get("type") == Some("unavailable")
+                && let Some(of_user) = joins.get_mut(&user)
+            {
+                of_user.over = of_user.all;
             }
         }
-        (joins, left)
+        joins
     }
 
     /// Whether a user's leave has not had its outcome.
@@ -331,6 +350,16 @@ impl Entry {
     /// Whether the primary may have had it.
     pub fn was_sent(&self) -> bool {
         self.attempt > 0
+    }
+
+    /// Whether by it somebody comes or goes.
+    pub fn is_coming_or_going(&self) -> bool {
+        self.is_join() || (self.stanza.name() == "presence" && self.stanza.get("type") == Some("unavailable"))
+    }
+
+    /// Whether it asks to enter.
+    fn is_join(&self) -> bool {
+        self.stanza.name() == "presence" && self.stanza.get("type").is_none() && self.stanza.has_child("x", ns::MUC)
     }
 
     /// One that has not been sent and waits for nothing.

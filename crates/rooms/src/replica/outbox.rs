@@ -6,13 +6,14 @@
 
 use super::keep;
 use super::life::Life;
-use super::mirror::Mirror;
-use super::numbers::{Entry, Outbox, author, leave_of};
+use super::mirror::{Join, Mirror};
+use super::numbers::{Entry, Joins, Outbox, author, leave_of};
 use super::site::Cx;
 use crate::flaws::flaw;
 use crate::names::Nick;
 use crate::wire::UpMark;
 use machine::{Change, Token};
+use std::collections::BTreeMap;
 use xmpp::stanza::{Condition, StanzaError};
 use xmpp::{Element, Jid};
 
@@ -182,7 +183,7 @@ impl Mirror {
     /// was lost with it, so joins and leaves go out under a new name, where none counts as had. Whoever said anything
     /// else is not here any more.
     pub(super) fn renew_outbox(&mut self, cx: &mut Cx<'_>) {
-        let lost = self.lost_joins();
+        let lost = self.lost_joins(cx);
         if lost.is_empty() && self.outbox.entries.iter().all(|entry| entry.attempt == 0) {
             return self.count_joins();
         }
@@ -199,12 +200,29 @@ impl Mirror {
         self.count_joins();
     }
 
-    /// How many ENTERs are to come, when nothing is under way and all that is to be sent is in the outbox.
+    /// How many ENTERs are to come, when nothing is under way and all that is to be sent is in the outboxes: for who waits for one, for
+    /// who is in here and is let in, perhaps once more, by the last of them, and for who has left again behind them all.
     pub(super) fn count_joins(&mut self) {
-        for (user, join) in &mut self.joins {
-            (join.unanswered, join.over) = self.outbox.joins_of(user);
+        let mut to_come: BTreeMap<Jid, Joins> = BTreeMap::new();
+        for (user, joins) in self.older.iter().filter(|outbox| outbox.offered).flat_map(Outbox::joins) {
+            // With the restart behind them they are over.
+            let all = to_come.entry(user).or_default();
+            (all.all, all.over) = (all.all + joins.all, all.all + joins.all);
         }
-        self.count_enters();
+        for (user, joins) in self.outbox.joins() {
+            let all = to_come.entry(user).or_default();
+            let over = if joins.over > 0 { all.all + joins.over } else { all.over };
+            *all = Joins { all: all.all + joins.all, over, last: joins.last };
+        }
+        for (user, join) in &mut self.joins {
+            let joins = to_come.remove(user).unwrap_or_default();
+            (join.unanswered, join.over) = (joins.all, joins.over);
+        }
+        let here: Vec<Jid> = self.sessions.iter().filter(|(_, s)| !s.leaving).map(|(jid, _)| jid.clone()).collect();
+        for jid in here {
+            self.await_enters(&jid, to_come.remove(&jid).unwrap_or_default());
+        }
+        self.link.overtaken = to_come.into_iter().map(|(user, joins)| (user, joins.all)).collect();
     }
 
     /// The marks of a registration: what the primary has had.
@@ -231,10 +249,15 @@ impl Mirror {
         }
     }
 
-    /// Joins that the primary has had, and whose ENTER has not come.
-    pub(super) fn lost_joins(&self) -> Vec<Element> {
-        let lost = self.joins.iter().filter(|(user, _)| !self.outbox.holds_join_of(user));
-        lost.map(|(_, join)| join.stanza.clone()).collect()
+    /// Joins that the primary has had, and whose ENTER has not come. Who has left behind all of his has nothing to ask for.
+    pub(super) fn lost_joins(&mut self, cx: &mut Cx<'_>) -> Vec<Element> {
+        let lost: Vec<Jid> = self.joins.keys().filter(|user| !self.outbox.holds_join_of(user)).cloned().collect();
+        for user in &lost {
+            if self.joins.get(user).is_some_and(Join::is_over) {
+                self.forget_join(user, cx);
+            }
+        }
+        lost.iter().filter_map(|user| Some(self.joins.get(user)?.stanza.clone())).collect()
     }
 
     /// The room serves the users of this site itself: what has had no outcome is theirs to say, under the marks by which it
@@ -258,7 +281,7 @@ impl Mirror {
                 cx.up(&to, stanza.clone());
             }
         };
-        for join in self.lost_joins() {
+        for join in self.lost_joins(cx) {
             plainly(&join, cx);
         }
         let Outbox { name, entries, .. } = &mut self.outbox;

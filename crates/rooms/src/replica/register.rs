@@ -56,6 +56,7 @@ impl Mirror {
         (link.epoch, link.d, link.staging, link.retry_at) = (None, 0, None, None);
         link.parts.clear();
         link.kept.clear();
+        link.overtaken.clear();
         link.attempt += 1;
         link.fresh = self.sessions.is_empty() && self.gone.is_empty() && self.older.is_empty();
         if link.fresh {
@@ -280,7 +281,7 @@ impl Mirror {
         if self.link.fresh {
             return;
         }
-        let mut stanzas = self.lost_joins();
+        let mut stanzas = self.lost_joins(cx);
         stanzas.extend(self.return_again());
         for stanza in stanzas {
             self.submit(stanza, cx);

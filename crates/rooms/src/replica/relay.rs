@@ -137,15 +137,19 @@ impl Mirror {
         if !self.submit(stanza, cx) {
             return;
         }
-        if self.relays() && self.island.is_none() {
+        let awaited = self.sessions.get(from).map_or(0, |session| session.awaits);
+        if self.relays() && self.island.is_none() && awaited == 0 {
             if let Some(join) = self.joins.get_mut(from) {
                 join.over = join.unanswered;
             }
-            self.hush(from, cx);
-        } else {
-            self.joins.remove(from);
-            self.leave_cut_off(from, payload, cx);
+            return self.hush(from, cx);
         }
+        // Who is in by this site's word is out by it.
+        let unanswered = self.joins.remove(from).map_or(0, |join| join.unanswered);
+        if self.relays() && awaited + unanswered > 0 {
+            *self.link.overtaken.entry(from.clone()).or_default() += awaited + unanswered;
+        }
+        self.leave_cut_off(from, payload, cx);
     }
 
     /// Whether a client asks if it is still in (XEP-0410); while the primary is not reached it is told so from here.
@@ -173,6 +177,9 @@ impl Mirror {
             self.acknowledged(&mark.outbox, mark.n, cx);
         }
         let join_refused = stanza.name() == "presence";
+        if join_refused && self.is_overtaken(to) {
+            return;
+        }
         if join_refused && self.sessions.get(to).is_some_and(|session| session.awaits_enter()) {
             // He is in here by the roster of before; now he is not.
             return self.showing(cx, |mirror, cx| drop(mirror.take_out(to, &not_let_in(&stanza), cx)));

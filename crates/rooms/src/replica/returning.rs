@@ -7,12 +7,14 @@
 use super::difference::name_new;
 use super::echo::Echo;
 use super::mirror::{Mirror, Session};
+use super::numbers::Joins;
 use super::roster::Seat;
 use super::site::Cx;
 use crate::flaws::flaw;
 use crate::names::{Nick, Role, Status};
 use crate::room::{HistoryWanted, add_statuses, has_status, outsider, payload_of};
 use machine::Class;
+use std::borrow::Cow;
 use xmpp::{Element, Jid, ns};
 
 impl Mirror {
@@ -81,12 +83,31 @@ impl Mirror {
         own
     }
 
-    /// How many ENTERs are to come for each session that has come back here: of all its joins that are under way, since it has left
-    /// again behind every one but the last.
-    pub(super) fn count_enters(&mut self) {
-        for (user, session) in self.sessions.iter_mut().filter(|(_, session)| session.awaits_enter()) {
-            session.awaits = self.outbox.joins_of(user).0.max(1);
+    /// How many ENTERs are to come for a session that is in here: of all its joins that are under way, since it has left again behind
+    /// every one but the last. Where the room has let it in already and forgotten it again, in a restart, that is as if it had come back
+    /// here: what the room says of the stays before is not for it.
+    pub(super) fn await_enters(&mut self, jid: &Jid, joins: Joins) {
+        let Some(session) = self.sessions.get_mut(jid) else { return };
+        if session.awaits_enter() {
+            session.awaits = joins.all.max(1);
+        } else if joins.all > 0 {
+            session.awaits = joins.all;
+            let nick = session.nick.clone();
+            self.withheld.expect();
+            if let Some(seat) = self.as_known(&nick).map(Cow::into_owned) {
+                self.echoes.push(Echo { n: joins.last, nick, seat, back: true });
+            }
         }
+    }
+
+    /// Whether this ENTER answers a join that somebody has left again behind, as those here have seen.
+    pub(super) fn is_overtaken(&mut self, jid: &Jid) -> bool {
+        let Some(to_come) = self.link.overtaken.get_mut(jid) else { return false };
+        *to_come -= 1;
+        if *to_come == 0 {
+            self.link.overtaken.remove(jid);
+        }
+        true
     }
 
     /// ENTER for a session that is in already, where it is one; gives the nick it had so far.
@@ -113,6 +134,10 @@ impl Mirror {
         for mut own in [old, new] {
             add_statuses(&mut own, &[Status::SELF]);
             cx.pass(to, own);
+        }
+        // By that nobody has the old name any more; another client of his own may, which is no news to the others.
+        if let Some(still) = self.as_shown(before).filter(|still| still.is_of(&seat) && self.shows(still)) {
+            cx.pass(to, self.shown_presence(before, &still, class));
         }
     }
 

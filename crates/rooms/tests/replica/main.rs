@@ -19,6 +19,7 @@ mod s4_11_leaves;
 mod s4_11_losses;
 mod s4_11_members;
 mod s4_11_netsplit;
+mod s4_11_once_more;
 mod s4_11_order;
 mod s4_11_verdicts;
 mod s4_2_creating;

@@ -1,7 +1,7 @@
 //! Who leaves and comes back while the link is lost, and what of that is lost with it; `docs/wire.md`, *Netsplit* and *Netjoin*.
 
 use crate::s4_11_netsplit::{bodies, presence_of};
-use crate::site::{CAST, ROOM, Site, TROY, WIZ, join, lines, own_presence, presence, says, unavailable};
+use crate::site::{CAST, ROOM, Site, TROY, WIZ, join, leaves, lines, own_presence, presence, says, unavailable};
 use crate::world::{ERIS, SERVICE, World, of};
 use machine::Input;
 use rooms::Status;
@@ -10,10 +10,6 @@ use xmpp::{Element, Jid, ns};
 
 /// Longer than a link is suspect.
 const SPLIT_MS: u64 = 15_000;
-
-fn leaves(user: &str, nick: &str) -> String {
-    format!("<presence from='{user}' type='unavailable' to='{ROOM}/{nick}'/>")
-}
 
 /// He came back to an island, has left it in the middle of the join and come back once more: what the room says of the two stays
 /// before, when it has all of it, is not for him. The last ENTER shows him everything.

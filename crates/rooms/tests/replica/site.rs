@@ -401,6 +401,10 @@ pub fn join(from: &str, nick: &str) -> String {
     format!("<presence from='{from}' to='{ROOM}/{nick}'><x xmlns='{}'/></presence>", ns::MUC)
 }
 
+pub fn leaves(from: &str, nick: &str) -> String {
+    format!("<presence from='{from}' type='unavailable' to='{ROOM}/{nick}'/>")
+}
+
 pub fn says(from: &str, body: &str) -> String {
     format!("<message from='{from}' type='groupchat' to='{ROOM}'><body>{body}</body></message>")
 }

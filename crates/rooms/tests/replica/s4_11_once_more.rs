@@ -1,0 +1,175 @@
+//! A room that has crashed takes once more what its site has been told of; and who leaves, or is out, while an ENTER is to come;
+//! `docs/wire.md`, *ENTER and LEAVE*.
+
+use crate::s4_11_netsplit::{bodies, presence_of};
+use crate::site::{CAST, ROOM, Site, TROY, WIZ, join, leaves, lines, own_presence, presence, says, unavailable};
+use crate::world::{ERIS, SERVICE, World, of};
+use machine::Input;
+use rooms::Status;
+use rooms::wire::{Down, Kind, Removed, Verdict};
+use xmpp::{Element, Jid, ns};
+
+/// Longer than a link is suspect.
+const SPLIT_MS: u64 = 15_000;
+
+/// He has left and come back, and the room has heard both and forgotten them in a crash: it takes them once more. He is in all the time, as
+/// are those who see him, whether or not others of his site are in, and however much of it the room knew and said.
+#[test]
+fn s4_11_who_is_in_does_not_notice_that_the_room_takes_his_entry_once_more() {
+    for (alone, known) in [(false, "all before"), (false, "his leave"), (true, "all before")] {
+        let how = format!("alone: {alone}, known: {known}");
+        let mut world = World::with_cast(true);
+        let wiz = of("WiZ");
+        if alone {
+            world.user(&leaves(of("Troy"), "Troy"));
+        }
+        let before = world.backup(SERVICE);
+        world.user(&leaves(wiz, "WiZ"));
+        let left = world.backup(SERVICE);
+        world.user(&join(wiz, "WiZ"));
+        world.inbox.clear();
+        world.restart_with(SERVICE, if known == "his leave" { left } else { before });
+        world.pass_ms(120_000);
+        assert_eq!(world.states(ERIS), ["live"], "{how}");
+        assert_eq!(presence_of(&world.take(wiz), "WiZ"), [""; 0], "{how}");
+        assert_eq!(presence_of(&world.take(of("Troy")), "WiZ"), [""; 0], "{how}");
+        world.says("Wumpus", "still there?");
+        assert_eq!(bodies(&world.take(wiz)), ["still there?"], "{how}");
+        world.says("WiZ", "yes");
+        assert_eq!(bodies(&world.take(of("Wumpus"))).pop().as_deref(), Some("yes"), "{how}");
+    }
+}
+
+/// The same of an entry that nothing was before, and of one behind which he has left since: then he is out, and nobody's ghost.
+#[test]
+fn s4_11_an_entry_that_the_room_takes_once_more_is_one() {
+    for leaves_since in [false, true] {
+        let mut world = World::with_cast(true);
+        let (eve, entered) = ("eve@eris.dclxvii.irc/x", world.backup(SERVICE));
+        world.user(&join(eve, "Eve"));
+        if leaves_since {
+            world.cut(ERIS);
+            world.user(&leaves(eve, "Eve"));
+            world.heal(ERIS);
+        }
+        world.inbox.clear();
+        world.restart_with(SERVICE, entered);
+        world.pass_ms(120_000);
+        assert_eq!(world.states(ERIS), ["live"]);
+        let seen = presence_of(&world.take(of("Wumpus")), "Eve");
+        let own = presence_of(&world.take(eve), "Eve");
+        world.says("Wumpus", "who is there?");
+        if leaves_since {
+            assert_eq!((own, seen.last().map(String::as_str)), (Vec::new(), Some("unavailable")), "{seen:?}");
+            assert_eq!(bodies(&world.take(eve)), [""; 0]);
+        } else {
+            assert_eq!((own, seen), (Vec::new(), Vec::new()));
+            assert_eq!(bodies(&world.take(eve)), ["who is there?"]);
+        }
+    }
+}
+
+/// He came back to an island, and leaves again before the room has let him in: he is out at once, as others here see. What the room says of
+/// the stays before is not for who comes by the same client behind that; it is let in by the last ENTER, and shown everything.
+#[test]
+fn s4_11_who_leaves_before_he_is_let_in_is_out() {
+    for comes in [false, true] {
+        let mut site = Site::with_users(ERIS, &[("WiZ", WIZ), ("Troy", TROY)]);
+        site.feed(Input::StreamEnded(SERVICE.into()));
+        let left = site.pass_ms(SPLIT_MS);
+        site.send(&leaves(WIZ, "WiZ"));
+        site.send(&join(WIZ, "WiZ"));
+        site.grant(&left, 2, true);
+        site.snapshot(&CAST, &[], 810);
+        let of = |got: &[Element], to: &str| presence_of(&to_user(got, to), "WiZ");
+        let got = site.send(&leaves(WIZ, "WiZ"));
+        assert_eq!((of(&got, WIZ), of(&got, TROY)), (vec!["unavailable".to_owned()], vec!["unavailable".to_owned()]));
+        if comes {
+            site.send(&join(WIZ, "WiZ"));
+        }
+        let (mut got, wiz) = (Vec::new(), WIZ.parse::<Jid>().unwrap());
+        for (seq, enters) in [(811, true), (813, comes)] {
+            let leave = Down::Leave { jid: wiz.clone() };
+            got.extend(site.down(&unavailable("WiZ", "<status code='110'/>"), leave, Kind::Leave, None));
+            got.extend(site.event(&unavailable("WiZ", ""), seq));
+            if enters {
+                assert_eq!(of(&got, WIZ), [""; 0], "{comes}: {:?}", lines(&got));
+                got.extend(site.event(&presence("WiZ", "admin", "participant"), seq + 1));
+                got.extend(site.enter(&own_presence("WiZ", "admin", "participant"), WIZ));
+            }
+        }
+        let told = to_user(&got, WIZ);
+        let nicks: Vec<&str> = told.iter().filter_map(|s| s.get("from")?.split('/').nth(1)).collect();
+        let all = ["Wumpus", "Valdis", "Phaedrus", "Troy", "BigCheese", "Efchen", "WiZ"];
+        assert_eq!(nicks, if comes { all.to_vec() } else { Vec::new() }, "{:?}", lines(&told));
+        let said = site.event(&crate::site::groupchat("Wumpus", "hello", 820), 820);
+        assert_eq!(to_user(&said, WIZ).len(), usize::from(comes));
+        assert!(!got.iter().any(|stanza| stanza.to_xml().contains("<refused ")), "{:?}", lines(&got));
+    }
+}
+
+/// A join was heard and its ENTER lost, and he has left behind it: nobody asks for him once more, neither of the room nor here.
+#[test]
+fn s4_11_who_has_left_behind_his_join_does_not_enter() {
+    let eve = "eve@eris.dclxvii.irc/x";
+    for island in [false, true] {
+        let mut site = Site::with_users(ERIS, &[("WiZ", WIZ)]);
+        site.send(&join(eve, "Eve"));
+        site.send(&leaves(eve, "Eve"));
+        let mut got = site.feed(Input::StreamEnded(SERVICE.into()));
+        got.extend(site.pass_ms(if island { SPLIT_MS } else { 1_000 }));
+        site.send(&says(WIZ, "said meanwhile"));
+        let left = got.clone();
+        got.extend(site.grant(&left, 2, true));
+        let again = got.iter().filter(|s| s.name() == "presence" && s.get("from") == Some(eve)).count();
+        assert_eq!((again, to_user(&got, eve).len()), (1, 0), "his leave alone: {:?}", lines(&got));
+    }
+}
+
+/// The room says that somebody is not in it of whom it has forgotten that he is, and the link is lost before the rest of its answer has
+/// come: he is told, and is no ghost on the island (XEP-0045 7.2.18).
+#[test]
+fn s4_11_who_is_told_that_he_is_not_in_is_not_in() {
+    let mut site = Site::with_users(ERIS, &[("WiZ", WIZ), ("Troy", TROY)]);
+    site.feed(Input::StreamEnded(SERVICE.into()));
+    let left = site.pass_ms(1_000);
+    let lost = Removed { status: Status::FAILURE, actor: None, reason: None };
+    let nick = |seat: &rooms::wire::CensusSeat| seat.nick.as_str() == "WiZ";
+    site.grant_with(&left, 2, true, |seat| if nick(seat) { Verdict::Removed(lost.clone()) } else { Verdict::Kept });
+    let told = site.send(&format!(
+        "<presence from='{ROOM}/WiZ' to='{WIZ}' type='unavailable'><x xmlns='{}'><item affiliation='none' role='none'/>\
+         <status code='110'/><status code='307'/><status code='333'/></x></presence>",
+        ns::MUC_USER
+    ));
+    assert_eq!(presence_of(&to_user(&told, WIZ), "WiZ"), ["unavailable"]);
+    site.feed(Input::StreamEnded(SERVICE.into()));
+    let got = site.pass_ms(4 * SPLIT_MS);
+    assert_eq!((to_user(&got, WIZ).len(), bodies(&to_user(&got, TROY)).len()), (0, 1), "{:?}", lines(&got));
+}
+
+fn to_user(got: &[Element], user: &str) -> Vec<Element> {
+    got.iter().filter(|stanza| stanza.get("to") == Some(user)).cloned().collect()
+}
+
+/// Two clients had one nick when the island began, and the room has given that of the one another since: it learns its new one, and that
+/// the old one is still there, which is the other's.
+#[test]
+fn s4_11_who_has_another_nick_sees_who_has_his_old_one() {
+    let (moon, his) =
+        ("squit@eris.dclxvii.irc/moon", "<occupant-id xmlns='urn:xmpp:occupant-id:0' id='his'/></presence>");
+    let with_id = |stanza: String| stanza.replace("</presence>", his);
+    let mut site = Site::with_users(ERIS, &[("Troy", TROY), ("WiZ", WIZ)]);
+    site.event(&with_id(presence("WiZ", "admin", "participant")), 803);
+    site.feed(Input::StreamEnded(SERVICE.into()));
+    let left = site.pass_ms(SPLIT_MS);
+    site.send(&join(moon, "WiZ"));
+    site.grant(&left, 2, true);
+    for nick in ["WiZ", "Moon"] {
+        site.down(&with_id(presence(nick, "admin", "participant")), Down::Roster, Kind::Roster, None);
+    }
+    let mut got = site.snapshot(&[("Troy", "none", "participant")], &[], 810);
+    got.extend(site.enter(&with_id(own_presence("Moon", "admin", "participant")), moon));
+    let told = to_user(&got, moon);
+    assert_eq!(presence_of(&told, "Moon"), ["available"], "{:?}", lines(&told));
+    assert_eq!(presence_of(&told, "WiZ"), ["unavailable", "available"], "{:?}", lines(&told));
+}
