@@ -114,7 +114,6 @@ impl Room {
         } else {
             self.answer_without_link(replica, cx);
         }
-        self.forget_replaced(replica.domain(), &names);
         self.take_up_early(replica, &names, cx);
     }
 

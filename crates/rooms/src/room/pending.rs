@@ -93,16 +93,6 @@ impl Room {
         }
     }
 
-    /// What waits of a site, relayed behind a request, by outboxes other than these: it is of a request that another has replaced.
-    pub fn forget_replaced(&mut self, domain: &str, outboxes: &[String]) {
-        self.waiting.retain(|waiting| match waiting {
-            Waiting::Relayed(_, user, mark) => {
-                mark.epoch.is_some() || user.domain() != domain || outboxes.contains(&mark.outbox)
-            }
-            Waiting::Stanza(_) | Waiting::Report(..) => true,
-        });
-    }
-
     /// The end of a report that came meanwhile: what was reported before it may wait as well. One too many is over in its time.
     pub fn wait_report(&mut self, replica: &Jid, reported: Reported) {
         if self.waiting.len() < WAITING_MAX {
