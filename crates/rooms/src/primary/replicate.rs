@@ -248,7 +248,7 @@ impl Room {
         let (id, none) = (request.id.clone(), !self.lives());
         let present = request.outbox_names().into_iter().next();
         self.links.pending.remove(replica);
-        for outbox in present {
+        if let Some(outbox) = present {
             self.note_refused(replica, outbox, cx);
         }
         let error = if none { RegisterError::NoRoom } else { RegisterError::NobodyAdmitted };
