@@ -83,6 +83,8 @@ flaws! {
     AwayIsState "the away mark is stored as what its occupant shows"
     AwayStays "the away marks are not lifted"
     JidsForgottenLate "a replica whose last moderator is gone goes on getting real addresses"
+    ArchiveNamesAll "the archive says to anybody who has said what"
+    RoleWithoutRank "anybody kicks, and gives and takes voice"
     SiteNamed "a room that hides addresses names the site that is cut off"
     EmptySiteTold "a site whose last seat is gone is told more"
     StaleEachTime "a stale epoch is said each time"
