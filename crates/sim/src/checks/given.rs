@@ -98,10 +98,20 @@ impl Given {
         }
     }
 
+    /// Whether somebody of this nickname had this role at the place `since` or has had it later.
+    pub fn had_role(&self, nick: &str, role: &str, since: usize) -> bool {
+        let words = self.said.values().filter_map(|said| said.get(&Some(nick.to_owned())));
+        words.flat_map(|words| held(words, since)).any(|(_, had)| had == role)
+    }
+
     /// The affiliations and roles that a user had at the place `since` or has had later.
     pub fn held_since(&self, user: &str, since: usize) -> BTreeSet<&str> {
-        let held = |words: &Words| words.partition_point(|(at, _)| *at <= since).saturating_sub(1);
         let all = self.said.get(user).into_iter().flat_map(BTreeMap::values);
-        all.flat_map(|words| &words[held(words)..]).map(|(_, word)| word.as_str()).collect()
+        all.flat_map(|words| held(words, since)).map(|(_, word)| word.as_str()).collect()
     }
+}
+
+/// The word that held at the place `since`, and those after it.
+fn held(words: &Words, since: usize) -> &[(usize, String)] {
+    &words[words.partition_point(|(at, _)| *at <= since).saturating_sub(1)..]
 }

@@ -127,7 +127,7 @@ impl Powers {
 
     /// What somebody asked for was done.
     fn judge(&self, who: &str, request: &Element, since: usize, by_room: bool) -> Result<(), String> {
-        let needs = needs(request);
+        let needs = needs(request, |nick| self.given.had_role(nick, "moderator", since));
         if needs.is_empty() {
             return Ok(());
         }
@@ -281,6 +281,9 @@ enum Need {
     Kick,
     /// To give and take voice: a moderator.
     Voice,
+    /// To make a participant of somebody who is a moderator, or was a moment ago: an admin, in the room or not (XEP-0045 9.7), or a
+    /// moderator.
+    Participant,
     /// To have a message taken back, XEP-0425: a moderator.
     Retract,
     /// To make moderators, members and outcasts: an admin.
@@ -298,12 +301,12 @@ impl Need {
             Need::Kick | Need::Voice | Need::Retract => held == "moderator",
             Need::Admin => matches!(held, "admin" | "owner"),
             Need::Owner => held == "owner",
-            Need::Addresses => matches!(held, "moderator" | "admin" | "owner"),
+            Need::Participant | Need::Addresses => matches!(held, "moderator" | "admin" | "owner"),
         }
     }
 }
 
-fn needs(request: &Element) -> Vec<Need> {
+fn needs(request: &Element, was_moderator: impl Fn(&str) -> bool) -> Vec<Need> {
     if request.has_child("query", ns::MUC_OWNER) {
         return vec![Need::Owner];
     }
@@ -315,6 +318,7 @@ fn needs(request: &Element) -> Vec<Need> {
         (Some("admin" | "owner"), _) => Need::Owner,
         (Some(_), _) | (None, Some("moderator")) => Need::Admin,
         (None, Some("none")) => Need::Kick,
+        (None, Some("participant")) if item.get("nick").is_some_and(&was_moderator) => Need::Participant,
         (None, _) => Need::Voice,
     };
     items.map(need).collect()

@@ -51,6 +51,7 @@ fn something_done_without_the_power_to_shows() {
         assert!(asks(ban, &["moderator"], by_room));
     }
     assert!(asks("nick='Troy' role='visitor'", &["moderator"], false), "voice is the room's");
+    assert!(asks("nick='Troy' role='participant'", &["participant"], true), "voice is the moderators'");
     assert!(asks(kick, &["moderator", "participant"], true), "no longer");
 }
 
@@ -277,4 +278,28 @@ fn who_enters_an_island_anew_is_what_he_was_named_as() {
     assert!(fails(true, &["participant", "moderator"]), "he is none any more");
     assert!(fails(true, &["visitor"]), "nobody has named him so");
     assert!(fails(false, &["participant"]), "the room has not said so of him who is there");
+}
+
+/// WiZ, an owner who is not in the room, makes a participant of Troy: of a moderator he may (XEP-0045 9.7), of a visitor he may not.
+#[test]
+fn an_owner_outside_makes_no_more_of_somebody_than_no_moderator() {
+    let fails = |role: &str| {
+        let mut story = Story::told();
+        let mark = marked(1, "enter", &format!("<enter jid='{WIZ}'/>"));
+        story.crosses(&occupant("WiZ", "", "owner", "moderator", &[], &mark));
+        story.crosses(&occupant("WiZ", GONE, "owner", "none", &[], &marked(2, "event", "")));
+        // Who is who is known of those alone whom the room has let in.
+        let troy = marked(3, "enter", &format!("<enter jid='{EVE}'/>"));
+        story.crosses(&occupant("Troy", "", "none", role, &[], &troy));
+        let item = "<item nick='Troy' role='participant'/>";
+        let query = format!("<query xmlns='http://jabber.org/protocol/muc#admin'>{item}</query>");
+        let set = format!("<iq to='{ROOM}' type='set' id='a1'>{query}</iq>");
+        story.add(WIZ, Scene::Sent(Element::parse(&set).unwrap()));
+        let result = format!("<iq from='{ROOM}' to='{WIZ}' type='result' id='a1'/>");
+        story.crosses(&result);
+        story.receives(WIZ, &result);
+        story.fails().iter().any(|name| name == POWERS)
+    };
+    assert!(!fails("moderator"));
+    assert!(fails("visitor"));
 }
