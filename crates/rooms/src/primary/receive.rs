@@ -186,13 +186,11 @@ impl Room {
                 self.said_once_more(stanza, user, replica, mark, cx)
             }
             (Some(epoch), Some(replica)) if !flaw!(EpochNotChecked) => self.tell_stale(&replica, epoch, cx),
+            // What came behind a request that was refused its site does not say again.
+            (None, _) if self.links.was_refused(&user, &mark.outbox, cx.now.mono_ms) => self.handle_stanza(stanza, cx),
             // It came with a request that its site has replaced since, and says it again with the present one.
             (None, Some(replica)) if self.links.has_asked(&replica) => {}
-            (None, _)
-                if self.links.early.len() < EARLY_MAX
-                    && !self.links.was_refused(&user, &mark.outbox, cx.now.mono_ms)
-                    && self.waits_for_request(&stanza, &mark) =>
-            {
+            (None, _) if self.links.early.len() < EARLY_MAX && self.waits_for_request(&stanza, &mark) => {
                 let expires_ms = cx.now.mono_ms + PENDING_MS;
                 self.links.early.push_back(HeldUp { stanza, user, mark, expires_ms });
             }
