@@ -88,7 +88,7 @@ impl Mirror {
             self.entries += 1;
             let payload = Vec::new();
             let nick = seat.nick.clone();
-            let session = Session { nick, class, entry, payload, awaits: 0, leaving: false };
+            let session = Session { nick, class, entry, payload, let_in: true, awaits: 0, leaving: false };
             self.sessions.insert(seat.jid.clone(), session);
             self.link.handed.insert(seat.jid.clone(), granted.seq);
         }

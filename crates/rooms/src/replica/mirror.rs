@@ -143,6 +143,8 @@ pub(super) struct Session {
     pub entry: u64,
     /// Of its last presence.
     pub payload: Vec<Element>,
+    /// Whether the room has let it in, and perhaps forgotten it again; not yet where it has come back to an island.
+    pub let_in: bool,
     /// It has come back to an island, or the room has forgotten that it has let it in: how many ENTERs are to come until that which
     /// answers its own join; 0 for one that is in.
     pub awaits: usize,

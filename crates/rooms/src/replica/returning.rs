@@ -88,10 +88,10 @@ impl Mirror {
     /// here: what the room says of the stays before is not for it.
     pub(super) fn await_enters(&mut self, jid: &Jid, joins: Joins) {
         let Some(session) = self.sessions.get_mut(jid) else { return };
-        if session.awaits_enter() {
-            session.awaits = joins.all.max(1);
-        } else if joins.all > 0 {
-            session.awaits = joins.all;
+        let waits = session.awaits_enter();
+        // Whom the room has let in it tells, by its verdict, what has become of him since.
+        session.awaits = if session.let_in { joins.all } else { joins.all.max(1) };
+        if !waits && session.awaits_enter() {
             let nick = session.nick.clone();
             self.withheld.expect();
             if let Some(seat) = self.as_known(&nick).map(Cow::into_owned) {
@@ -114,6 +114,7 @@ impl Mirror {
     pub(super) fn is_entered_here(&mut self, jid: &Jid, nick: &Nick) -> Option<Nick> {
         let session = self.sessions.get_mut(jid).filter(|session| session.awaits_enter())?;
         session.awaits -= 1;
+        session.let_in = true;
         let before = std::mem::replace(&mut session.nick, nick.clone());
         self.gone.remove(jid);
         self.link.kept.remove(jid);
@@ -143,7 +144,7 @@ impl Mirror {
 
     /// Joins of those who are in already and that the primary has had, with an ENTER that was lost.
     pub(super) fn return_again(&self) -> Vec<Element> {
-        let lost = |(jid, session): &(&Jid, &Session)| session.awaits_enter() && !self.outbox.holds_join_of(jid);
+        let lost = |(jid, session): &(&Jid, &Session)| !session.let_in && !self.outbox.holds_join_of(jid);
         let join = |(jid, session): (&Jid, &Session)| {
             Element::stanza("presence")
                 .attr("from", jid.as_str())

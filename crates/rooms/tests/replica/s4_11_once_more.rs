@@ -173,3 +173,30 @@ fn s4_11_who_has_another_nick_sees_who_has_his_old_one() {
     assert_eq!(presence_of(&told, "Moon"), ["available"], "{:?}", lines(&told));
     assert_eq!(presence_of(&told, "WiZ"), ["unavailable", "available"], "{:?}", lines(&told));
 }
+
+/// The room takes his entry once more and kicks him then, and the word of both is lost: the census names him whom it had let in before,
+/// and its verdict is what holds. He is not entered again for having been in (XEP-0045 8.2).
+#[test]
+fn s4_11_who_is_kicked_behind_the_entry_that_the_room_takes_once_more_is_out() {
+    let mut site = Site::with_users(ERIS, &[("WiZ", WIZ), ("Troy", TROY)]);
+    let lost = |site: &mut Site| {
+        site.feed(Input::StreamEnded(SERVICE.into()));
+        site.pass_ms(1_000)
+    };
+    let left = lost(&mut site);
+    site.grant(&left, 0, true);
+    site.snapshot(&CAST, &[], 810);
+    let left = lost(&mut site);
+    let (_, request) = site.request(&left);
+    let named = |nick: &str| request.census.iter().flat_map(|(_, seats)| seats).any(|seat| seat.nick.as_str() == nick);
+    assert!(named("WiZ") && named("Troy"), "both were let in: {:?}", request.census);
+    let kicked = Removed { status: Status::KICKED, actor: None, reason: None };
+    let nick = |seat: &rooms::wire::CensusSeat| seat.nick.as_str() == "WiZ";
+    let mut got =
+        site.grant_with(&left, 2, true, |s| if nick(s) { Verdict::Removed(kicked.clone()) } else { Verdict::Kept });
+    got.extend(site.snapshot(&CAST[..3], &[], 812));
+    let told = to_user(&got, WIZ);
+    assert_eq!(presence_of(&told, "WiZ"), ["unavailable"], "{:?}", lines(&told));
+    assert!(told[0].to_xml().contains("code='307'"), "{:?}", lines(&told));
+    assert!(!got.iter().any(|s| s.get("from") == Some(WIZ)), "{:?}", lines(&got));
+}
