@@ -40,7 +40,7 @@ pub(crate) struct Links {
     pub(super) refused: VecDeque<(String, String, u64)>,
     pub(super) marks: Marks,
     pub(super) syncs: Syncs,
-    pub(super) removals: Removals,
+    pub removals: Removals,
     pub(super) overlay: Overlay,
     pub(super) changes: Changes,
     /// Marks that are being written without anybody waiting, oldest first.

@@ -192,8 +192,9 @@ impl Mirror {
                 continue;
             }
             self.gone.remove(&seat.jid);
-            if self.sessions.get(&seat.jid).is_some_and(|session| session.awaits_enter()) {
-                // He has come back since; that has an outcome of its own.
+            let comes_back = self.sessions.get(&seat.jid).is_some_and(|session| session.awaits_enter());
+            if comes_back && granted.roster != RosterSent::None {
+                // He has come back since; that has an outcome of its own, where there is a link by which to hear of it.
                 continue;
             }
             let mut parting = Parting::from(removed);

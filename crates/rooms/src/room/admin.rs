@@ -5,7 +5,8 @@ use super::affairs::{Affair, Affairs};
 use super::privileges::{Standing, judge_affiliation, judge_role};
 use super::{Affiliated, Apply, Cx, Room};
 use crate::flaws::flaw;
-use crate::names::{Affiliation, Nick, Role};
+use crate::names::{Affiliation, Nick, Role, Status};
+use crate::wire::Removed;
 use machine::Change;
 use std::collections::{BTreeMap, BTreeSet};
 use xmpp::stanza::{Condition, iq_result};
@@ -25,7 +26,7 @@ impl Room {
 
     /// Carries judged changes out, once what is to be kept of them is on disk.
     pub fn decide_affairs(&mut self, affairs: Affairs, request: &Element, cx: &mut Cx<'_>) {
-        let changes = self.changes_of(&affairs.affairs);
+        let changes = self.changes_of(&affairs.affairs, affairs.actor.as_ref());
         if changes.is_empty() {
             self.carry_out(&affairs, request, cx);
         } else {
@@ -134,11 +135,14 @@ impl Room {
         if len > AFFILIATIONS_MAX.max(self.affiliations.len()) { Err(Condition::ResourceConstraint) } else { Ok(()) }
     }
 
-    /// What is kept of changes. Who is kicked is forgotten on disk before anybody hears of it: else a crash would leave a seat
+    /// What is kept of changes. That somebody is kicked is on disk before anybody hears of it: else a crash would leave a seat
     /// that looks as if the crash alone had cost it, and a census would have it entered again.
-    pub fn changes_of(&self, affairs: &[Affair]) -> Vec<Change> {
+    pub fn changes_of(&self, affairs: &[Affair], actor: Option<&Nick>) -> Vec<Change> {
         let changes = |affair: &Affair| match affair {
-            Affair::Role { nick, to: Role::None, .. } => self.seat_removal_changes(nick),
+            Affair::Role { nick, to: Role::None, reason } => {
+                let kicked = Removed { status: Status::KICKED, actor: actor.cloned(), reason: reason.clone() };
+                self.seat_removal_changes(nick, &kicked)
+            }
             Affair::Role { nick, to, .. } => self.voice_changes(nick, *to),
             Affair::Affiliation { jid, kept, .. } => self.affiliation_changes(jid, kept.as_ref()),
         };

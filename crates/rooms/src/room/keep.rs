@@ -11,7 +11,7 @@
 //! | `voice` | room | bare JID | the [`Role`] of the next visit (5.1) |
 //! | `applicant` | room | bare JID | [`Applied`] (7.10) |
 //! | `invited` | room | a name | [`Sent`]; kept lazily (7.8.2) |
-//! | `occupant` | room | full JID | [`Seated`]; kept lazily, gone before a kick is told |
+//! | `occupant` | room | full JID | [`Seated`]; kept lazily, but that it was kicked before that is told |
 //! | `mark` | room | replica and outbox | `primary/marks` |
 //! | `tombstone` | room | incarnation | `primary/`; when there is no room any more |
 
@@ -21,8 +21,9 @@ use super::ids::Secret;
 use super::invite::Invited;
 use super::register::Applicant;
 use super::{Affiliated, Apply, Config, Cx, Life, Lost, Order, Past, Room, Session, Via};
-use crate::names::{Nick, Role};
+use crate::names::{Nick, Role, Status};
 use crate::service::PrimaryConfig;
+use crate::wire::Removed;
 use machine::{Change, Record, Row};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -57,6 +58,40 @@ pub(crate) struct Seated {
     pub nick: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replica: Option<String>,
+    /// Of one behind a replica, which may not know of it yet: that somebody has removed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub put_out: Option<PutOut>,
+}
+
+/// How somebody was removed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct PutOut {
+    status: u16,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    actor: Option<Nick>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// The last event of the room before that.
+    pub behind: u64,
+}
+
+impl PutOut {
+    /// As its user is to be told.
+    pub fn removed(self) -> Removed {
+        Removed { status: Status(self.status), actor: self.actor, reason: self.reason }
+    }
+}
+
+impl Seated {
+    /// One that somebody has removed behind that event.
+    pub fn removed(nick: &Nick, removed: &Removed, behind: u64) -> Seated {
+        let Removed { status, actor, reason } = removed.clone();
+        Seated {
+            nick: nick.to_string(),
+            replica: None,
+            put_out: Some(PutOut { status: status.0, actor, reason, behind }),
+        }
+    }
 }
 
 /// The record `applicant`/(room)/(bare JID): a registration that waits for an admin.
@@ -94,6 +129,7 @@ pub(crate) struct Kept {
     applicants: Vec<Applicant>,
     invited: Vec<Invited>,
     lost: Vec<Lost>,
+    put_out: Vec<(Jid, Nick, PutOut)>,
     /// The spaces that are not the room's own: (space, key, value).
     pub others: Vec<(String, String, String)>,
 }
@@ -140,7 +176,10 @@ impl Kept {
                 let seated: Seated = serde_json::from_str(&record.value).map_err(why)?;
                 let nick: Nick = seated.nick.parse().map_err(|e| format!("a nick in {}: {e}", record.owner))?;
                 let replica = seated.replica.and_then(|replica| Jid::new(&replica).ok());
-                self.lost.push(Lost { jid, nick, via: replica.map_or(Via::Direct, Via::Replica) });
+                match seated.put_out {
+                    Some(put_out) => self.put_out.push((jid, nick, put_out)),
+                    None => self.lost.push(Lost { jid, nick, via: replica.map_or(Via::Direct, Via::Replica) }),
+                }
             }
             _ => self.others.push((record.space.clone(), record.key.clone(), record.value.clone())),
         }
@@ -181,6 +220,9 @@ impl Room {
         room.left = kept.left.into_iter().collect();
         room.kept_until_ms = if kept.lost.is_empty() { 0 } else { u64::MAX };
         room.lost = kept.lost;
+        for (jid, nick, put_out) in kept.put_out {
+            room.links.removals.restore(jid, nick, put_out);
+        }
         for (_, key, value) in kept.others.iter().filter(|(space, ..)| space == "mark") {
             // A mark that cannot be read is as good as none: what it covered is acknowledged by the next request.
             let _ = room.links.load_mark(key, value);
@@ -245,20 +287,35 @@ impl Room {
             Via::Direct => None,
             Via::Replica(replica) => Some(replica.to_string()),
         };
-        let seated = Seated { nick: nick.to_string(), replica };
+        let seated = Seated { nick: nick.to_string(), replica, put_out: None };
         let change = put("occupant", &self.jid, session.jid.as_str(), &seated);
         self.gate.persist(vec![change], cx.out);
     }
 
-    /// What forgets all sessions of a seat.
-    pub fn seat_removal_changes(&self, nick: &Nick) -> Vec<Change> {
+    /// What forgets all sessions of a seat, or keeps of those behind replicas that they were removed.
+    pub fn seat_removal_changes(&self, nick: &Nick, removed: &Removed) -> Vec<Change> {
         let sessions = self.occupants.get(nick).into_iter().flat_map(|occupant| &occupant.sessions);
-        sessions.map(|session| delete("occupant", &self.jid, session.jid.as_str())).collect()
+        let change = |session: &Session| {
+            let seated = Seated::removed(nick, removed, self.order.seq);
+            self.seat_change(&session.jid, Some(&seated).filter(|_| session.via != Via::Direct))
+        };
+        sessions.map(change).collect()
     }
 
-    /// Forgets lazily who was in the room.
+    fn seat_change(&self, jid: &Jid, seated: Option<&Seated>) -> Change {
+        match seated {
+            Some(seated) => put("occupant", &self.jid, jid.as_str(), seated),
+            None => delete("occupant", &self.jid, jid.as_str()),
+        }
+    }
+
+    /// Forgets lazily who was in the room, or keeps that he was removed.
     pub fn forget_session(&mut self, jid: &Jid, cx: &mut Cx<'_>) {
-        let mut changes = vec![delete("occupant", &self.jid, jid.as_str())];
+        let put_out = self.links.removals.get(jid).and_then(|removal| removal.record());
+        let mut changes = vec![self.seat_change(jid, put_out.as_ref())];
+        let mut over = self.links.removals.take_over();
+        over.retain(|jid| !self.sessions.contains_key(jid));
+        changes.extend(over.iter().map(|jid| self.seat_change(jid, None)));
         let bare = jid.bare();
         let stays = || self.occupants.values().any(|o| o.bare == bare && o.sessions.iter().any(|s| s.jid != *jid));
         if self.indicates_to(&bare) && !stays() {

@@ -95,11 +95,12 @@ impl Room {
             let Some(at) = occupant.sessions.iter().position(|s| s.jid == *jid) else { continue };
             let session = occupant.sessions.remove(at);
             self.sessions.remove(jid);
-            self.forget_session(jid, cx);
             let occupant = self.occupants.get(nick)?;
             let own = self.own_unavailable(occupant, &session, removal);
             let for_others = self.unavailable_with(occupant, &session, removal);
             self.dismiss(&session, own, cx);
+            // Behind the dismissal, by which it is known whether somebody has removed him.
+            self.forget_session(jid, cx);
             last = Some(for_others);
         }
         if !self.occupants.get(nick)?.sessions.is_empty() {

@@ -51,7 +51,7 @@ impl Room {
         let affairs = self.is_free().and_then(|()| Ok(self.parse_affairs(&admin, query)?));
         match affairs {
             Ok(affairs) => {
-                let changes = self.changes_of(&affairs.affairs);
+                let changes = self.changes_of(&affairs.affairs, affairs.actor.as_ref());
                 self.decide(changes, Apply::Affairs(affairs), command, cx);
             }
             Err(error) => self.refuse(command, error, cx),

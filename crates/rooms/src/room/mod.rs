@@ -97,7 +97,7 @@ pub(crate) use create::name as fresh_name;
 pub use draft::{Draft, NotSaid};
 pub(crate) use enter::{payload_of, presence_with, shown_away};
 pub(crate) use hats::HATS;
-pub(crate) use keep::{Kept, put};
+pub(crate) use keep::{Kept, PutOut, Seated, put};
 pub use keep::{SPACES, check};
 pub(crate) use leave::Removal;
 pub(crate) use managed::Making;

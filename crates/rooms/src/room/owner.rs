@@ -70,7 +70,7 @@ impl Room {
                 if !decided.config.moderated && !self.voices.is_empty() {
                     changes.push(Change::DeleteAll { space: "voice", owner: self.jid.to_string() });
                 }
-                changes.extend(self.changes_of(&decided.affairs));
+                changes.extend(self.changes_of(&decided.affairs, None));
                 self.decide(changes, Apply::Config(Box::new(decided)), iq, cx);
             }
             Err(error) => self.refuse(iq, error.error(), cx),

@@ -86,6 +86,69 @@ fn s4_11_verdicts_who_came_back_to_an_island_and_was_kicked() {
     assert_eq!(there(&world.take(of("Wumpus"))), [true]);
 }
 
+/// That he was kicked is known to the room's next start too: his census hears by whom and why, and a join that the island accepted
+/// before it knew undoes nothing, be there somebody left at his site or not.
+#[test]
+fn s4_11_verdicts_a_kick_outlives_a_restart_of_the_room() {
+    for (comes_back, alone) in [(false, false), (true, false), (false, true), (true, true)] {
+        let mut world = World::with_cast(true);
+        let wiz = of("WiZ");
+        let leave = |nick: &str| format!("<presence from='{}' to='{ROOM}/{nick}' type='unavailable'/>", of(nick));
+        if alone {
+            world.user(&leave("Troy"));
+        }
+        world.cut(ERIS);
+        world.pass_ms(SPLIT_MS);
+        world.user(&admin("<item role='none' nick='WiZ'><reason>enough</reason></item>"));
+        if comes_back {
+            world.user(&leave("WiZ"));
+            world.user(&join(wiz, "WiZ"));
+        }
+        world.says("WiZ", "not heard");
+        world.restart(SERVICE);
+        world.inbox.clear();
+        world.heal(ERIS);
+        world.pass_ms(120_000);
+        let (codes, actor, reason) = own_end(&world.take(wiz));
+        assert_eq!(codes, ["110", "307"], "comes back: {comes_back}, alone: {alone}");
+        // A join that is refused says no more than that.
+        if !comes_back || alone {
+            assert_eq!((actor.as_deref(), reason.as_deref()), (Some("Wumpus"), Some("enough")));
+        }
+        let shown = |got: Vec<Element>| got.iter().any(|s| s.get("from") == Some(&format!("{ROOM}/WiZ")));
+        assert_eq!((world.archived(SERVICE), shown(world.take(of("Wumpus")))), (vec![], false));
+        world.user(&join(wiz, "WiZ"));
+        assert!(shown(world.take(of("Wumpus"))), "he has asked, knowing it");
+    }
+}
+
+/// Who was kicked is remembered for as long as anybody of an island is: its seats for the retention, and whom the split has cost his for
+/// the same time again. Behind that nobody is known, and the room has nothing of it on disk.
+#[test]
+fn s4_11_verdicts_a_kick_outlives_the_retention() {
+    let end = |cut_ms: u64| {
+        let mut world = World::with_cast(true);
+        world.cut(ERIS);
+        world.pass_ms(SPLIT_MS);
+        world.user(&admin("<item role='none' nick='WiZ'/>"));
+        world.pass_ms(cut_ms);
+        world.user(&format!("<presence from='{}' to='{ROOM}/WiZ' type='unavailable'/>", of("WiZ")));
+        world.user(&join(of("WiZ"), "WiZ"));
+        world.inbox.clear();
+        world.heal(ERIS);
+        world.pass_ms(120_000);
+        let end = |world: &mut World, who: &str| {
+            let got = world.take(of(who));
+            let is_out = |s: &Element| s.get("from") == Some(&format!("{ROOM}/{who}")) && s.get("type").is_some();
+            got.iter().any(is_out).then(|| own_end(&got).0)
+        };
+        (end(&mut world, "WiZ"), end(&mut world, "Troy"), world.keys(SERVICE, "occupant").len())
+    };
+    let codes = |codes: [&str; 2]| Some(codes.map(str::to_owned).to_vec());
+    assert_eq!(end(RETENTION_MS + 60_000), (codes(["110", "307"]), None, 7));
+    assert_eq!(end(2 * RETENTION_MS + 60_000), (codes(["110", "333"]), codes(["110", "333"]), 5));
+}
+
 /// He has changed his nick, and the word of that was lost with the link: when `retention` is over his site still calls him by the one
 /// of before, by which he enters again and is heard. He was removed by nobody.
 #[test]
