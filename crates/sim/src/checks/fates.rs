@@ -21,7 +21,7 @@ pub(super) struct Fates<'a> {
     said: BTreeMap<String, Said<'a>>,
     /// What somebody was told that it failed, or the room has refused: (who, id).
     refused: BTreeSet<(&'a str, &'a str)>,
-    /// When the room said of a session, or of a whole site, that it may not be in: what their island still held was refused by that.
+    /// When the room said of a session that it may not be in: what its island still held of it was refused by that.
     removed: Vec<(&'a str, u64)>,
     /// Sites that have lost their disks.
     set_back: &'a [SetBack],
@@ -49,9 +49,7 @@ impl<'a> Fates<'a> {
             let stanza = &crossing.stanza;
             if let Some(granted) = stanza.get_child("granted", ns::NETJOIN) {
                 let removed = granted.children().filter(|seat| seat.get("verdict") == Some("removed"));
-                let all = granted.get("roster").filter(|roster| *roster == "none").map(|_| &*crossing.to);
-                let who = removed.filter_map(|seat| seat.get("jid")).chain(all);
-                fates.removed.extend(who.map(|who| (who, crossing.at_ms)));
+                fates.removed.extend(removed.filter_map(|seat| Some((seat.get("jid")?, crossing.at_ms))));
             }
             fates.refused.extend(refusal(stanza).and_then(|id| Some((stanza.get("to")?, id))));
         }
@@ -61,8 +59,7 @@ impl<'a> Fates<'a> {
     /// Whether the room has refused it, or its author's site has.
     pub fn is_refused(&self, body: &str) -> bool {
         self.said.get(body).is_some_and(|said| {
-            let is_his =
-                |(who, at_ms): &(&str, u64)| (*who == said.who || *who == domain(said.who)) && *at_ms >= said.at_ms;
+            let is_his = |(who, at_ms): &(&str, u64)| *who == said.who && *at_ms >= said.at_ms;
             self.refused.contains(&(said.who, said.id)) || self.removed.iter().any(is_his)
         })
     }

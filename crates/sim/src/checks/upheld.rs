@@ -2,7 +2,7 @@
 //! again, and what he said before he left counts.
 //!
 //! A crash of the rooms' server may cost seats, a site that has lost its disk has lost its words, and who was away for so long that
-//! nobody remembers him comes anew.
+//! nobody remembers him comes anew. Who is entered again had gone for all others, so his site was away for as long as seats are kept.
 
 use super::Evidence;
 use super::people::{Occupant, People, bare, domain, subject};
@@ -19,7 +19,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
     for crossing in &evidence.tape.crossings {
         if crossing.from == rooms {
             causes.note(crossing);
-            for (who, id) in put_out(&crossing.stanza) {
+            for (who, id, kept_times) in put_out(&crossing.stanza) {
                 let at_ms = id.map_or(crossing.at_ms, |id| said_ms.get(id).copied().unwrap_or_default());
                 let Some(stay) = stay_of(evidence, who, id, at_ms) else { continue };
                 let mut said = stay.said.iter().filter(|(said, _)| id == Some(said));
@@ -28,7 +28,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
                     || crashes.into_iter().any(|(_, at_ms)| *at_ms <= crossing.at_ms)
                     || evidence.set_back.iter().any(|lost| lost.domain == domain(who))
                     || said.any(|(_, body)| former.contains(body))
-                    || causes.away_ms(crossing, stay.from_ms) >= 2 * evidence.retention_ms
+                    || causes.away_ms(crossing, stay.from_ms) >= kept_times * evidence.retention_ms
                     || causes.removed.get(bare(who)).is_some_and(|at_ms| *at_ms >= stay.from_ms);
                 if !is_excused {
                     return Err(format!(
@@ -43,13 +43,19 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// Who is not in, as a stanza of the room says, by a verdict or since what he said under this id is refused for it.
-fn put_out(stanza: &Element) -> Vec<(&str, Option<&str>)> {
+/// Who is not in, as a stanza of the room says, by a verdict or since what he said under this id is refused for it; or was not, and is
+/// entered again. And for how many times the retention his site has to be away for that.
+fn put_out(stanza: &Element) -> Vec<(&str, Option<&str>, u64)> {
     if stanza.name() == "message" && stanza.get("type") == Some("error") && condition(stanza) == "not-acceptable" {
-        return stanza.get("to").zip(stanza.get("id")).map(|(to, id)| (to, Some(id))).into_iter().collect();
+        return stanza.get("to").zip(stanza.get("id")).map(|(to, id)| (to, Some(id), 2)).into_iter().collect();
     }
     let seats = stanza.get_child("granted", ns::NETJOIN).into_iter().flat_map(Element::children);
-    seats.filter(|seat| seat.get("status") == Some("333")).filter_map(|seat| Some((seat.get("jid")?, None))).collect()
+    let is_out = |seat: &Element| match (seat.get("verdict"), seat.get("status")) {
+        (Some("reenter"), _) => Some(1),
+        (_, Some("333")) => Some(2),
+        _ => None,
+    };
+    seats.filter_map(|seat| Some((seat.get("jid")?, None, is_out(seat)?))).collect()
 }
 
 /// The time in the room in which that was said, at this time, or which is ended by it. Who has asked to leave is not promised anything.

@@ -2,6 +2,7 @@
 
 use super::{ROOMS, Scene};
 use crate::checks::SetBack;
+use crate::rng::Rng;
 use crate::world::{Spring, Trap, Weather};
 
 /// A kind of fault.
@@ -215,9 +216,16 @@ impl Scene {
     }
 
     fn crash(&mut self, domain: &str) {
+        let mut chance = self.rng.clone();
+        self.crash_for(domain, 60_000, &mut chance);
+        self.rng = chance;
+    }
+
+    /// It loses its power, for so long at the most.
+    pub(super) fn crash_for(&mut self, domain: &str, at_most_ms: u64, chance: &mut Rng) {
         let Some(server) = self.world.server_of(domain).filter(|&s| self.world.is_up(s)) else { return };
         let unsynced = self.world.unsynced(server) as u64;
-        let (kept, down_ms) = (self.rng.below(unsynced + 1) as usize, self.rng.between(10, 60_000));
+        let (kept, down_ms) = (chance.below(unsynced + 1) as usize, chance.between(10, at_most_ms));
         self.world.crash(server, kept, down_ms);
         self.crashed.push((domain.to_owned(), self.world.now().mono_ms));
         self.tell(format!("FAULT {domain} loses its power for {down_ms}, {kept} of {unsynced} writes kept by luck"));

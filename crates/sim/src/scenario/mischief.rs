@@ -1,5 +1,5 @@
-//! What befalls few runs: a site's mirror goes wrong, a site lies, nicknames are taken from those who are cut off for long, and they
-//! read what was taken back.
+//! What befalls few runs: a site's mirror goes wrong, a site lies, nicknames are taken from those who are cut off for long, they read what
+//! was taken back, or speak and go before their site loses its power; and the rooms' server loses its own while it writes what was said.
 //!
 //! Chance of its own decides it, so that all other runs stay what they are.
 
@@ -26,6 +26,8 @@ impl Scene {
             LIES => self.lie(&site, &mut chance),
             TAKES => self.take_nick(&site, &mut chance),
             READS => self.take_back_or_read(&site, &mut chance),
+            TEARS => self.tear_write(&site, &mut chance),
+            GOES => self.speak_and_go(&site, &mut chance),
             _ => {}
         }
     }
@@ -33,11 +35,49 @@ impl Scene {
     /// A site is cut off until its seats are given up, and somebody elsewhere takes the nickname of somebody there. The site is back before
     /// the room has forgotten whose it was.
     fn take_nick(&mut self, site: &str, chance: &mut Rng) {
+        let Some((weather, taker, nick)) = self.cut_until_given_up(site, chance) else { return };
+        let stanza = act::presence(&self.room, &nick, None, None).attr("id", self.next_id());
+        self.does(taker, &format!("wants to be {nick}"), stanza);
+        self.cut_on(site, weather, chance);
+    }
+
+    /// A site is cut off until its seats are given up. Somebody there says something, and all there go; then it loses its power, and is
+    /// back before the room has forgotten whose the words are.
+    fn speak_and_go(&mut self, site: &str, chance: &mut Rng) {
+        let Some((weather, ..)) = self.cut_until_given_up(site, chance) else { return };
+        let is_there = |user: &usize| self.users[*user].jid.domain() == site && self.users[*user].is_in();
+        let there: Vec<usize> = (0..self.users.len()).filter(is_there).collect();
+        let Some(&speaker) = chance.pick(&there) else { return };
+        self.say(speaker);
+        self.world.pass_ms(SAID_MS);
+        there.into_iter().for_each(|user| self.leave(user));
+        self.world.pass_ms(SAID_MS);
+        self.hear();
+        self.crash_for(site, REST_MS / 2, chance);
+        self.cut_on(site, weather, chance);
+    }
+
+    /// Somebody at a site says something, and the rooms' server loses its power while it is being written.
+    fn tear_write(&mut self, site: &str, chance: &mut Rng) {
+        let is_there = |user: &usize| self.users[*user].jid.domain() == site && self.users[*user].is_in();
+        let there: Vec<usize> = (0..self.users.len()).filter(is_there).collect();
+        let (Some(&speaker), Some(rooms)) = (chance.pick(&there), self.world.server_of(ROOMS)) else { return };
+        self.say(speaker);
+        for _ in 0..SAID_MS {
+            self.world.pass_ms(1);
+            if self.world.unsynced(rooms) > 0 {
+                return self.crash_for(ROOMS, REST_MS, chance);
+            }
+        }
+    }
+
+    /// A site is cut off until its seats are given up; gives how, and somebody elsewhere who has seen it, of whom.
+    fn cut_until_given_up(&mut self, site: &str, chance: &mut Rng) -> Option<(Weather, usize, String)> {
         let is_there = |user: &usize| self.users[*user].jid.domain() == site;
         let (there, elsewhere): (Vec<usize>, Vec<usize>) =
             (0..self.users.len()).filter(|&user| self.users[user].is_in()).partition(is_there);
-        let (Some(&holder), Some(&taker)) = (chance.pick(&there), chance.pick(&elsewhere)) else { return };
-        let Some(nick) = self.users[holder].view.me.clone() else { return };
+        let (&holder, &onlooker) = (chance.pick(&there)?, chance.pick(&elsewhere)?);
+        let nick = self.users[holder].view.me.clone()?;
         let weather = if chance.percent(50) { Weather::Refused } else { Weather::Silent };
         let plan = &self.plan;
         let patience_seconds = 2 * plan.keepalive_seconds + SUSPECT_TIMES * plan.suspect_seconds;
@@ -48,12 +88,15 @@ impl Scene {
         for _ in 0..ms / LOOK_MS {
             self.world.pass_ms(LOOK_MS);
             self.hear();
-            if !self.users[taker].view.seats.contains_key(&nick) {
+            if !self.users[onlooker].view.seats.contains_key(&nick) {
                 break;
             }
         }
-        let stanza = act::presence(&self.room, &nick, None, None).attr("id", self.next_id());
-        self.does(taker, &format!("wants to be {nick}"), stanza);
+        Some((weather, onlooker, nick))
+    }
+
+    /// A site is cut off for a little longer.
+    fn cut_on(&mut self, site: &str, weather: Weather, chance: &mut Rng) {
         let rest_ms = chance.between(1_000, REST_MS);
         self.world.storm(site, ROOMS, weather, rest_ms);
         self.tell(format!("FAULT between {site} and {ROOMS}: {weather:?} for {rest_ms} more"));
@@ -110,14 +153,22 @@ const ALTERS: u64 = 3;
 const LIES: u64 = 11;
 /// much is taken back, and people on islands read it,
 const READS: u64 = 7;
-/// and somebody is after the nicknames of those who are cut off.
-pub(super) const TAKES: u64 = 8;
+/// somebody is after the nicknames of those who are cut off,
+const TAKES: u64 = 8;
+/// what is written is torn,
+const TEARS: u64 = 5;
+/// and people speak and go while they are cut off.
+const GOES: u64 = 13;
+/// In which of them links are cut until seats are given up, which is soon.
+pub(super) const GIVEN_UP: [u64; 2] = [TAKES, GOES];
 /// How often it is looked whether seats are given up.
 const LOOK_MS: u64 = 5_000;
 /// How much longer than it is set a link may be suspect, after other splits.
 const SUSPECT_TIMES: u64 = 8;
 /// For how long a site is cut off at the most once they are; who has lost his is remembered for longer.
 const REST_MS: u64 = 30_000;
+/// How long what somebody says may take to be on a disk.
+const SAID_MS: u64 = 500;
 /// How many messages back people read.
 const LONG_AGO: usize = 20;
 /// In so many steps of a hundred.

@@ -76,7 +76,7 @@ impl Plan {
             suspect_seconds: rng.between(2, 30),
             retention_seconds: match rng.percent(30) {
                 true => rng.between(60, 300),
-                false if seed % mischief::EVERY == mischief::TAKES => 60,
+                false if mischief::GIVEN_UP.contains(&(seed % mischief::EVERY)) => 60,
                 false => RETENTION_SECONDS,
             },
             members: seed % MEMBERS_EVERY == MEMBERS_EVERY / 2 - 1,

@@ -135,6 +135,40 @@ fn somebody_who_is_out_though_his_site_was_there_shows() {
     }
 }
 
+/// Who is entered again has gone for all others: for that his site has to be away for as long as seats are kept.
+#[test]
+fn somebody_who_is_entered_again_though_his_site_was_there_shows() {
+    for (at_ms, fails) in [(500_000, &["who is removed by nobody is heard"][..]), (700_000, &[])] {
+        let mut story = Story::told();
+        let seat = format!("<seat nick='Efchen' jid='{EFCHEN}' verdict='reenter'/>");
+        let again = format!("<iq type='result' id='r'><granted xmlns='urn:netjoin:dmuc:0'>{seat}</granted></iq>");
+        story.crosses_at(at_ms, false, &again);
+        assert_eq!(story.fails(), fails, "at {at_ms}");
+    }
+}
+
+/// Efchen says something that her island shows her, and leaves. The room lets nobody of her site in again: her words are refused by that
+/// where she is named, and lost else.
+#[test]
+fn words_of_an_island_that_the_room_has_not_heard_of_show() {
+    let fails = |seat: &str| {
+        let mut story = Story::told();
+        let said = format!("<message to='{ROOM}' type='groupchat' id='m3'><body>b3</body></message>");
+        story.add(EFCHEN, Scene::Sent(Element::parse(&said).unwrap()));
+        story.receives(EFCHEN, &message("3").replace("/WiZ", "/Efchen"));
+        let leave = format!("<presence to='{ROOM}/Efchen' type='unavailable'/>");
+        story.add(EFCHEN, Scene::Sent(Element::parse(&leave).unwrap()));
+        story.crosses(&format!(
+            "<iq type='result' id='r'><granted xmlns='urn:netjoin:dmuc:0' roster='none'>{seat}</granted></iq>"
+        ));
+        story.fails().iter().any(|name| name == "what was acknowledged is in the archive once")
+    };
+    let seat = |who: &str| format!("<seat nick='Efchen' jid='{who}' verdict='removed' status='307'/>");
+    assert!(!fails(&seat(EFCHEN)));
+    assert!(fails(""));
+    assert!(fails(&seat("eve@vesa.yeggmaex.irc/x")), "another is named");
+}
+
 #[test]
 fn words_of_somebody_who_was_in_and_are_refused_for_it_show() {
     let said = format!("<message to='{ROOM}' type='groupchat' id='m3'><body>b3</body></message>");
