@@ -3,7 +3,7 @@
 use super::Evidence;
 use super::people::{domain, is_destroyed};
 use crate::users::stays::body_of;
-use crate::users::view::is_new;
+use crate::users::view::{condition, is_new};
 use crate::world::{Crossing, Scene, Telling};
 use std::collections::{BTreeMap, BTreeSet};
 use xmpp::{Element, ns};
@@ -11,11 +11,17 @@ use xmpp::{Element, ns};
 impl Evidence<'_> {
     /// The texts that were said before the room was last destroyed, or at a site that was cut off and had not heard of it.
     pub(super) fn of_former_rooms(&self) -> BTreeSet<String> {
-        let mut end = End::default();
+        let (mut end, mut asks) = (End::default(), BTreeSet::new());
         let mut heard_ms: BTreeMap<&str, u64> = BTreeMap::new();
         for crossing in &self.tape.crossings {
-            let is_rooms = crossing.from == self.room.domain();
-            if is_rooms && crossing.stanza.name() == "iq" && is_destroyed(&crossing.stanza) {
+            let (stanza, is_rooms) = (&crossing.stanza, crossing.from == self.room.domain());
+            if stanza.has_child("replicate", ns::NETJOIN) && !is_rooms {
+                asks.extend(stanza.get("id"));
+            }
+            // A site that asks when nobody remembers any more that there was a room is told no better.
+            let answers = || stanza.get("id").is_some_and(|id| asks.contains(id));
+            let is_unknown = || end.is_over && condition(stanza) == "item-not-found" && answers();
+            if is_rooms && stanza.name() == "iq" && (is_destroyed(stanza) || is_unknown()) {
                 heard_ms.insert(&crossing.to, crossing.at_ms);
             }
             end.note(crossing, is_rooms);
@@ -36,6 +42,8 @@ impl Evidence<'_> {
 #[derive(Default)]
 struct End {
     at_ms: u64,
+    /// Whether there has been no new one since.
+    is_over: bool,
     /// The id of a request for it, which has not been refused. Who asked for it, and those who were in, may all have been cut off or put
     /// out when it was granted: then nobody is told, and that it was is seen when a room of this name is new (XEP-0045 10.1.1).
     asked: Option<String>,
@@ -52,8 +60,9 @@ impl End {
         }
         let is_told = stanza.name() != "iq" && is_destroyed(stanza);
         if is_told || is_new(stanza) && self.asked.is_some() {
-            *self = End { at_ms, asked: None };
+            *self = End { at_ms, is_over: is_told, asked: None };
         }
+        self.is_over &= !is_new(stanza);
     }
 }
 

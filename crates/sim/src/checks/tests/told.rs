@@ -242,6 +242,35 @@ fn words_of_a_room_whose_end_nobody_was_told_of_are_in_no_archive() {
     }
 }
 
+/// Efchen speaks on her island when her room is destroyed, and is gone when her site asks for it, for so long that nobody remembers it.
+#[test]
+fn words_on_an_island_whose_room_is_not_remembered_are_in_no_archive() {
+    let destroyed = format!(
+        "<presence from='{ROOM}/WiZ' type='unavailable'><x xmlns='http://jabber.org/protocol/muc#user'><destroy/></x></presence>"
+    );
+    let said = format!("<message to='{ROOM}' type='groupchat' id='m3'><body>b3</body></message>");
+    let shown = message("3").replace("/WiZ", "/Efchen");
+    let asked =
+        "<iq type='set' id='r'><replicate xmlns='urn:netjoin:dmuc:0'><resume incarnation='first'/></replicate></iq>";
+    let answer = |condition: &str| format!("<iq type='error' id='r'><error type='cancel'><{condition}/></error></iq>");
+    let (unknown, later) = (answer("item-not-found"), answer("resource-constraint"));
+    for (ends, answer, fails) in [(true, &unknown, false), (true, &later, true), (false, &unknown, true)] {
+        let mut story = Story::told();
+        if ends {
+            story.crosses(&destroyed);
+        }
+        story.pings(EFCHEN, "result");
+        story.add(EFCHEN, Scene::Sent(Element::parse(&said).unwrap()));
+        story.receives(EFCHEN, &shown);
+        story.add(EFCHEN, Scene::Ended);
+        let at_ms = story.tape.tellings.len() as u64;
+        story.crosses_at(at_ms, true, asked);
+        story.crosses(answer);
+        let name = "what was acknowledged is in the archive once".to_owned();
+        assert_eq!(story.fails().contains(&name), fails, "ends: {ends}, {answer}");
+    }
+}
+
 #[test]
 fn words_of_somebody_who_is_put_out_and_never_hears_of_them_show() {
     let said = format!("<message to='{ROOM}' type='groupchat' id='m3'><body>b3</body></message>");
