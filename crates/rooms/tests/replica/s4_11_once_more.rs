@@ -200,3 +200,23 @@ fn s4_11_who_is_kicked_behind_the_entry_that_the_room_takes_once_more_is_out() {
     assert!(told[0].to_xml().contains("code='307'"), "{:?}", lines(&told));
     assert!(!got.iter().any(|s| s.get("from") == Some(WIZ)), "{:?}", lines(&got));
 }
+
+/// He has come to an island by another client, and enters once more by it when his site has started again: the join of before is on disk,
+/// and the room answers both. He is in by the last, and nothing puts him out.
+#[test]
+fn s4_11_who_came_to_an_island_before_its_site_started_again_enters() {
+    let (mut world, moon) = (World::with_cast(true), "squit@eris.dclxvii.irc/moon");
+    world.cut(ERIS);
+    world.pass_ms(SPLIT_MS);
+    world.user(&join(moon, "WiZ"));
+    world.restart(ERIS);
+    world.inbox.clear();
+    world.heal(ERIS);
+    world.user(&join(moon, "WiZ"));
+    world.pass_ms(120_000);
+    let got = world.take(moon);
+    let own = presence_of(&got, "WiZ");
+    assert!(!own.is_empty() && own.iter().all(|kind| kind == "available"), "{:?}", lines(&got));
+    world.says("Wumpus", "who is there?");
+    assert_eq!(bodies(&world.take(moon)), ["who is there?"]);
+}
