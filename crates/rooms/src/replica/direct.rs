@@ -2,7 +2,7 @@
 //! after it was refused or withdrawn. When it registers they are listed in its census, and handed over to it: from the
 //! answer on the room speaks to them through the replica, and they notice nothing.
 //!
-//! They are known by their own presence (status 110) on its way to them. A service that invents one wins nothing by it: it
+//! They are known by their own presence (status 110, or from their own nick when it ends) on its way to them. A service that invents one wins nothing by it: it
 //! may send what it likes in the names of its own rooms to anybody.
 
 use super::leave::Parting;
@@ -29,13 +29,14 @@ impl Direct {
             && if to_room {
                 stanza.get("type") == Some("unavailable") && self.knows(&to.bare(), from)
             } else {
-                has_status(stanza, Status::SELF)
+                has_status(stanza, Status::SELF) || self.ends(stanza, from, to)
             }
     }
 
     /// Takes note of a presence that the room sends to a session itself.
     pub fn sent(&mut self, stanza: &Element, from: &Jid, to: &Jid) {
-        let Some(nick) = Nick::of(from).filter(|_| has_status(stanza, Status::SELF)) else { return };
+        let is_own = has_status(stanza, Status::SELF) || self.ends(stanza, from, to);
+        let Some(nick) = Nick::of(from).filter(|_| is_own) else { return };
         match stanza.get("type") {
             None => self.put(from.bare(), to.clone(), nick),
             Some("unavailable") => match super::distribute::renamed_to(stanza) {
@@ -44,6 +45,12 @@ impl Direct {
             },
             Some(_) => {}
         }
+    }
+
+    /// Whether the occupant that a session is goes: of a room that is destroyed it is told that without 110 (XEP-0045 10.9).
+    fn ends(&self, stanza: &Element, from: &Jid, to: &Jid) -> bool {
+        let nick = self.rooms.get(&from.bare()).and_then(|sessions| sessions.get(to));
+        stanza.get("type") == Some("unavailable") && nick.is_some_and(|nick| from.resource() == Some(nick.as_str()))
     }
 
     /// Whether a room serves this session itself.

@@ -147,6 +147,28 @@ fn the_census_knows_who_left_and_who_is_called_otherwise() {
     assert_eq!(got[0].get("from"), Some(format!("{ROOM}/Wizard").as_str()));
 }
 
+/// Who was direct in a room that was destroyed, of which he is told without 110 (XEP-0045 10.9), is in no other of its name: not even
+/// when another client of his enters that one, and brings the replica.
+#[test]
+fn the_census_knows_whose_room_was_destroyed() {
+    let mut world = all_direct();
+    let (wumpus, moon) = (of("Wumpus"), "squit@eris.dclxvii.irc/moon");
+    let owners = |content: &str| {
+        format!(
+            "<iq from='{wumpus}' id='o' type='set' to='{ROOM}'><query xmlns='{}'>{content}</query></iq>",
+            ns::MUC_OWNER
+        )
+    };
+    world.user(&owners("<destroy/>"));
+    world.user(&join(wumpus, "Wumpus"));
+    world.user(&owners("<x xmlns='jabber:x:data' type='submit'/>"));
+    world.inbox.clear();
+    world.user(&join(moon, "WiZ"));
+    world.says("Wumpus", "anew");
+    assert_eq!((world.states(ERIS), bodies(&world.take(moon))), (vec!["live"], vec!["anew".to_owned()]));
+    assert_eq!(world.take(of("WiZ")), []);
+}
+
 /// Withdrawn and back, over and over: a user notices nothing of either.
 #[test]
 fn withdrawn_and_back_again() {
