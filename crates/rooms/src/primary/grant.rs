@@ -70,6 +70,10 @@ impl Room {
             seats,
             ..self.terms(&request)
         };
+        // A link of before has nobody in it any more: what it holds, perhaps for a sign of life, is of a registration that is over.
+        if self.links.links.get(replica).is_some_and(|link| link.seats.is_empty()) {
+            self.links.links.remove(replica);
+        }
         self.answer_iq(replica, request.id.as_deref(), Ok(granted.element()), cx);
         for seat in census {
             self.forget_absent(&seat.jid, cx);

@@ -123,6 +123,23 @@ fn s4_6_nothing_goes_to_a_site_without_a_seat() {
     assert!(of(&net.says(WIZ, "they are gone"), VESA).is_empty());
 }
 
+/// The same where it was held for a sign of life, and the site has registered anew before there was one: it is told that nobody of it is
+/// in, and nothing more.
+#[test]
+fn s4_6_nothing_goes_to_a_site_that_was_told_that_nobody_is_in() {
+    let mut net = Net::wallops();
+    end_stream(&mut net, "vesa.yeggmaex.irc");
+    assert!(kinds(&net.says(WIZ, "held"), VESA).is_empty());
+    assert!(kinds(&net.kicks(WUMPUS, "Efchen", "away"), VESA).is_empty());
+    let request = net.request_again(VESA, 1, &[(EFCHEN, "Efchen")]);
+    let got = net.ask_only(VESA, &request);
+    let [seat] = &granted(&got).seats[..] else { panic!("{got:?}") };
+    assert!(matches!(seat.verdict, Verdict::Removed(_)), "{seat:?}");
+    let alive = format!("<message from='{VESA}' to='{ROOM}'/>");
+    assert_eq!(kinds(&net.feed(&alive), VESA), [""; 0]);
+    assert!(of(&net.says(WIZ, "they are gone"), VESA).is_empty());
+}
+
 /// 4.5: an ENTER that is refused: the session is removed, and everybody hears of it.
 #[test]
 fn s4_5_a_refused_enter_removes_the_session() {
