@@ -216,10 +216,11 @@ impl Primary {
             self.with_room(&room, now, out, |room, cx| room.sign_of_life(replica, cx));
         }
         let Heads::Up(sent) = heads else { return };
+        let mut ended = BTreeSet::new();
         for sent in sent {
             if self.rooms.contains_key(&sent.room) {
                 self.with_room(&sent.room, now, out, |room, cx| room.judge_sent(replica, sent, cx));
-            } else if sent.room.domain() == self.config.domain.as_str() {
+            } else if sent.room.domain() == self.config.domain.as_str() && ended.insert(&sent.room) {
                 // It has not heard that the room has ended; asking for it again it will.
                 out.push(Stale { epoch: sent.epoch.clone() }.told(&sent.room, replica));
             }

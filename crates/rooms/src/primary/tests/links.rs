@@ -256,6 +256,18 @@ fn s4_10_heads_show_what_was_lost() {
     schema::assert_valid(&net.crossed);
 }
 
+/// Heads of a room that is no more are answered once, however many outboxes are named.
+#[test]
+fn s4_10_the_end_of_a_room_is_said_once() {
+    let mut net = Net::whole();
+    let sent = |outbox: &str| format!("<sent room='gone@channel.avalon.irc' epoch='e1' outbox='{outbox}' n='3'/>");
+    let heads = format!("<heads xmlns='urn:netjoin:dmuc:0'>{}{}</heads>", sent("v1"), sent("v0"));
+    let got = net.feed(&format!(
+        "<iq type='get' from='{VESA}' to='channel.avalon.irc' id='k9'><ping xmlns='urn:xmpp:ping'>{heads}</ping></iq>"
+    ));
+    assert_eq!(got.iter().filter(|got| got.stanza.to_xml().contains("<stale ")).count(), 1, "{got:?}");
+}
+
 /// `docs/wire.md`, *End*: whoever remains is direct from then on.
 #[test]
 fn withdrawal_makes_the_rest_direct() {
