@@ -71,14 +71,17 @@ impl Mirror {
         let own_statuses = at.own.clone().unwrap_or_else(|| vec![Status::SELF]);
         let hidden = at.own_only || self.hidden.contains(&nick);
         let told = self.seats.get(&nick).is_some_and(|seat| seat.told);
-        let (seen_as, ends) = if stanza.get("type") == Some("unavailable") {
+        let (seen_as, own, ends) = if stanza.get("type") == Some("unavailable") {
+            let own = self.sessions_of(&nick);
             match renamed_to(&stanza) {
-                Some(new) => (self.rename(&nick, new), false),
-                None => (nick, true),
+                // Who came to an island under the new name has not been of the old one, nor heard of it yet: he hears it with the rest.
+                Some(new) => (self.rename(&nick, new), own, false),
+                None => (nick, own, true),
             }
         } else {
             self.learn_seat(&nick, &stanza);
-            (nick, false)
+            let own = self.sessions_of(&nick);
+            (nick, own, false)
         };
         if let Some(seat) = self.seats.get_mut(&seen_as).filter(|_| !ends) {
             seat.told = !at.own_only;
@@ -87,7 +90,7 @@ impl Mirror {
             self.show_out_of_sight(&seen_as, cx);
         }
         let shown = self.laid_over(&seen_as, stanza);
-        self.show(&shown, &seen_as, &own_statuses, hidden, cx);
+        self.show(&shown, &seen_as, (own, &own_statuses), hidden, cx);
         if ends {
             self.forget_seat(&seen_as);
         }
@@ -144,8 +147,14 @@ impl Mirror {
     }
 
     /// Shows an occupant's presence to the others, and to the occupant's own sessions with codes of their own.
-    pub(super) fn show(&mut self, stanza: &Element, of: &Nick, own_statuses: &[Status], hidden: bool, cx: &mut Cx<'_>) {
-        let own = self.sessions_of(of);
+    pub(super) fn show(
+        &mut self,
+        stanza: &Element,
+        of: &Nick,
+        (own, own_statuses): (Vec<Jid>, &[Status]),
+        hidden: bool,
+        cx: &mut Cx<'_>,
+    ) {
         if !hidden {
             self.broadcast(stanza, own.clone(), cx);
         }

@@ -192,7 +192,8 @@ impl Mirror {
         let seat = Seat { payload, ..seat.into_owned() };
         let (shown, hidden) = (seat.presence(&nick.in_room(&self.room), Class::Jids), !self.shows(&seat));
         self.echoes.push(Echo { n, nick: nick.clone(), seat, back: false });
-        self.show(&shown, &nick, &[Status::SELF], hidden, cx);
+        let own = self.sessions_of(&nick);
+        self.show(&shown, &nick, (own, &[Status::SELF]), hidden, cx);
     }
 
     /// What else an occupant asks for while the primary is not reached.

@@ -6,7 +6,7 @@ use crate::site::{CAST, ROOM, Site, TROY, WIZ, join, leaves, lines, own_presence
 use crate::world::{ERIS, SERVICE, World, of};
 use machine::Input;
 use rooms::Status;
-use rooms::wire::{Down, Kind, Removed, Verdict};
+use rooms::wire::{At, Down, Kind, Removed, Verdict};
 use xmpp::{Element, Jid, ns};
 
 /// Longer than a link is suspect.
@@ -172,6 +172,44 @@ fn s4_11_who_has_another_nick_sees_who_has_his_old_one() {
     let told = to_user(&got, moon);
     assert_eq!(presence_of(&told, "Moon"), ["available"], "{:?}", lines(&told));
     assert_eq!(presence_of(&told, "WiZ"), ["unavailable", "available"], "{:?}", lines(&told));
+}
+
+/// One of two clients has given its seat another nick, and the other came to an island by the old one: the room takes that as a change back
+/// to it. What of the two the latter hears when it is let in comes in its order, and nobody is left under the nick between.
+#[test]
+fn s4_11_who_came_by_the_old_nick_sees_that_nobody_has_the_new_one() {
+    let (moon, his) =
+        ("squit@eris.dclxvii.irc/moon", "<occupant-id xmlns='urn:xmpp:occupant-id:0' id='his'/></presence>");
+    let with_id = |stanza: String| stanza.replace("</presence>", his);
+    let mut site = Site::with_users(ERIS, &[("Troy", TROY), ("WiZ", WIZ)]);
+    site.event(&with_id(presence("WiZ", "admin", "participant")), 803);
+    site.feed(Input::StreamEnded(SERVICE.into()));
+    let left = site.pass_ms(SPLIT_MS);
+    site.send(&join(moon, "WiZ"));
+    let (id, request) = site.request(&left);
+    let mut granted = site.granted(&request, 2, true, |_| Verdict::Kept);
+    granted
+        .seats
+        .iter_mut()
+        .filter(|seat| seat.jid.as_str() == WIZ)
+        .for_each(|seat| seat.nick = "Jupiter".parse().unwrap());
+    site.answer(&id, &granted);
+    site.down(&with_id(presence("Jupiter", "admin", "participant")), Down::Roster, Kind::Roster, None);
+    let mut got = site.snapshot(&[("Troy", "none", "participant")], &[], 810);
+    let renamed = format!(
+        "<presence from='{ROOM}/Jupiter' type='unavailable'><x xmlns='{}'><item affiliation='admin' role='participant' nick='WiZ'/>\
+         <status code='303'/></x></presence>",
+        ns::MUC_USER
+    );
+    for (part, stanza) in [(1, renamed), (2, presence("WiZ", "admin", "participant"))] {
+        let at = At { part: Some((part, 2)), ..site.at(Kind::Event, Some(811)) };
+        got.extend(site.down_at(&with_id(stanza), Down::Event { said_ms: None, config: None }, at));
+    }
+    got.extend(site.enter(&with_id(own_presence("WiZ", "admin", "participant")), moon));
+    let told = to_user(&got, moon);
+    assert_eq!(presence_of(&told, "Jupiter"), ["available", "unavailable"], "{:?}", lines(&told));
+    assert_eq!(presence_of(&told, "WiZ"), ["available"], "{:?}", lines(&told));
+    assert_eq!(presence_of(&to_user(&got, WIZ), "Jupiter"), ["available", "unavailable"], "{:?}", lines(&got));
 }
 
 /// The room takes his entry once more and kicks him then, and the word of both is lost: the census names him whom it had let in before,
