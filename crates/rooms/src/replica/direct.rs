@@ -18,8 +18,17 @@ use xmpp::{Element, Jid};
 /// Sessions that rooms serve themselves, with their nicks.
 #[derive(Debug, Default)]
 pub(super) struct Direct {
-    rooms: BTreeMap<Jid, BTreeMap<Jid, Nick>>,
+    rooms: BTreeMap<Jid, BTreeMap<Jid, Served>>,
     sessions: usize,
+}
+
+/// One of them.
+#[derive(Debug)]
+pub(super) struct Served {
+    nick: Nick,
+    /// It has said that it leaves, which the room has not answered yet: a census to come does not name it, and where one before has, it
+    /// is handed over as what it is.
+    leaving: bool,
 }
 
 impl Direct {
@@ -49,38 +58,55 @@ impl Direct {
 
     /// Whether the occupant that a session is goes: of a room that is destroyed it is told that without 110 (XEP-0045 10.9).
     fn ends(&self, stanza: &Element, from: &Jid, to: &Jid) -> bool {
-        let nick = self.rooms.get(&from.bare()).and_then(|sessions| sessions.get(to));
-        stanza.get("type") == Some("unavailable") && nick.is_some_and(|nick| from.resource() == Some(nick.as_str()))
+        let served = self.served(&from.bare(), to);
+        let is_from = |served: &Served| from.resource() == Some(served.nick.as_str());
+        stanza.get("type") == Some("unavailable") && served.is_some_and(is_from)
     }
 
-    /// Whether a room serves this session itself.
+    fn served(&self, room: &Jid, session: &Jid) -> Option<&Served> {
+        self.rooms.get(room)?.get(session)
+    }
+
+    /// Whether a room serves this session itself, and goes on doing so.
     pub fn knows(&self, room: &Jid, session: &Jid) -> bool {
-        self.rooms.get(room).is_some_and(|sessions| sessions.contains_key(session))
+        self.served(room, session).is_some_and(|served| !served.leaving)
     }
 
     /// Notes that a room serves a session itself; over the bound it is served, and stays so.
     pub fn put(&mut self, room: Jid, session: Jid, nick: Nick) {
-        if self.knows(&room, &session) || self.sessions < DIRECT_MAX {
-            let earlier = self.rooms.entry(room).or_default().insert(session, nick);
+        if self.served(&room, &session).is_some() || self.sessions < DIRECT_MAX {
+            let earlier = self.rooms.entry(room).or_default().insert(session, Served { nick, leaving: false });
             self.sessions += usize::from(earlier.is_none());
         }
     }
 
-    /// It does not any more.
-    pub fn take(&mut self, room: &Jid, session: &Jid) -> Option<Nick> {
+    /// A session says that it leaves.
+    pub fn leaves(&mut self, room: &Jid, session: &Jid) {
+        if let Some(served) = self.rooms.get_mut(room).and_then(|sessions| sessions.get_mut(session)) {
+            served.leaving = true;
+        }
+    }
+
+    /// The room does not serve it any more.
+    pub fn take(&mut self, room: &Jid, session: &Jid) -> Option<Served> {
         let sessions = self.rooms.get_mut(room)?;
-        let nick = sessions.remove(session)?;
+        let served = sessions.remove(session)?;
         self.sessions -= 1;
         if sessions.is_empty() {
             self.rooms.remove(room);
         }
-        Some(nick)
+        Some(served)
     }
 
     /// Those of a room as its census lists them; what they last said the primary knows itself.
     pub fn census(&self, room: &Jid) -> impl Iterator<Item = CensusSeat> {
-        let sessions = self.rooms.get(room).into_iter().flatten().take(SEATS_MAX);
-        sessions.map(|(jid, nick)| CensusSeat { nick: nick.clone(), jid: jid.clone(), payload: Vec::new() })
+        let stay = self.rooms.get(room).into_iter().flatten().filter(|(_, served)| !served.leaving);
+        let seat = |(jid, served): (&Jid, &Served)| CensusSeat {
+            nick: served.nick.clone(),
+            jid: jid.clone(),
+            payload: Vec::new(),
+        };
+        stay.take(SEATS_MAX).map(seat)
     }
 }
 
@@ -88,16 +114,20 @@ impl Mirror {
     /// The primary has answered: whom it served itself until now is here, and has been sent everything up to this event.
     pub(super) fn hand_over(&mut self, granted: &Granted, cx: &mut Cx<'_>) {
         for seat in granted.seats.iter().filter(|seat| !matches!(seat.verdict, Verdict::Removed(_))) {
-            if self.sessions.contains_key(&seat.jid) || cx.site.direct.take(&self.room, &seat.jid).is_none() {
+            if self.sessions.contains_key(&seat.jid) {
                 continue;
             }
+            let Some(Served { leaving, .. }) = cx.site.direct.take(&self.room, &seat.jid) else { continue };
             let (class, entry) = (self.class_of(None), self.entries);
             self.entries += 1;
             let payload = Vec::new();
             let nick = seat.nick.clone();
-            let session = Session { nick, class, entry, payload, let_in: true, awaits: 0, leaving: false };
+            let session = Session { nick, class, entry, payload, let_in: true, awaits: 0, leaving };
             self.sessions.insert(seat.jid.clone(), session);
-            self.link.handed.insert(seat.jid.clone(), granted.seq);
+            // Who is leaving hears the LEAVE alone, which is the room's answer.
+            if !leaving {
+                self.link.handed.insert(seat.jid.clone(), granted.seq);
+            }
         }
     }
 
@@ -106,9 +136,10 @@ impl Mirror {
     pub(super) fn dismiss_direct(&mut self, granted: &Granted, cx: &mut Cx<'_>) {
         for seat in &granted.seats {
             let Verdict::Removed(removed) = &seat.verdict else { continue };
-            let Some(nick) = cx.site.direct.take(&self.room, &seat.jid) else { continue };
+            let Some(served) = cx.site.direct.take(&self.room, &seat.jid) else { continue };
             if !self.joins.contains_key(&seat.jid) {
-                cx.pass(&seat.jid, self.own_unavailable(&nick, self.class_of(None), &Parting::from(removed)));
+                let parting = if served.leaving { Parting::default() } else { Parting::from(removed) };
+                cx.pass(&seat.jid, self.own_unavailable(&served.nick, self.class_of(None), &parting));
             }
         }
     }
@@ -116,7 +147,7 @@ impl Mirror {
     /// The snapshot is whole: whoever was handed over hears from here on what all others hear.
     pub(super) fn take_over(&mut self, cx: &mut Cx<'_>) {
         for member in std::mem::take(&mut self.link.handed).into_keys() {
-            let Some(session) = self.sessions.get(&member) else { continue };
+            let Some(session) = self.sessions.get(&member).filter(|session| !session.leaving) else { continue };
             let seat = self.seats.get(&session.nick);
             let (class, payload) = (self.class_of(seat), seat.map(|seat| seat.payload.clone()).unwrap_or_default());
             if let Some(session) = self.sessions.get_mut(&member) {
@@ -130,7 +161,10 @@ impl Mirror {
     /// The link ends and those who are here are not told: the room serves them itself from now on.
     pub(super) fn make_direct(&mut self, cx: &mut Cx<'_>) {
         for (jid, session) in std::mem::take(&mut self.sessions) {
-            cx.site.direct.put(self.room.clone(), jid, session.nick);
+            cx.site.direct.put(self.room.clone(), jid.clone(), session.nick);
+            if session.leaving {
+                cx.site.direct.leaves(&self.room, &jid);
+            }
         }
         self.link.handed.clear();
     }

@@ -183,7 +183,7 @@ impl Replica {
             // Nothing of either namespace is taken from a client.
             wire::strip(&mut stanza);
             if self.site.direct.wants(&stanza, &from, &to, true) {
-                self.site.direct.take(&to.bare(), &from);
+                self.site.direct.leaves(&to.bare(), &from);
             }
             return self.sent_by_user(stanza, &from, &to, now, out);
         }

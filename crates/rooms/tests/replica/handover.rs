@@ -1,7 +1,8 @@
 //! `docs/wire.md`, *Registration*: users whom the room has served itself are handed over to their site's replica when it
 //! registers, and notice nothing of it.
 
-use crate::site::{ROOM, join};
+use crate::s4_11_netsplit::presence_of;
+use crate::site::{ROOM, join, leaves};
 use crate::world::*;
 use xmpp::{Element, ns};
 
@@ -145,6 +146,22 @@ fn the_census_knows_who_left_and_who_is_called_otherwise() {
     world.says("WiZ", "it is me");
     let got = world.take(of("WiZ"));
     assert_eq!(got[0].get("from"), Some(format!("{ROOM}/Wizard").as_str()));
+}
+
+/// The census names somebody who leaves before the room has answered it: his leave crosses the answer, and what the room says to that
+/// is for him. He is out, as he is told, and hears no more.
+#[test]
+fn who_leaves_while_he_is_handed_over_is_told_that_he_is_out() {
+    let (mut world, troy) = (all_direct(), of("Troy"));
+    world.user_sends(&join("kev@eris.dclxvii.irc/x", "Kev"));
+    world.join_until(ERIS, "registering");
+    world.user(&leaves(troy, "Troy"));
+    assert_eq!(world.states(ERIS), ["live"]);
+    let told = world.take(troy);
+    assert_eq!(presence_of(&told, "Troy"), ["unavailable"], "{told:?}");
+    assert!(told.iter().any(|stanza| stanza.to_xml().contains("code='110'")), "{told:?}");
+    world.says("Wumpus", "who is there?");
+    assert_eq!(world.take(troy), []);
 }
 
 /// Who was direct in a room that was destroyed, of which he is told without 110 (XEP-0045 10.9), is in no other of its name: not even
