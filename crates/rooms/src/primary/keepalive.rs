@@ -268,7 +268,8 @@ impl Primary {
 
 impl Room {
     /// How far the room has sent to a replica; none while something waits for the disk or its snapshot is on its way. One that is
-    /// doubted or lost is told as well: should its site know nothing of the room any more, it says so.
+    /// doubted or lost is told as well: should its site know nothing of the room any more, it says so. What is acknowledged has been told
+    /// there.
     fn head_for(&self, replica: &Jid) -> Option<Head> {
         let syncing = |link: &Link| matches!(link.phase, Phase::Syncing { .. });
         if self.lost_replicas().contains(replica) {
@@ -277,7 +278,7 @@ impl Room {
         let link = self.links.links.get(replica).filter(|link| !syncing(link) && self.gate.held() == 0)?;
         let present = link.outboxes.first()?;
         let n = self.links.durable(replica, present);
-        let ack = (n > 0).then(|| Ack { outbox: present.clone(), n });
+        let ack = (n > 0 && link.held.is_empty() && !link.is_split()).then(|| Ack { outbox: present.clone(), n });
         Some(Head { room: self.jid.clone(), epoch: link.epoch.clone(), d: link.d, ack })
     }
 

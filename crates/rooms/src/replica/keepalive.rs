@@ -228,6 +228,9 @@ impl Mirror {
         }
         if let Some(ack) = &head.ack {
             self.acknowledged(&ack.outbox, ack.n, cx);
+            if self.life == Life::Live {
+                self.settle_told(ack, cx);
+            }
         }
     }
 }

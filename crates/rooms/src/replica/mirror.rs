@@ -266,7 +266,12 @@ impl Mirror {
         let mut stanza = stanza.clone();
         stanza.unset("to");
         crate::wire::strip(&mut stanza);
+        // What was relayed while a snapshot is on its way is told behind it.
+        let ack = at.ack.clone().filter(|_| self.life == Life::Live);
         self.apply(down, at, stanza, from, cx);
+        if let Some(ack) = ack.filter(|_| self.life == Life::Live) {
+            self.settle_told(&ack, cx);
+        }
     }
 
     /// Nobody is here any more, and the room has yet to hear of it: who is to enter is not waiting for it, who is put out is told.

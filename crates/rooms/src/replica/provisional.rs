@@ -12,10 +12,10 @@ use super::site::Cx;
 use crate::flaws::flaw;
 use crate::names::{Nick, Role};
 use crate::room::{Past, RETRACT, as_broadcast, is_subject, worth_keeping};
-use crate::wire::UpMark;
 use crate::wire::ids::message_id;
+use crate::wire::{Ack, UpMark};
 use machine::{Born, Change, Output, Token};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use xmpp::stanza::{Condition, StanzaError};
 use xmpp::{Element, Jid, Shared, ns};
 
@@ -25,6 +25,9 @@ pub(super) struct Provisionals {
     by_id: BTreeMap<String, Provisional>,
     /// Writes under way: the id of what is shown when they are done.
     writes: BTreeMap<Token, String>,
+    /// What of the present outbox the primary has had, by this registration, in the order of its numbers: what came of it is told before
+    /// an acknowledgement of it is.
+    had: VecDeque<(u64, String)>,
     /// The last place in the archive that was given.
     last_seq: u64,
 }
@@ -64,6 +67,11 @@ impl Provisionals {
         for said in self.by_id.values_mut() {
             said.seen_before.get_or_insert(entry);
         }
+    }
+
+    /// A registration begins: what was had before it is in its snapshot.
+    pub fn register(&mut self) {
+        self.had.clear();
     }
 
     /// What the primary has had is waited for no longer.
@@ -193,6 +201,19 @@ impl Mirror {
         }
     }
 
+    /// All that the room has told of what is acknowledged here has come. What has not was refused: an error is not numbered, and that of
+    /// it was lost where nothing else was.
+    pub(super) fn settle_told(&mut self, ack: &Ack, cx: &mut Cx<'_>) {
+        if self.outbox.name != ack.outbox {
+            return;
+        }
+        while let Some((_, id)) = self.provisional.had.pop_front_if(|(n, _)| *n <= ack.n) {
+            if self.provisional.by_id.contains_key(&id) {
+                self.take_back(&id, Some(StanzaError::from(Condition::UndefinedCondition).element(None)), cx);
+            }
+        }
+    }
+
     /// Where nothing waits for an outcome any more, what still has a provisional place in the mirror is what no outcome was heard
     /// of, because of a gap or a crash: it is put aside.
     pub(super) fn put_orphans_aside(&self, cx: &mut Cx<'_>) {
@@ -263,8 +284,12 @@ impl Mirror {
         let Some(outbox) = outboxes.into_iter().find(|outbox| outbox.name == name) else { return };
         let Some(key) = outbox.key else { return };
         for entry in outbox.entries().take_while(|entry| entry.n <= n) {
-            if let Some(said) = self.provisional.by_id.get_mut(&message_id(&key, entry.n)) {
+            let id = message_id(&key, entry.n);
+            if let Some(said) = self.provisional.by_id.get_mut(&id) {
                 said.had.get_or_insert(attempt);
+                if name == self.outbox.name {
+                    self.provisional.had.push_back((entry.n, id));
+                }
             }
         }
     }

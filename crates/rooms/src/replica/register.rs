@@ -58,6 +58,8 @@ impl Mirror {
         link.kept.clear();
         link.overtaken.clear();
         link.attempt += 1;
+        self.provisional.register();
+        let link = &mut self.link;
         link.fresh = self.sessions.is_empty() && self.gone.is_empty() && self.older.is_empty();
         if link.fresh {
             self.renew_outbox(cx);

@@ -2,7 +2,7 @@
 
 use crate::site::*;
 use machine::Input;
-use rooms::wire::{Down, Kind};
+use rooms::wire::{Ack, At, Down, Kind, UpMark};
 use xmpp::{Element, ns};
 
 const REFUSED: &str = "refused:wallops@channel.avalon.irc";
@@ -67,5 +67,48 @@ fn s4_11_what_is_put_aside_has_an_end() {
         assert_eq!(bodies_in(&site, REFUSED), 1);
         site.pass_ms(3 * DAY_MS);
         assert_eq!(bodies_in(&site, REFUSED), 0, "restarts: {restarts}");
+    }
+}
+
+/// An error has no number, and where only that is lost there is no gap. What the room has told comes before its acknowledgement, be that in
+/// an event or a ping: what has not come by then was refused, and those who have seen it are told so.
+#[test]
+fn s4_11_an_error_that_is_lost_alone_is_a_refusal_all_the_same() {
+    let cast = [("WiZ", "admin", "participant"), ("Troy", "none", "participant"), ("Wumpus", "owner", "moderator")];
+    for (comes, in_ping) in [(false, false), (false, true), (true, false), (true, true)] {
+        let mut site = island();
+        let left = request(&mut site);
+        let sent = site.grant(&left, 0, true);
+        let sent = sent.iter().find(|stanza| stanza.has_child("body", ns::CLIENT)).expect("what was said here");
+        let n = UpMark::find(sent).expect("a mark").expect("one that can be read").n;
+        site.snapshot(&cast, &[], 900);
+        let row = site.rows.iter().find(|row| row.stanza.contains("anybody?")).expect("the island's");
+        let event = groupchat("WiZ", "anybody?", 901).replace("s901", &row.id);
+        let taken_back = |got: Vec<Element>| {
+            let taken_back = got.iter().filter(|stanza| stanza.children().any(|child| child.name() == "retract"));
+            taken_back.filter_map(|stanza| stanza.get("to")).map(str::to_owned).collect::<Vec<_>>()
+        };
+        if comes {
+            assert_eq!(taken_back(site.event(&event, 901)), [""; 0]);
+        }
+        let ack = Ack { outbox: site.outbox(), n };
+        let at = At { ack: Some(ack).filter(|_| !in_ping), ..site.at(Kind::Event, Some(902)) };
+        let (epoch, d, outbox) = (at.epoch.clone(), at.d, site.outbox());
+        let more = Down::Event { said_ms: None, config: None };
+        let mut told = taken_back(site.down_at(&presence("Wumpus", "owner", "moderator"), more, at));
+        if in_ping {
+            assert_eq!(told, [""; 0]);
+            told = taken_back(site.send(&format!(
+                "<iq type='get' id='k' from='{SERVICE}' to='{}'><ping xmlns='{}'><heads xmlns='{}'>\
+                 <head room='{ROOM}' epoch='{epoch}' d='{d}' ack='{}' outbox='{outbox}'/></heads></ping></iq>",
+                site.jid,
+                ns::PING,
+                ns::NETJOIN,
+                n
+            )));
+        }
+        assert_eq!(told, if comes { vec![] } else { vec![WIZ, TROY] }, "comes: {comes}, in a ping: {in_ping}");
+        let kept = (bodies_in(&site, &format!("mirror:{ROOM}")), bodies_in(&site, REFUSED));
+        assert_eq!(kept, if comes { (1, 0) } else { (0, 1) });
     }
 }
