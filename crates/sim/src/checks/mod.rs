@@ -82,7 +82,8 @@ pub struct Evidence<'a> {
 pub struct SetBack {
     /// Its domain.
     pub domain: String,
-    /// When the copy was made, monotonic milliseconds; 0 where there was none.
+    /// Since when what the server was to keep is not in the copy, monotonic milliseconds: what was still being written when that was
+    /// made is not; 0 where there was none.
     pub from_ms: u64,
     /// When it lost its disk.
     pub to_ms: u64,

@@ -3,11 +3,12 @@
 mod asked;
 mod island;
 mod kicked;
+mod lost;
 mod standing;
 mod told;
 
 use super::watch::{ADDRESSES, BANNED, BOUNDS, COPIES, KICKED, OUTSIDE, POWERS, SEALED, SEATS};
-use super::{CHECKS, Evidence, Safety};
+use super::{CHECKS, Evidence, Safety, SetBack};
 use crate::users::archive::Archived;
 use crate::users::record::Record;
 use crate::users::stays::stays;
@@ -26,6 +27,7 @@ struct Story {
     archive: Vec<Archived>,
     banned: Vec<String>,
     disturbed: Vec<(String, u64, u64)>,
+    set_back: Vec<SetBack>,
     healed_ms: u64,
 }
 
@@ -36,6 +38,7 @@ impl Story {
             archive: Vec::new(),
             banned: Vec::new(),
             disturbed: Vec::new(),
+            set_back: Vec::new(),
             healed_ms: 0,
         };
         for who in [WIZ, EFCHEN] {
@@ -148,7 +151,7 @@ impl Story {
             void: &safety.void(),
             banned: &self.banned,
             disturbed: &self.disturbed,
-            set_back: &[],
+            set_back: &self.set_back,
             crashed: &[],
             retention_ms: 600_000,
             healed_ms: self.healed_ms,

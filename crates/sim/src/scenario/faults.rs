@@ -157,15 +157,15 @@ impl Scene {
         let Some(server) = self.world.server_of(site).filter(|&s| self.world.is_up(s)) else { return };
         let now = self.world.now().mono_ms;
         if self.rng.percent(50) {
-            self.world.back_up(server);
-            self.backed_up.insert(site.to_owned(), now);
+            let from_ms = self.world.back_up(server);
+            self.backed_up.insert(site.to_owned(), from_ms);
             return self.tell(format!("a copy of the disk of {site} is put aside"));
         }
         self.crash(site);
         self.world.set_back(server);
         let from_ms = self.backed_up.get(site).copied().unwrap_or(0);
         self.set_back.push(SetBack { domain: site.to_owned(), from_ms, to_ms: now });
-        self.tell(format!("FAULT the disk of {site} is as it was at {from_ms}"));
+        self.tell(format!("FAULT the disk of {site} has nothing of since {from_ms}"));
     }
 
     fn pair(&mut self, site: &str) -> (String, String) {

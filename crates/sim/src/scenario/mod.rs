@@ -121,7 +121,7 @@ struct Scene {
     rebuilding: Option<String>,
     /// When streams that may serve clients directly were disturbed.
     disturbed: Vec<(String, u64, u64)>,
-    /// When a copy of a server's disk was last put aside.
+    /// Since when what a server was to keep is not in the copy of its disk that was last put aside.
     backed_up: BTreeMap<String, u64>,
     /// Which servers have lost their disks.
     set_back: Vec<SetBack>,

@@ -153,7 +153,7 @@ impl World {
             let taken = s.disk.persist(changes);
             taken.map_err(|conflict| self.tape.complain(format!("{which:?}: {conflict}"))).is_ok()
         };
-        self.servers[server].disk_work.push_back((which, DiskWork::Write(token, taken)));
+        self.servers[server].disk_work.push_back((which, DiskWork::Write(token, taken, self.now.mono_ms)));
         self.sync(server);
     }
 
@@ -175,13 +175,13 @@ impl World {
             return;
         }
         let done: Vec<(Which, DiskWork)> = s.disk_work.drain(..s.syncing).collect();
-        s.disk.sync_first(done.iter().filter(|(_, work)| matches!(work, DiskWork::Write(_, true))).count());
+        s.disk.sync_first(done.iter().filter(|(_, work)| matches!(work, DiskWork::Write(_, true, _))).count());
         s.syncing = 0;
         self.sync(server);
         for (which, work) in done {
             let input = match work {
-                DiskWork::Write(token, true) => Input::Persisted(token),
-                DiskWork::Write(token, false) => Input::PersistFailed(token),
+                DiskWork::Write(token, true, _) => Input::Persisted(token),
+                DiskWork::Write(token, false, _) => Input::PersistFailed(token),
                 DiskWork::Read(id, page) => Input::Rows(id, page),
             };
             self.feed(server, which, input);

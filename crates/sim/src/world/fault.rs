@@ -100,9 +100,10 @@ impl World {
         self.agenda.put(self.now.mono_ms + down_ms, Happening::Restart { server });
     }
 
-    /// A copy of the disk of a server is put aside, as an operator does: of what is durable.
-    pub fn back_up(&mut self, server: usize) {
-        self.servers[server].back_up();
+    /// A copy of the disk of a server is put aside, as an operator does: of what is durable. Gives since when what the server was to
+    /// keep is not in it.
+    pub fn back_up(&mut self, server: usize) -> u64 {
+        self.servers[server].back_up().unwrap_or(self.now.mono_ms)
     }
 
     /// While a server is down its disk is replaced by the copy that was put aside, or where there is none by an empty one.

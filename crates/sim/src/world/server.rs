@@ -103,8 +103,8 @@ impl Which {
 /// Something a disk is given to do.
 #[derive(Debug)]
 pub(super) enum DiskWork {
-    /// To be made durable; `false` when it could not be taken.
-    Write(Token, bool),
+    /// To be made durable, since this time; `false` when it could not be taken.
+    Write(Token, bool, u64),
     /// To be read: here is what was found.
     Read(QueryId, Option<ArchivePage>),
 }
@@ -223,11 +223,15 @@ impl Server {
         self.inputs.clear();
     }
 
-    /// Puts a copy of what is durable aside.
-    pub fn back_up(&mut self) {
+    /// Puts a copy of what is durable aside; gives since when what it was to keep is not in it, where that is not just from now on.
+    pub fn back_up(&mut self) -> Option<u64> {
         let mut copy = self.disk.clone();
         copy.crash(0);
         self.backup = Some(copy);
+        self.disk_work.iter().find_map(|(_, work)| match work {
+            DiskWork::Write(_, true, since_ms) => Some(*since_ms),
+            _ => None,
+        })
     }
 
     /// Has the copy that was put aside for its disk, or one with nothing but the accounts.

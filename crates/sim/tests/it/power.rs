@@ -68,6 +68,30 @@ fn lights_out(after_ms: u64) -> [BTreeSet<String>; 3] {
     [said, shown, archived.into_iter().filter_map(|row| row.body).collect()]
 }
 
+/// What is still being written when a copy of a disk is put aside is not in it, and the copy says since when that is.
+#[test]
+fn a_copy_of_a_disk_says_what_it_has() {
+    let mut world = World::new(1, 655_862_317_000);
+    world.add(ServerConfig::rooms(ROOMS));
+    world.add(ServerConfig::plain_site("eris.dclxvii.irc", &["squit", "troy"]));
+    let room: Jid = format!("wallops@{ROOMS}").parse().unwrap();
+    let mut wiz = User::new(USERS[2].0, &room, USERS[2].1);
+    wiz.enter(&mut world);
+    world.quiet();
+    assert_eq!(world.back_up(0), world.now().mono_ms);
+    world.disk_ms = (1_000, 1_000);
+    let configured = act::configure(&room, "open", &[("muc#roomconfig_persistentroom", "1")]);
+    wiz.send(&mut world, configured);
+    while world.unsynced(0) == 0 {
+        world.pass_ms(1);
+    }
+    let begun_ms = world.now().mono_ms;
+    world.pass_ms(500);
+    assert_eq!(world.back_up(0), begun_ms);
+    world.quiet();
+    assert_eq!(world.back_up(0), world.now().mono_ms);
+}
+
 /// Everybody's first word apart, something is under way at each of these moments.
 #[test]
 fn what_anybody_was_sent_is_in_the_archive_after_loss_of_power() {
