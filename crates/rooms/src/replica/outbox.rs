@@ -158,6 +158,18 @@ impl Mirror {
         outboxes.filter(|outbox| outbox.name == mark.outbox).flat_map(|outbox| &outbox.entries).any(|e| e.n == mark.n)
     }
 
+    /// An error is the outcome of what it is about, and goes past whatever is told in order: what stands before that may have its own
+    /// to come. Then nothing stands in its place until all of it has.
+    pub(super) fn had_outcome(&mut self, mark: &UpMark, cx: &mut Cx<'_>) {
+        let outboxes = self.older.iter_mut().chain([&mut self.outbox]);
+        let waits = |outbox: &&mut Outbox| outbox.name == mark.outbox && outbox.acked() + 1 < mark.n;
+        let void = outboxes.into_iter().find(waits).map(|outbox| outbox.void(mark.n, &self.room));
+        match void {
+            Some(void) => cx.keep(void.into_iter().collect()),
+            None => self.acknowledged(&mark.outbox, mark.n, cx),
+        }
+    }
+
     /// The primary has said how far the outcome of an outbox is durable.
     pub(super) fn acknowledged(&mut self, name: &str, n: u64, cx: &mut Cx<'_>) {
         self.note_had(name, n, self.link.attempt);

@@ -174,7 +174,7 @@ impl Mirror {
         // Whoever is told that it failed must not hear it said later.
         if let Some(mark) = mark {
             self.refuse_provisional(&mark, &stanza, cx);
-            self.acknowledged(&mark.outbox, mark.n, cx);
+            self.had_outcome(&mark, cx);
         }
         let join_refused = stanza.name() == "presence";
         if join_refused && self.is_overtaken(to) {

@@ -5,7 +5,8 @@ use crate::site::{CAST, ROOM, Site, TROY, WIZ, join, leaves, lines, own_presence
 use crate::world::{ERIS, SERVICE, World, of};
 use machine::Input;
 use rooms::Status;
-use rooms::wire::{Ack, Down, Granted, Kind, Removed, Verdict};
+use rooms::wire::{Ack, Down, Granted, Kind, Removed, UpMark, Verdict};
+use xmpp::stanza::{Condition, StanzaError};
 use xmpp::{Element, Jid, ns};
 
 /// Longer than a link is suspect.
@@ -48,6 +49,31 @@ fn s4_11_who_came_back_twice_is_let_in_once() {
     assert_eq!(seen.pop().as_deref(), Some("WiZ"));
     seen.sort();
     assert_eq!(seen, ["BigCheese", "Efchen", "Phaedrus", "Troy", "Valdis", "Wumpus"]);
+}
+
+/// What somebody else has said there is refused before the snapshot is whole: that goes past all that is in order, and says nothing of
+/// his leave and join, which the room has yet to tell of.
+#[test]
+fn s4_11_an_error_that_overtakes_is_no_outcome_of_what_came_before() {
+    let mut site = Site::with_users(ERIS, &[("WiZ", WIZ), ("Troy", TROY)]);
+    site.feed(Input::StreamEnded(SERVICE.into()));
+    let left = site.pass_ms(SPLIT_MS);
+    site.send(&leaves(WIZ, "WiZ"));
+    site.send(&join(WIZ, "WiZ"));
+    site.send(&says(TROY, "never heard"));
+    site.grant(&left, 2, true);
+    let mark = UpMark { outbox: site.outbox(), n: 5, ..UpMark::default() };
+    let error = StanzaError::from(Condition::Forbidden).element(None);
+    let error = Element::stanza("message").attr("type", "error").attr("from", ROOM).attr("to", TROY).child(error);
+    let mut got = site.send(&error.child(mark.x()).to_xml());
+    got.extend(site.snapshot(&CAST, &[], 810));
+    let own = unavailable("WiZ", "<status code='110'/>");
+    got.extend(site.down(&own, Down::Leave { jid: WIZ.parse().unwrap() }, Kind::Leave, None));
+    got.extend(site.event(&unavailable("WiZ", ""), 811));
+    got.extend(site.event(&presence("WiZ", "admin", "participant"), 812));
+    got.extend(site.enter(&own_presence("WiZ", "admin", "participant"), WIZ));
+    assert_eq!(presence_of(&got, "WiZ"), [""; 0], "{:?}", lines(&got));
+    assert_eq!(got.iter().filter(|stanza| stanza.get("type") == Some("error")).count(), 1);
 }
 
 /// All have left an island, and one has come back to it twice: what the room says of the stays between is not for him.
