@@ -21,7 +21,7 @@ impl Mirror {
             jid: jid.clone(),
             payload: session.payload.clone(),
         };
-        let known = self.sessions.iter().filter(|(_, session)| session.let_in);
+        let known = self.sessions.iter().filter(|(_, session)| session.came.is_none());
         // Of whom the primary has had the leave it has taken out, whether or not the word of that arrived.
         let leaving = self.gone.iter().filter(|(jid, _)| self.outbox.holds_leave_of(jid) && !flaw!(LeavesFirst));
         let mut here: Vec<(&Jid, &Session)> = known.chain(leaving).collect();

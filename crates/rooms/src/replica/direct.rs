@@ -122,7 +122,7 @@ impl Mirror {
             self.entries += 1;
             let payload = Vec::new();
             let nick = seat.nick.clone();
-            let session = Session { nick, class, entry, payload, let_in: true, awaits: 0, leaving };
+            let session = Session { nick, class, entry, payload, came: None, awaits: 0, leaving };
             self.sessions.insert(seat.jid.clone(), session);
             // Who is leaving hears the LEAVE alone, which is the room's answer.
             if !leaving {

@@ -45,7 +45,7 @@ impl Mirror {
         self.link.kept.remove(jid);
         self.link.handed.remove(jid);
         cx.site.direct.take(&self.room, jid);
-        let session = Session { nick: nick.clone(), class, entry, payload, let_in: true, awaits: 0, leaving: false };
+        let session = Session { nick: nick.clone(), class, entry, payload, came: None, awaits: 0, leaving: false };
         self.sessions.insert(jid.clone(), session);
         self.show_again(&nick, cx);
         let change = AudienceChange::In(class);

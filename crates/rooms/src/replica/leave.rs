@@ -127,7 +127,7 @@ impl Mirror {
         let session = self.take_out(jid, parting, cx)?;
         let nick = session.nick.clone();
         // Of one that came back here the primary knows what was before, if anything.
-        if let Some(known) = if session.let_in { Some(session) } else { still_there } {
+        if let Some(known) = if session.came.is_none() { Some(session) } else { still_there } {
             self.gone.insert(jid.clone(), known);
         }
         Some(nick)

@@ -68,7 +68,8 @@ impl Mirror {
     pub(super) fn put_in_here(&mut self, join: Element, from: &Jid, nick: &Nick, cx: &mut Cx<'_>) -> Option<u64> {
         let class = self.class_of(self.seats.get(nick));
         let (entry, payload) = (self.entries, payload_of(&join));
-        let session = Session { nick: nick.clone(), class, entry, payload, let_in: false, awaits: 1, leaving: false };
+        let came = Some(self.provisionally(cx.now));
+        let session = Session { nick: nick.clone(), class, entry, payload, came, awaits: 1, leaving: false };
         self.sessions.insert(from.clone(), session);
         let Some((n, _)) = self.submit_with(join, Vec::new(), cx) else {
             self.sessions.remove(from);

@@ -9,7 +9,7 @@ use super::hold::Hold;
 use super::island::Island;
 use super::life::{Life, Sign};
 use super::members::Memberships;
-use super::numbers::Outbox;
+use super::numbers::{Outbox, Provisionally};
 use super::provisional::Provisionals;
 use super::roster::{Seats, Stored};
 use super::site::Cx;
@@ -143,8 +143,8 @@ pub(super) struct Session {
     pub entry: u64,
     /// Of its last presence.
     pub payload: Vec<Element>,
-    /// Whether the room has let it in, and perhaps forgotten it again; not yet where it has come back to an island.
-    pub let_in: bool,
+    /// When it came to an island, and on what, until the room has let it in; who was let in and is forgotten again did not.
+    pub came: Option<Provisionally>,
     /// It has come back to an island, or the room has forgotten that it has let it in: how many ENTERs are to come until that which
     /// answers its own join; 0 for one that is in.
     pub awaits: usize,

@@ -7,7 +7,7 @@
 use super::keep;
 use super::life::Life;
 use super::mirror::{Join, Mirror};
-use super::numbers::{Entry, Joins, Outbox, author, leave_of};
+use super::numbers::{Entry, Joins, Outbox, Provisionally, author, leave_of};
 use super::site::Cx;
 use crate::flaws::flaw;
 use crate::names::Nick;
@@ -25,7 +25,13 @@ impl Mirror {
 
     /// Accepts the leave of somebody who was kicked here.
     pub(super) fn submit_kick(&mut self, leave: Element, by: Nick, reason: Option<String>, cx: &mut Cx<'_>) -> bool {
-        self.accept(leave, Some((by, reason)), Vec::new(), cx).is_some()
+        let here = self.accepted_here(cx);
+        self.accept(leave, Some((by, reason)), here, Vec::new(), cx).is_some()
+    }
+
+    /// Accepts once more what an island had accepted so, and the primary has had.
+    pub(super) fn submit_again(&mut self, stanza: Element, provisionally: Provisionally, cx: &mut Cx<'_>) {
+        self.accept(stanza, None, Some(provisionally), Vec::new(), cx);
     }
 
     /// The same together with other changes; gives its number, and the write that local sessions wait for on an island.
@@ -35,13 +41,20 @@ impl Mirror {
         with: Vec<Change>,
         cx: &mut Cx<'_>,
     ) -> Option<(u64, Option<Token>)> {
-        self.accept(stanza, None, with, cx)
+        let here = self.accepted_here(cx);
+        self.accept(stanza, None, here, with, cx)
+    }
+
+    /// How what is accepted now is marked, on an island.
+    fn accepted_here(&self, cx: &Cx<'_>) -> Option<Provisionally> {
+        self.island.is_some().then(|| self.provisionally(cx.now))
     }
 
     fn accept(
         &mut self,
         stanza: Element,
         kicked: Option<(Nick, Option<String>)>,
+        provisionally: Option<Provisionally>,
         with: Vec<Change>,
         cx: &mut Cx<'_>,
     ) -> Option<(u64, Option<Token>)> {
@@ -52,10 +65,9 @@ impl Mirror {
             return None;
         }
         let nick = self.sessions.get(&from).map(|session| session.nick.clone());
-        let accepted = self.provisionally(cx.now);
-        self.outbox.push(stanza, nick, self.island.is_some().then_some(accepted));
-        if self.island.is_none() && !flaw!(BaseForgotten) {
-            self.outbox.last_is_relayed(accepted);
+        self.outbox.push(stanza, nick, provisionally);
+        if provisionally.is_none() && !flaw!(BaseForgotten) {
+            self.outbox.last_is_relayed(self.provisionally(cx.now));
         }
         self.outbox.last_is_kick(kicked);
         if self.relays() {

@@ -283,11 +283,10 @@ impl Mirror {
         if self.link.fresh {
             return;
         }
-        let mut stanzas = self.lost_joins(cx);
-        stanzas.extend(self.return_again());
-        for stanza in stanzas {
+        for stanza in self.lost_joins(cx) {
             self.submit(stanza, cx);
         }
+        self.return_again(cx);
         self.count_joins();
     }
 

@@ -7,7 +7,7 @@
 use super::difference::name_new;
 use super::echo::Echo;
 use super::mirror::{Mirror, Session};
-use super::numbers::Joins;
+use super::numbers::{Joins, Provisionally};
 use super::roster::Seat;
 use super::site::Cx;
 use crate::flaws::flaw;
@@ -90,7 +90,7 @@ impl Mirror {
         let Some(session) = self.sessions.get_mut(jid) else { return };
         let waits = session.awaits_enter();
         // Whom the room has let in it tells, by its verdict, what has become of him since.
-        session.awaits = if session.let_in { joins.all } else { joins.all.max(1) };
+        session.awaits = if session.came.is_none() { joins.all } else { joins.all.max(1) };
         if !waits && session.awaits_enter() {
             let nick = session.nick.clone();
             self.withheld.expect();
@@ -114,7 +114,7 @@ impl Mirror {
     pub(super) fn is_entered_here(&mut self, jid: &Jid, nick: &Nick) -> Option<Nick> {
         let session = self.sessions.get_mut(jid).filter(|session| session.awaits_enter())?;
         session.awaits -= 1;
-        session.let_in = true;
+        session.came = None;
         let before = std::mem::replace(&mut session.nick, nick.clone());
         self.gone.remove(jid);
         self.link.kept.remove(jid);
@@ -142,16 +142,21 @@ impl Mirror {
         }
     }
 
-    /// Joins of those who are in already and that the primary has had, with an ENTER that was lost.
-    pub(super) fn return_again(&self) -> Vec<Element> {
-        let lost = |(jid, session): &(&Jid, &Session)| !session.let_in && !self.outbox.holds_join_of(jid);
-        let join = |(jid, session): (&Jid, &Session)| {
-            Element::stanza("presence")
+    /// Joins of those who are in already and that the primary has had, with an ENTER that was lost. They are what they were, so that the
+    /// room judges them as it did, and by what it has decided since.
+    pub(super) fn return_again(&mut self, cx: &mut Cx<'_>) {
+        let lost = |(jid, session): (&Jid, &Session)| {
+            let came = session.came.filter(|_| !self.outbox.holds_join_of(jid))?;
+            let join = Element::stanza("presence")
                 .attr("from", jid.as_str())
                 .attr("to", session.nick.in_room(&self.room).as_str())
                 .with(session.payload.iter().cloned())
-                .child(Element::new("x", ns::MUC))
+                .child(Element::new("x", ns::MUC));
+            Some((join, came))
         };
-        self.sessions.iter().filter(lost).map(join).collect()
+        let lost: Vec<(Element, Provisionally)> = self.sessions.iter().filter_map(lost).collect();
+        for (join, came) in lost {
+            self.submit_again(join, came, cx);
+        }
     }
 }

@@ -345,3 +345,36 @@ fn s4_11_who_came_back_and_who_has_his_nick_have_changed_names() {
     assert_eq!(presence_of(&got, "WiZ"), ["unavailable", "available"], "{:?}", lines(&got));
     assert_eq!(presence_of(&got, "WiZ_").last().map(String::as_str), Some("available"), "{:?}", lines(&got));
 }
+
+/// He has come to an island by another client, whom the room has let in; the word of that is lost, and what the room has made of the seat
+/// since holds for that client too, when it is asked for once more: he is kicked and stays out (XEP-0045 8.2), or has another nick and
+/// keeps it.
+#[test]
+fn s4_11_who_is_asked_for_once_more_is_what_the_room_has_made_of_him() {
+    for kicked in [true, false] {
+        let (mut world, moon) = (World::with_cast(true), "squit@eris.dclxvii.irc/moon");
+        world.cut(ERIS);
+        world.pass_ms(SPLIT_MS);
+        world.user(&join(moon, "WiZ"));
+        world.heal(ERIS);
+        world.join_until(ERIS, "live");
+        world.inbox.clear();
+        if kicked {
+            world.cut_after_delivery(ERIS);
+            let kick = format!("<query xmlns='{}'><item nick='WiZ' role='none'/></query>", ns::MUC_ADMIN);
+            world.user(&format!("<iq from='{}' id='k' type='set' to='{ROOM}'>{kick}</iq>", of("Wumpus")));
+        } else {
+            world.user_sends(&format!("<presence from='{}' to='{ROOM}/Jupiter'/>", of("WiZ")));
+            world.cut_after_delivery(ERIS);
+        }
+        world.heal(ERIS);
+        world.pass_ms(120_000);
+        assert_eq!(world.states(ERIS), ["live"], "kicked: {kicked}");
+        let seen = world.take(of("Wumpus"));
+        assert_eq!(presence_of(&seen, "WiZ").pop().as_deref(), Some("unavailable"), "{:?}", lines(&seen));
+        let told = world.take(moon);
+        assert_eq!(presence_of(&told, "WiZ").pop().as_deref(), Some("unavailable"), "{:?}", lines(&told));
+        assert_eq!(told.iter().any(|s| s.to_xml().contains("code='307'")), kicked, "{:?}", lines(&told));
+        assert_eq!(presence_of(&told, "Jupiter").is_empty(), kicked, "{:?}", lines(&told));
+    }
+}
