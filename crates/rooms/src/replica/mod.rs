@@ -60,6 +60,7 @@ mod members;
 mod mirror;
 mod numbers;
 mod outbox;
+mod owed;
 mod private;
 mod provisional;
 mod refused;
@@ -304,6 +305,7 @@ impl Replica {
                 Due::Room(room) => self.with(&room, now, out, |mirror, cx| mirror.expire(cx)),
                 Due::Service(domain) => self.keep_alive(&domain, now, out),
                 Due::Old => self.clear_out(now, out),
+                Due::Owed => self.pay(now, out),
             }
         }
     }
@@ -314,11 +316,13 @@ impl Machine for Replica {
         match input {
             Input::Stanza(stanza) => self.stanza(stanza, now, out),
             Input::Persisted(token) => {
+                self.site.owed.kept(token);
                 if let Some(room) = self.site.tokens.remove(&token) {
                     self.with(&room, now, out, |mirror, _| mirror.kept(token));
                 }
             }
             Input::PersistFailed(token) => {
+                self.owes(token, now);
                 if let Some(room) = self.site.tokens.remove(&token) {
                     self.with(&room, now, out, |mirror, cx| mirror.not_kept(token, cx));
                 }

@@ -291,11 +291,11 @@ impl Mirror {
         let attempt = self.link.attempt;
         for mut outbox in std::mem::take(&mut self.older) {
             send(&mut outbox, None, attempt, |_| true, cx);
-            cx.keep(outbox.clear(&self.room));
+            cx.remove(outbox.clear(&self.room));
         }
         self.ask_plainly(|entry, outbox, cx| send_entry(entry, (outbox, None), attempt, cx), cx);
         let changes = self.outbox.clear(&self.room);
-        cx.keep(changes);
+        cx.remove(changes);
     }
 
     /// No replica comes of it: whoever has asked to enter asks the room itself, as above; `rest` is done with everything else.
@@ -320,7 +320,7 @@ impl Mirror {
 
     /// What can no longer be delivered goes back to its authors, with this error.
     pub(super) fn give_back(&mut self, (entries, changes): (Vec<Entry>, Vec<Change>), why: Condition, cx: &mut Cx<'_>) {
-        cx.keep(changes);
+        cx.remove(changes);
         for entry in entries.iter().filter(|entry| entry.stanza.name() == "message" && entry.nick.is_some()) {
             if let Some(from) = author(&entry.stanza) {
                 cx.pass(&from, StanzaError::from(why).reply(&entry.stanza));

@@ -3,6 +3,7 @@
 use super::ReplicaConfig;
 use super::direct::Direct;
 use super::keepalive::Service;
+use super::owed::Owed;
 use super::turns::Turns;
 use crate::tally::{Tallies, Tally};
 use machine::archive::Reading;
@@ -19,6 +20,7 @@ pub(super) struct Site {
     pub asked: BTreeMap<String, Asked>,
     /// Writes that somebody must hear of when they fail: the room.
     pub tokens: BTreeMap<Token, Jid>,
+    pub owed: Owed,
     /// Queries of mirrored archives under way: the room, and what is to be answered.
     pub readings: BTreeMap<QueryId, (Jid, Reading)>,
     pub services: BTreeMap<String, Service>,
@@ -66,6 +68,8 @@ pub(super) enum Due {
     Service(String),
     /// What is kept for too long.
     Old,
+    /// What a full disk has not removed.
+    Owed,
 }
 
 /// The time, the way out, and the site, passed down every call.
@@ -90,6 +94,7 @@ impl Site {
             config,
             asked: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            owed: Owed::default(),
             readings: BTreeMap::new(),
             services: BTreeMap::new(),
             timers: Timers::default(),
@@ -196,7 +201,7 @@ impl Cx<'_> {
         self.out.push(Output::Log(text));
     }
 
-    fn persist(&mut self, changes: Vec<Change>) -> Token {
+    pub(super) fn persist(&mut self, changes: Vec<Change>) -> Token {
         self.site.next_token += 1;
         let token = Token(self.site.next_token);
         self.out.push(Output::Persist { token, changes });

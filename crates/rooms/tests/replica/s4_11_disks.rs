@@ -243,3 +243,29 @@ fn s4_11_what_a_forgotten_outbox_has_is_said_once() {
     assert_eq!((&*archived[0], archived.last().map(String::as_str)), ("heard", Some("not heard")));
     assert_eq!(archived.iter().filter(|body| !body.contains("again")).count(), 2, "{archived:?}");
 }
+
+/// What an island had said goes back to its authors while their site's disk is full, and the site dies later: they have been told that it
+/// failed, and nobody hears it after all.
+#[test]
+fn s4_11_what_was_given_back_while_the_disk_was_full_is_not_said_by_the_next_start() {
+    let mut world = World::with_cast(true);
+    let wiz = of("WiZ");
+    world.cut(ERIS);
+    world.pass_ms(SPLIT_MS);
+    world.says("WiZ", "given back");
+    world.pass_ms(2 * 3_600_000 + 60_000);
+    world.full.insert(ERIS.to_owned());
+    world.inbox.clear();
+    world.heal(ERIS);
+    world.pass_ms(120_000);
+    assert!(world.take(wiz).iter().any(|got| got.name() == "message" && got.get("type") == Some("error")));
+    world.full.clear();
+    for restarts in [false, true] {
+        if restarts {
+            world.restart(ERIS);
+        }
+        world.user(&join(wiz, "WiZ"));
+        world.pass_ms(120_000);
+    }
+    assert_eq!((world.states(ERIS), world.archived(SERVICE)), (vec!["live"], Vec::new()));
+}
