@@ -28,6 +28,7 @@ impl Mirror {
         }
         if let Some(before) = self.is_entered_here(jid, &nick) {
             self.tell_renamed(jid, &before, (&nick, &own), cx);
+            self.reclass_of(&nick, cx);
             return self.tell_withheld(jid, cx);
         }
         if !cx.site.is_local(jid) || !self.joins.contains_key(jid) {

@@ -172,7 +172,10 @@ impl Mirror {
         for (member, session) in self.sessions.iter_mut().filter(|(_, session)| concerned(session)) {
             let moderates =
                 |session: &Session| self.seats.get(&session.nick).is_some_and(|seat| seat.role == Role::Moderator);
-            let class = if open || moderates(session) { Class::Jids } else { Class::Plain };
+            // Who waits for his ENTER may be another than has his nick by now: until then he sees no more than he did.
+            let may =
+                |session: &Session| moderates(session) && (session.class == Class::Jids || !session.awaits_enter());
+            let class = if open || may(session) { Class::Jids } else { Class::Plain };
             if std::mem::replace(&mut session.class, class) != class && !session.leaving {
                 let (member, change) = (member.clone(), AudienceChange::In(class));
                 cx.out.push(Output::Audience { audience: self.audience, member, change });
@@ -186,7 +189,8 @@ impl Mirror {
     pub(super) fn forget_jids(&mut self) {
         if self.jids_stored && !self.config.whois_anyone && self.joins.is_empty() {
             // Of every presence in a room of thousands: most such rooms have none stored.
-            if !self.sessions.values().any(|session| session.class == Class::Jids) {
+            let waits = |session: &Session| self.life.talks() && session.awaits_enter();
+            if !self.sessions.values().any(|session| session.class == Class::Jids || waits(session)) {
                 self.seats.values_mut().for_each(|seat| seat.jid = None);
                 self.jids_stored = false;
             }

@@ -378,3 +378,68 @@ fn s4_11_who_is_asked_for_once_more_is_what_the_room_has_made_of_him() {
         assert_eq!(presence_of(&told, "Jupiter").is_empty(), kicked, "{:?}", lines(&told));
     }
 }
+
+/// An admin has come back to an island by another client, and has another nick when he is let in: what he may see he sees under that, who
+/// is who in a room that hides it from others (XEP-0045 4.2), of those who are there and of who changes.
+#[test]
+fn s4_11_a_moderator_who_has_another_nick_sees_who_is_who() {
+    for stays in [true, false] {
+        let (mut world, wiz, moon) = (World::with_cast(true), of("WiZ"), "squit@eris.dclxvii.irc/moon");
+        world.affiliate("squit@eris.dclxvii.irc", "admin");
+        world.cut(ERIS);
+        world.pass_ms(SPLIT_MS);
+        world.user(&join(moon, "WiZ"));
+        if !stays {
+            world.user(&leaves(wiz, "WiZ"));
+        }
+        world.pass_ms(3_700_000);
+        world.user(&format!("<presence from='{}' to='{ROOM}/WiZ'/>", of("BigCheese")));
+        world.heal(ERIS);
+        world.pass_ms(120_000);
+        world.inbox.clear();
+        world.user(&format!(
+            "<presence from='{}' to='{ROOM}/Phaedrus'><status>here</status></presence>",
+            of("Phaedrus")
+        ));
+        let names = |stanza: &Element| stanza.to_xml().contains(" jid='");
+        let told = world.take(moon);
+        assert!(told.len() == 1 && names(&told[0]), "stays: {stays}: {:?}", lines(&told));
+        let third = "squit@eris.dclxvii.irc/third";
+        world.user(&join(third, "WiZ_"));
+        let told: Vec<Element> = world.take(third).into_iter().filter(|s| s.name() == "presence").collect();
+        assert!(told.len() == CAST.len() && told.iter().all(names), "stays: {stays}: {:?}", lines(&told));
+    }
+}
+
+/// The other way round: who has his old nick by now is a moderator, and he is none. He sees as little as before, also where the link is
+/// lost again before he is let in.
+#[test]
+fn s4_11_who_has_another_nick_does_not_see_what_the_holder_of_his_may() {
+    let (mut world, moon) = (World::with_cast(true), "squit@eris.dclxvii.irc/moon");
+    for moderator in ["troy@eris.dclxvii.irc", "rubenro@vesa.yeggmaex.irc"] {
+        world.affiliate(moderator, "admin");
+    }
+    world.cut(ERIS);
+    world.pass_ms(SPLIT_MS);
+    world.user(&join(moon, "WiZ"));
+    world.pass_ms(3_700_000);
+    world.user(&format!("<presence from='{}' to='{ROOM}/WiZ'/>", of("BigCheese")));
+    world.inbox.clear();
+    let shows = |world: &mut World, nick: &str| {
+        world.user(&format!("<presence from='{}' to='{ROOM}/{nick}'><status>here</status></presence>", of(nick)));
+        let told = world.take(moon);
+        assert_eq!(presence_of(&told, nick), ["available"], "{:?}", lines(&told));
+        assert!(!told.iter().any(|stanza| stanza.to_xml().contains(" jid='")), "{:?}", lines(&told));
+        let told = world.take(of("Troy"));
+        assert!(told.iter().any(|stanza| stanza.to_xml().contains(" jid='")), "a moderator does: {:?}", lines(&told));
+    };
+    world.heal(ERIS);
+    world.join_until(ERIS, "live");
+    world.cut(ERIS);
+    world.pass_ms(4 * SPLIT_MS);
+    assert_eq!(world.states(ERIS), ["split"]);
+    shows(&mut world, "Troy");
+    world.heal(ERIS);
+    world.pass_ms(120_000);
+    shows(&mut world, "Phaedrus");
+}
