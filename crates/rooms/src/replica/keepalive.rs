@@ -230,6 +230,7 @@ impl Mirror {
             self.acknowledged(&ack.outbox, ack.n, cx);
             if self.life == Life::Live {
                 self.settle_told(ack, cx);
+                self.ask_unanswered_again(ack, cx);
             }
         }
     }

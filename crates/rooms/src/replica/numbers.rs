@@ -226,11 +226,6 @@ impl Outbox {
         self.entries.front().map_or(self.next, |entry| entry.n) - 1
     }
 
-    /// Whether a user's join has not had its outcome.
-    pub fn holds_join_of(&self, user: &Jid) -> bool {
-        self.joins_of(user) > 0
-    }
-
     /// How many of them there are: a room answers each with an ENTER.
     pub fn joins_of(&self, user: &Jid) -> usize {
         self.entries.iter().filter(|entry| entry.is_join() && author(&entry.stanza).as_ref() == Some(user)).count()

@@ -275,7 +275,8 @@ impl Mirror {
 
     /// Joins that the primary has had, and whose ENTER has not come. Who has left behind all of his has nothing to ask for.
     pub(super) fn lost_joins(&mut self, cx: &mut Cx<'_>) -> Vec<Element> {
-        let lost: Vec<Jid> = self.joins.keys().filter(|user| !self.outbox.holds_join_of(user)).cloned().collect();
+        let held = self.outbox.joins();
+        let lost: Vec<Jid> = self.joins.keys().filter(|user| !held.contains_key(user)).cloned().collect();
         for user in &lost {
             if self.joins.get(user).is_some_and(Join::is_over) {
                 self.forget_join(user, cx);

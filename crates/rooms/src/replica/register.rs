@@ -188,7 +188,10 @@ impl Mirror {
         self.link.staging = Some(Staging::new(granted, &self.seats));
         self.drain_older(cx);
         self.let_go(&absent, cx);
-        self.join_again(cx);
+        if !self.link.fresh {
+            let joins = self.lost_joins(cx);
+            self.join_again(joins, cx);
+        }
         self.say_unsaid(&seats, cx);
         self.send_outstanding(cx);
         self.say_reported(cx);
@@ -276,18 +279,6 @@ impl Mirror {
             let leave = leave_of(jid, &nick.in_room(&self.room));
             self.submit(leave, cx);
         }
-    }
-
-    /// Joins that the primary has had and whose ENTER was lost are made again: each ENTER needs a join of its own.
-    fn join_again(&mut self, cx: &mut Cx<'_>) {
-        if self.link.fresh {
-            return;
-        }
-        for stanza in self.lost_joins(cx) {
-            self.submit(stanza, cx);
-        }
-        self.return_again(cx);
-        self.count_joins();
     }
 
     fn registration_refused(&mut self, stanza: &Element, cx: &mut Cx<'_>) {

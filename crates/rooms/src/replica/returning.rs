@@ -7,12 +7,13 @@
 use super::difference::name_new;
 use super::echo::Echo;
 use super::mirror::{Mirror, Session};
-use super::numbers::{Joins, Provisionally};
+use super::numbers::{Joins, Provisionally, author};
 use super::roster::Seat;
 use super::site::Cx;
 use crate::flaws::flaw;
 use crate::names::{Nick, Role, Status};
 use crate::room::{HistoryWanted, add_statuses, has_status, outsider, payload_of};
+use crate::wire::Ack;
 use machine::Class;
 use std::borrow::Cow;
 use xmpp::{Element, Jid, ns};
@@ -142,11 +143,36 @@ impl Mirror {
         }
     }
 
+    /// Joins that the primary has had and of which nothing has come are made again: each ENTER needs one of its own.
+    pub(super) fn join_again(&mut self, joins: Vec<Element>, cx: &mut Cx<'_>) {
+        for join in joins {
+            self.submit(join, cx);
+        }
+        self.return_again(cx);
+        self.count_joins();
+    }
+
+    /// All that the room has told of what it has had has come, since it says that this is all: a join of which nothing has was refused, and
+    /// the word of that was lost. Who is in by the room's word may have changed his nick by it.
+    pub(super) fn ask_unanswered_again(&mut self, ack: &Ack, cx: &mut Cx<'_>) {
+        if ack.outbox != self.outbox.name || ack.n != self.outbox.acked() {
+            return;
+        }
+        let mut joins = self.lost_joins(cx);
+        joins.retain(|join| author(join).is_some_and(|user| !self.sessions.contains_key(&user)));
+        let held = self.outbox.joins();
+        let waits = |(jid, session): (&Jid, &Session)| session.came.is_some() && !held.contains_key(jid);
+        if !joins.is_empty() || self.sessions.iter().any(waits) {
+            self.join_again(joins, cx);
+        }
+    }
+
     /// Joins of those who are in already and that the primary has had, with an ENTER that was lost. They are what they were, so that the
     /// room judges them as it did, and by what it has decided since.
-    pub(super) fn return_again(&mut self, cx: &mut Cx<'_>) {
+    fn return_again(&mut self, cx: &mut Cx<'_>) {
+        let held = self.outbox.joins();
         let lost = |(jid, session): (&Jid, &Session)| {
-            let came = session.came.filter(|_| !self.outbox.holds_join_of(jid))?;
+            let came = session.came.filter(|_| !held.contains_key(jid))?;
             let join = Element::stanza("presence")
                 .attr("from", jid.as_str())
                 .attr("to", session.nick.in_room(&self.room).as_str())

@@ -86,6 +86,53 @@ fn s4_11_verdicts_who_came_back_to_an_island_and_was_kicked() {
     assert_eq!(there(&world.take(of("Wumpus"))), [true]);
 }
 
+/// The refusal of his join to the island is lost, and nothing else, or the link with it: he was kicked, which is told him all the same, when
+/// the room has said that it has told all behind that or when it is asked again.
+#[test]
+fn s4_11_verdicts_a_refusal_that_is_lost_is_made_good() {
+    for alone in [false, true] {
+        let mut world = World::with_cast(true);
+        let wiz = of("WiZ");
+        world.cut(ERIS);
+        world.pass_ms(SPLIT_MS);
+        world.user(&format!("<presence from='{wiz}' to='{ROOM}/WiZ' type='unavailable'/>"));
+        world.user(&join(wiz, "WiZ"));
+        world.user(&admin("<item role='none' nick='WiZ'/>"));
+        world.inbox.clear();
+        world.lost_refusals = 1;
+        world.heal(ERIS);
+        if !alone {
+            while world.lost_refusals > 0 {
+                world.pass_ms(1_000);
+            }
+            world.cut(ERIS);
+            world.heal(ERIS);
+        }
+        world.pass_ms(200_000);
+        assert_eq!((world.lost_refusals, world.states(ERIS)), (0, vec!["live"]));
+        assert_eq!(own_end(&world.take(wiz)).0, ["110", "307"], "alone: {alone}");
+        assert_eq!(presence_of(&world.take(of("Troy")), "WiZ").last().map(String::as_str), Some("unavailable"));
+        assert_eq!(presence_of(&world.take(of("Wumpus")), "WiZ"), [""; 0]);
+        world.user(&join(wiz, "WiZ"));
+        assert_eq!(presence_of(&world.take(of("Wumpus")), "WiZ"), ["available"]);
+    }
+}
+
+/// The same of the join of somebody who enters: he is told that his nickname is another's, and nobody waits any more.
+#[test]
+fn s4_5_a_refusal_that_is_lost_alone_is_made_good() {
+    let mut world = World::with_cast(true);
+    let kev = "kev@eris.dclxvii.irc/x";
+    world.lost_refusals = 1;
+    world.user(&join(kev, "Efchen"));
+    assert_eq!((world.lost_refusals, world.take(kev).len()), (0, 0));
+    world.pass_ms(200_000);
+    let told = world.take(kev);
+    assert_eq!(told.iter().map(|stanza| stanza.get("type")).collect::<Vec<_>>(), [Some("error")], "{told:?}");
+    world.user(&join(kev, "Kev"));
+    assert_eq!(presence_of(&world.take(kev), "Kev"), ["available"]);
+}
+
 /// That he was kicked is known to the room's next start too: his census hears by whom and why, and a join that the island accepted
 /// before it knew undoes nothing, be there somebody left at his site or not.
 #[test]

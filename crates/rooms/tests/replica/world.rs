@@ -80,6 +80,8 @@ pub struct World {
     pub faults: VecDeque<Option<Fault>>,
     /// How many of the next answers to registrations get lost.
     pub lost_grants: usize,
+    /// How many of the next refusals of what was relayed get lost, and nothing else with them.
+    pub lost_refusals: usize,
     replicas: bool,
     /// Whether islands let members in.
     enter_members: bool,
@@ -107,6 +109,7 @@ impl World {
             crossed: Vec::new(),
             faults: VecDeque::new(),
             lost_grants: 0,
+            lost_refusals: 0,
             replicas,
             enter_members,
             full: BTreeSet::new(),
@@ -341,6 +344,10 @@ impl World {
             return;
         }
         let marked = stanza.has_child("x", ns::DMUC);
+        if self.lost_refusals > 0 && marked && link.0 == SERVICE && stanza.get("type") == Some("error") {
+            self.lost_refusals -= 1;
+            return;
+        }
         let fault = if marked { self.faults.pop_front().flatten() } else { None };
         match fault {
             Some(Fault::Drop) => {}
