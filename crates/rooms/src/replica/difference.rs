@@ -81,7 +81,8 @@ impl Mirror {
     ) {
         let mut stanza = seat.unavailable(&nick.in_room(&self.room), &[], Class::Jids);
         // Who came back to that nick is in it, whatever the primary knows, until it has answered him.
-        let mut except: Vec<Jid> = self.sessions_of(nick).into_iter().filter(|jid| self.waits(jid)).collect();
+        let waiting = self.sessions.iter().filter(|(_, session)| session.nick == *nick && session.awaits_enter());
+        let mut except: Vec<Jid> = waiting.map(|(jid, _)| jid.clone()).collect();
         let mut own = Vec::new();
         if let Some((new, known)) = new {
             name_new(&mut stanza, new, seat);

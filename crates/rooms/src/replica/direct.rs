@@ -139,7 +139,8 @@ impl Mirror {
             let Some(served) = cx.site.direct.take(&self.room, &seat.jid) else { continue };
             if !self.joins.contains_key(&seat.jid) {
                 let parting = if served.leaving { Parting::default() } else { Parting::from(removed) };
-                cx.pass(&seat.jid, self.own_unavailable(&served.nick, self.class_of(None), &parting));
+                let known = self.seats.get(&served.nick);
+                cx.pass(&seat.jid, self.own_unavailable(&served.nick, known, self.class_of(None), &parting));
             }
         }
     }

@@ -53,6 +53,7 @@ impl Mirror {
         }
         // They are not let in before the primary is asked.
         let kicked = self.complete_removals(cx);
+        self.dismiss_displaced(cx);
         let seat = |(jid, session): (&Jid, &Session)| (session.nick.clone(), jid.bare());
         let seats = self.sessions.iter().chain(&self.gone).map(seat).collect();
         self.island = Some(Island { seats, kicked });

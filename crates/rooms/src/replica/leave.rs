@@ -1,6 +1,7 @@
 //! LEAVE, XEP-0282 4.6, and leaving while the primary is not reached, 4.11.1: "react to people … leaving the room".
 
 use super::mirror::{Mirror, Session};
+use super::roster::Seat;
 use super::site::Cx;
 use crate::names::{Affiliation, Nick, Status};
 use crate::room::add_statuses;
@@ -152,14 +153,15 @@ impl Mirror {
     /// Takes a session out and tells it so; gives what it was.
     pub(super) fn take_out(&mut self, jid: &Jid, parting: &Parting, cx: &mut Cx<'_>) -> Option<Session> {
         let session = self.put_out(jid, cx)?;
-        cx.pass(jid, self.own_unavailable(&session.nick, session.class, parting));
+        let seat = self.seats.get(&session.nick).filter(|_| !self.is_displaced(&session));
+        cx.pass(jid, self.own_unavailable(&session.nick, seat, session.class, parting));
         Some(session)
     }
 
     /// What a session is sent when it goes.
-    pub(super) fn own_unavailable(&self, nick: &Nick, class: Class, parting: &Parting) -> Element {
+    pub(super) fn own_unavailable(&self, nick: &Nick, seat: Option<&Seat>, class: Class, parting: &Parting) -> Element {
         let from = nick.in_room(&self.room);
-        let mut own = match self.seats.get(nick) {
+        let mut own = match seat {
             Some(seat) => seat.unavailable(&from, &parting.payload, class),
             None => unknown_unavailable(&from),
         };

@@ -5,7 +5,7 @@
 //! elsewhere he hears when it has let him in, and not before (`withheld`).
 
 use super::echo::Echo;
-use super::mirror::{Mirror, Session};
+use super::mirror::{Came, Mirror, Session};
 use super::roster::Seat;
 use super::site::Cx;
 use crate::names::Nick;
@@ -68,7 +68,8 @@ impl Mirror {
     pub(super) fn put_in_here(&mut self, join: Element, from: &Jid, nick: &Nick, cx: &mut Cx<'_>) -> Option<u64> {
         let class = self.class_of(self.seats.get(nick));
         let (entry, payload) = (self.entries, payload_of(&join));
-        let came = Some(self.provisionally(cx.now));
+        let occupant_id = self.as_known(nick).and_then(|seat| seat.occupant_id.clone());
+        let came = Some(Came { accepted: self.provisionally(cx.now), occupant_id });
         let session = Session { nick: nick.clone(), class, entry, payload, came, awaits: 1, leaving: false };
         self.sessions.insert(from.clone(), session);
         let Some((n, _)) = self.submit_with(join, Vec::new(), cx) else {

@@ -143,8 +143,8 @@ pub(super) struct Session {
     pub entry: u64,
     /// Of its last presence.
     pub payload: Vec<Element>,
-    /// When it came to an island, and on what, until the room has let it in; who was let in and is forgotten again did not.
-    pub came: Option<Provisionally>,
+    /// How it came to an island, until the room has let it in; who was let in and is forgotten again did not.
+    pub came: Option<Came>,
     /// It has come back to an island, or the room has forgotten that it has let it in: how many ENTERs are to come until that which
     /// answers its own join; 0 for one that is in.
     pub awaits: usize,
@@ -157,6 +157,15 @@ impl Session {
     pub fn awaits_enter(&self) -> bool {
         self.awaits > 0
     }
+}
+
+/// How somebody came to an island.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Came {
+    /// When, and on what.
+    pub accepted: Provisionally,
+    /// Whose nick it was (XEP-0421), where the mirror knew: it may be another's before the room has let him in.
+    pub occupant_id: Option<String>,
 }
 
 /// A join that has not been answered.

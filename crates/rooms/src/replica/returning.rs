@@ -172,13 +172,13 @@ impl Mirror {
     fn return_again(&mut self, cx: &mut Cx<'_>) {
         let held = self.outbox.joins();
         let lost = |(jid, session): (&Jid, &Session)| {
-            let came = session.came.filter(|_| !held.contains_key(jid))?;
+            let came = session.came.as_ref().filter(|_| !held.contains_key(jid))?;
             let join = Element::stanza("presence")
                 .attr("from", jid.as_str())
                 .attr("to", session.nick.in_room(&self.room).as_str())
                 .with(session.payload.iter().cloned())
                 .child(Element::new("x", ns::MUC));
-            Some((join, came))
+            Some((join, came.accepted))
         };
         let lost: Vec<(Element, Provisionally)> = self.sessions.iter().filter_map(lost).collect();
         for (join, came) in lost {

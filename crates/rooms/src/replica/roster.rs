@@ -108,15 +108,22 @@ impl Mirror {
 
     /// The local sessions of an occupant that hear of the room, in the order they entered.
     pub(super) fn sessions_of(&self, nick: &Nick) -> Vec<Jid> {
-        // Who came to an island under a nick that is another's by now is of no seat until the room has let him in.
-        let of_him = |told: &Seat| !self.echoes.iter().any(|e| e.back && e.nick == *nick && !told.is_of(&e.seat));
-        let his = self.seats.get(nick).is_none_or(of_him);
-        let is_own = |(_, session): &(&Jid, &Session)| {
-            session.nick == *nick && !session.leaving && (his || !session.awaits_enter())
-        };
+        let is_own =
+            |(_, session): &(&Jid, &Session)| session.nick == *nick && !session.leaving && !self.is_displaced(session);
         let mut own: Vec<(&Jid, &Session)> = self.sessions.iter().filter(is_own).collect();
         own.sort_by_key(|(_, session)| session.entry);
         own.into_iter().map(|(jid, _)| jid.clone()).collect()
+    }
+
+    /// Whether another has the nick of a session that came to an island under it: it is of no seat until the room has let it in.
+    pub(super) fn is_displaced(&self, session: &Session) -> bool {
+        if !session.awaits_enter() {
+            return false;
+        }
+        let Some(told) = self.seats.get(&session.nick) else { return false };
+        let came = session.came.as_ref().and_then(|came| came.occupant_id.as_ref());
+        let differs = came.zip(told.occupant_id.as_ref()).is_some_and(|(came, told)| came != told);
+        differs || self.echoes.iter().any(|e| e.back && e.nick == session.nick && !told.is_of(&e.seat))
     }
 
     /// What a primary is told of the stored seats.
@@ -172,10 +179,7 @@ impl Mirror {
         for (member, session) in self.sessions.iter_mut().filter(|(_, session)| concerned(session)) {
             let moderates =
                 |session: &Session| self.seats.get(&session.nick).is_some_and(|seat| seat.role == Role::Moderator);
-            // Who waits for his ENTER may be another than has his nick by now: until then he sees no more than he did.
-            let may =
-                |session: &Session| moderates(session) && (session.class == Class::Jids || !session.awaits_enter());
-            let class = if open || may(session) { Class::Jids } else { Class::Plain };
+            let class = if open || moderates(session) { Class::Jids } else { Class::Plain };
             if std::mem::replace(&mut session.class, class) != class && !session.leaving {
                 let (member, change) = (member.clone(), AudienceChange::In(class));
                 cx.out.push(Output::Audience { audience: self.audience, member, change });

@@ -64,6 +64,7 @@ impl Mirror {
         }
         if self.withheld.told.len() > WITHHELD_MAX {
             self.withheld.told.clear();
+            // They wait for too long.
             for jid in &waiting {
                 self.give_up_waiting(jid, cx);
             }
@@ -87,7 +88,21 @@ impl Mirror {
         }
     }
 
-    /// He waits for too long: he is out, told so, and may come again.
+    /// An island begins, and others have the nicks of some who came to the one before: here they would be taken for those, with all that
+    /// those may. They are out until the room has given them others.
+    pub(super) fn dismiss_displaced(&mut self, cx: &mut Cx<'_>) {
+        let all: Vec<Jid> = self
+            .sessions
+            .iter()
+            .filter(|(_, session)| self.is_displaced(session))
+            .map(|(jid, _)| jid.clone())
+            .collect();
+        for jid in all {
+            self.give_up_waiting(&jid, cx);
+        }
+    }
+
+    /// He is out, told so, and may come again.
     fn give_up_waiting(&mut self, jid: &Jid, cx: &mut Cx<'_>) {
         let Some(nick) = self.sessions.get(jid).map(|session: &Session| session.nick.clone()) else { return };
         let leave = leave_of(jid, &Nick::in_room(&nick, &self.room));
