@@ -226,6 +226,16 @@ fn something_said_that_nobody_answers_for_shows() {
     let text = format!("<message to='{ROOM}' type='groupchat' id='m3'><body>b3</body></message>");
     story.add(WIZ, Scene::Sent(Element::parse(&text).unwrap()));
     assert_eq!(story.fails(), ["what was said is answered for"]);
+    // Over a stream that was disturbed; his replica keeps what it relays.
+    story.disturbed.push(("eris.dclxvii.irc".to_owned(), 5, 6));
+    let relayed = text.replace("<message", &format!("<message from='{WIZ}'"));
+    let marked = relayed.replace("</message>", "<x xmlns='urn:xmpp:tmp:dmuc:0'/></message>");
+    story.crosses_at(4, true, &marked);
+    assert_eq!(story.fails(), ["what was said is answered for"]);
+    story.crosses_at(7, true, &relayed);
+    assert_eq!(story.fails(), ["what was said is answered for"], "the stream was whole again");
+    story.crosses_at(4, true, &relayed);
+    assert_eq!(story.fails(), [""; 0]);
 }
 
 #[test]
