@@ -7,7 +7,9 @@
 //! | `lost:` and the room | of the room's own order, before it came back from an older state |
 
 use super::history::archive_of;
+use super::mirror::Mirror;
 use super::provisional::ISLAND_SEQ;
+use super::site::Cx;
 use crate::room::Past;
 use machine::{Change, Row};
 use xmpp::{Element, Jid};
@@ -33,8 +35,26 @@ pub(super) fn orphans_aside(room: &Jid) -> Change {
     Change::MoveRows { archive, above: ISLAND_SEQ - 1, below: 2 * ISLAND_SEQ, to, shift: 0 }
 }
 
+impl Mirror {
+    /// A room that knows of no event behind this one, though something was said there, has come back from an older state. What
+    /// it has lost is kept apart here, under other places, since it gives those anew; and people are told.
+    pub(super) fn take_back_behind(&mut self, seq: u64, cx: &mut Cx<'_>) {
+        if self.past.last_seq() <= seq {
+            return;
+        }
+        cx.log(format!("link {}: the room has been set back to {seq}", self.room));
+        self.past.set_back(seq);
+        if self.config.logging {
+            let shift = self.provisional.next_seq(cx.now.unix_ms);
+            cx.site.refused.insert(self.room.clone());
+            cx.keep(vec![lost_aside(&self.room, seq, shift)]);
+            self.announce(SET_BACK, cx);
+        }
+    }
+}
+
 /// Puts what the room has lost aside: all behind this place that has one. `shift` keeps it apart from what was lost before.
-pub(super) fn lost_aside(room: &Jid, behind: u64, shift: u64) -> Change {
+fn lost_aside(room: &Jid, behind: u64, shift: u64) -> Change {
     Change::MoveRows { archive: archive_of(room), above: behind, below: ISLAND_SEQ, to: lost_archive(room), shift }
 }
 
@@ -59,3 +79,6 @@ fn lost_archive(room: &Jid) -> String {
 
 const REFUSED: &str = "refused:";
 const LOST: &str = "lost:";
+/// What people are told when a room has come back from an older state.
+const SET_BACK: &str = "The server of this room has been set back to an earlier state. What was said since is not in the room any \
+                        more; the operator of this server can find it.";

@@ -9,7 +9,6 @@ use super::leave::Parting;
 use super::life::{Life, Sign};
 use super::mirror::{Mirror, Place};
 use super::numbers::{Outbox, leave_of};
-use super::refused::lost_aside;
 use super::roster::Stored;
 use super::site::{Asked, Cx};
 use super::snapshot::Staging;
@@ -195,22 +194,6 @@ impl Mirror {
         self.say_unsaid(&seats, cx);
         self.send_outstanding(cx);
         self.say_reported(cx);
-    }
-
-    /// A room that knows of no event behind this one, though something was said there, has come back from an older state. What
-    /// it has lost is kept apart here, under other places, since it gives those anew; and people are told.
-    fn take_back_behind(&mut self, seq: u64, cx: &mut Cx<'_>) {
-        if self.past.last_seq() <= seq {
-            return;
-        }
-        cx.log(format!("link {}: the room has been set back to {seq}", self.room));
-        self.past.set_back(seq);
-        if self.config.logging {
-            let shift = self.provisional.next_seq(cx.now.unix_ms);
-            cx.site.refused.insert(self.room.clone());
-            cx.keep(vec![lost_aside(&self.room, seq, shift)]);
-            self.announce(SET_BACK, cx);
-        }
     }
 
     /// Verdicts and marks alone: nobody of the census is in the room, each for a reason of his own, and there is no link. What the
@@ -484,9 +467,6 @@ impl Mirror {
     }
 }
 
-/// What people are told when a room has come back from an older state.
-const SET_BACK: &str = "The server of this room has been set back to an earlier state. What was said since is not in the room any \
-                        more; the operator of this server can find it.";
 /// How long an answer is waited for: the primary's own `PENDING_MS`, and the way.
 pub(super) const ANSWER_MS: u64 = 15_000;
 /// How long a room that refused is left alone.
