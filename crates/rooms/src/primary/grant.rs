@@ -89,6 +89,7 @@ impl Room {
             epoch: String::new(),
             incarnation: self.order.incarnation.clone(),
             term: self.order.term.clone(),
+            begun: self.order.begun,
             seq: self.order.seq,
             keepalive: u32::try_from(self.service.keepalive_seconds).unwrap_or(u32::MAX),
             maxstanzas: request.asked.maxstanzas.min(PAGE_STANZAS_MAX),
@@ -120,7 +121,7 @@ impl Room {
         let seq = self.order.seq;
         if let Some(link) = self.links.links.get_mut(replica) {
             link.held.clear();
-            link.phase = Phase::syncing(seq);
+            link.phase = Phase::syncing(seq, seq);
         }
         self.note_moderators(replica);
     }
@@ -148,7 +149,7 @@ impl Room {
             domains: request.domains.clone(),
             epoch: epoch.to_owned(),
             d: 0,
-            phase: Phase::syncing(self.order.seq),
+            phase: Phase::syncing(self.order.seq, self.order.seq),
             suspect_ms: None,
             held: VecDeque::new(),
             outboxes: request.outbox_names(),

@@ -122,6 +122,8 @@ pub(super) enum Phase {
     Syncing {
         query: u64,
         upto: u64,
+        /// Behind which number all was missed, should the archive not know the message that it is asked for.
+        behind: u64,
         /// How many have been looked through backwards, to find the last that may be sent, and from where on all are missed;
         /// none once they are being sent.
         looking: Option<(usize, From)>,
@@ -139,9 +141,9 @@ pub(super) enum Phase {
 }
 
 impl Phase {
-    /// A snapshot that stands at this event.
-    pub fn syncing(upto: u64) -> Phase {
-        Phase::Syncing { query: 0, upto, looking: None, gap: false, turn: None }
+    /// A snapshot that stands at the event `upto`, for a replica that has all up to the event `behind`.
+    pub fn syncing(behind: u64, upto: u64) -> Phase {
+        Phase::Syncing { query: 0, upto, behind, looking: None, gap: false, turn: None }
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) enum Missed {
     Recent,
     /// In memory: messages behind this number.
     Remembered(u64),
-    /// In the archive: behind the message with this id, or else behind this number.
+    /// In the archive: behind the message with this id, or else behind this number, which is this start's or that of one before.
     Archived(Option<String>, u64),
 }
 
@@ -36,7 +36,10 @@ impl Room {
         if resume.term == self.order.term && (reaches || self.order.seq == resume.seq) {
             Missed::Remembered(resume.seq)
         } else if self.config.logging {
-            Missed::Archived(resume.archive.clone(), resume.seq)
+            // What another start has numbered behind where this one has begun is lost: this room has come back from an older state.
+            let is_of_term = resume.term == self.order.term;
+            let seq = if is_of_term { resume.seq } else { resume.seq.min(self.order.begun) };
+            Missed::Archived(resume.archive.clone(), seq)
         } else {
             Missed::Recent
         }
@@ -58,15 +61,10 @@ impl Room {
                 self.finish_snapshot(replica, false, false, cx);
             }
             Missed::Archived(id, seq) => {
-                let from = id.map_or(From::Seq(seq), From::Id);
                 if let Some(link) = self.links.links.get_mut(replica) {
-                    link.phase = Phase::syncing(self.order.seq);
+                    link.phase = Phase::syncing(seq, self.order.seq);
                 }
-                if self.order.seq - seq.min(self.order.seq) > MISSED_MAX as u64 {
-                    self.look_for_last(replica, from, None, cx);
-                } else {
-                    self.read_missed(replica, from, cx);
-                }
+                self.read_from(replica, id.map_or(From::Seq(seq), From::Id), seq, cx);
             }
         }
     }
@@ -74,16 +72,19 @@ impl Room {
     /// A page of the archive for a link that syncs.
     pub fn link_rows(&mut self, id: QueryId, page: Option<ArchivePage>, cx: &mut Cx<'_>) {
         let asked = |link: &Link| match &link.phase {
-            Phase::Syncing { query, upto, looking, gap, .. } if *query == id.0 => {
-                Some((*upto, looking.clone(), *gap, link.page_bytes))
+            Phase::Syncing { query, upto, behind, looking, gap, .. } if *query == id.0 => {
+                Some(((*behind, *upto), looking.clone(), *gap, link.page_bytes))
             }
             _ => None,
         };
         let found = self.links.links.iter().find_map(|(replica, link)| Some((replica.clone(), asked(link)?)));
-        let Some((replica, (upto, looking, gap, bytes_max))) = found else { return };
+        let Some((replica, ((behind, upto), looking, gap, bytes_max))) = found else { return };
+        // One that the room has lost and had once more has another place than when the replica had it.
+        let is_known = |page: &ArchivePage| !page.unknown_id && page.behind <= behind;
         match (page, looking) {
-            (Some(page), Some((seen, from))) if !page.unknown_id => self.looked(&replica, &page, seen, from, cx),
-            (Some(page), None) if !page.unknown_id => {
+            (Some(page), Some((seen, from))) if is_known(&page) => self.looked(&replica, &page, seen, from, cx),
+            (Some(page), None) if is_known(&page) => {
+                self.reads_on(&replica);
                 let (past, last) = whole_rows(&page, upto, bytes_max);
                 self.send_past(&replica, Kind::Missed, &past, cx);
                 match last {
@@ -91,7 +92,12 @@ impl Room {
                     None => self.finish_snapshot(&replica, false, gap, cx),
                 }
             }
-            // The store cannot say what was missed: recent history, and the replica says that there is a gap.
+            // Not what was missed, but all behind a number of which it is known; and the replica says that there is a gap.
+            (Some(_), _) if !gap => {
+                self.note_gap(&replica);
+                self.read_from(&replica, From::Seq(behind), behind, cx);
+            }
+            // The store cannot say what was missed: recent history.
             _ => self.finish_snapshot(&replica, true, true, cx),
         }
     }
@@ -131,10 +137,8 @@ impl Room {
         match (page.rows.len().checked_sub(left), page.rows.first()) {
             (Some(over), _) if over > 0 || !page.complete => {
                 let first = page.rows.get(over).or(page.rows.last()).map_or(0, |row| row.seq);
-                if let Some(Phase::Syncing { gap, .. }) = self.links.links.get_mut(replica).map(|link| &mut link.phase)
-                {
-                    *gap = true;
-                }
+                self.note_gap(replica);
+                self.reads_on(replica);
                 self.read_missed(replica, From::Seq(first.saturating_sub(1)), cx);
             }
             (_, Some(first)) if !page.complete => {
@@ -150,6 +154,29 @@ impl Room {
         let (before_id, seen) = seen.map_or((None, 0), |(id, seen)| (Some(id), seen));
         let query = ArchiveQuery { backwards: true, before_id, max: LOOK_ROWS, ..self.missed_query(&from) };
         self.ask_missed(replica, Some((seen, from)), query, cx);
+    }
+
+    /// Reads what was missed, which is all behind this number at the most.
+    fn read_from(&mut self, replica: &Jid, from: From, behind: u64, cx: &mut Cx<'_>) {
+        if self.order.seq - behind.min(self.order.seq) > MISSED_MAX as u64 {
+            self.look_for_last(replica, from, None, cx);
+        } else {
+            self.read_missed(replica, from, cx);
+        }
+    }
+
+    /// What comes next is read behind what has been sent.
+    fn reads_on(&mut self, replica: &Jid) {
+        if let Some(Phase::Syncing { behind, upto, .. }) = self.links.links.get_mut(replica).map(|link| &mut link.phase)
+        {
+            *behind = *upto;
+        }
+    }
+
+    fn note_gap(&mut self, replica: &Jid) {
+        if let Some(Phase::Syncing { gap, .. }) = self.links.links.get_mut(replica).map(|link| &mut link.phase) {
+            *gap = true;
+        }
     }
 
     fn read_missed(&mut self, replica: &Jid, from: From, cx: &mut Cx<'_>) {
@@ -234,8 +261,13 @@ impl Room {
 
     /// What ends every snapshot: history where nothing else was sent, subject, `synced`; and then what was held.
     fn finish_snapshot(&mut self, replica: &Jid, history: bool, gap: bool, cx: &mut Cx<'_>) {
+        let upto = match self.links.links.get(replica).map(|link| &link.phase) {
+            Some(Phase::Syncing { upto, .. }) => *upto,
+            _ => self.order.seq,
+        };
         if history {
-            let recent: Vec<Past> = self.history.iter().cloned().collect();
+            // What came while it was looked for is among what was held.
+            let recent: Vec<Past> = self.history.iter().filter(|past| past.seq <= upto).cloned().collect();
             let most = recent.len().saturating_sub(self.config.history_stanzas);
             self.send_past(replica, Kind::History, &recent[most..], cx);
         }
@@ -252,11 +284,7 @@ impl Room {
             self.pass_past(said, output, cx);
         }
         let stanza = Element::stanza("message").attr("from", self.jid.as_str());
-        let seq = match self.links.links.get(replica).map(|link| &link.phase) {
-            Some(Phase::Syncing { upto, .. }) => *upto,
-            _ => self.order.seq,
-        };
-        self.send_down(replica, Kind::Synced, Some(seq), stanza, Down::Synced { gap }.x(), cx);
+        self.send_down(replica, Kind::Synced, Some(upto), stanza, Down::Synced { gap }.x(), cx);
         if let Some(link) = self.links.links.get_mut(replica) {
             link.phase = Phase::Live;
         }

@@ -200,7 +200,7 @@ impl Mirror {
     /// A message for all: something said, the subject, or what the room says of its configuration.
     fn said(&mut self, stanza: Element, seq: u64, said_ms: i64, config: Option<&RoomConfig>, cx: &mut Cx<'_>) {
         let past = self.past_of(stanza, seq, said_ms);
-        let shown = self.has_come(&past.id);
+        let shown = self.comes(&past.id, cx);
         self.broadcast(past.stanza.element(), shown.seen_by, cx);
         if let Some(config) = config {
             return self.configured(config.clone(), cx);

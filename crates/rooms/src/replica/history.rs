@@ -2,11 +2,12 @@
 
 use super::archive::Whole;
 use super::mirror::Mirror;
+use super::refused::{found, makes_way};
 use super::site::Cx;
 use crate::flaws::flaw;
 use crate::room::{Past, without_jids};
 use machine::{Born, Change, Row, Token};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use xmpp::{Element, Jid, Shared, ns};
 
 /// What was said lately, oldest first, and the subject.
@@ -17,6 +18,8 @@ pub(super) struct Remembered {
     pub subject: Option<Past>,
     /// Number and stanza-id of the last message or subject; also when the ring is empty after a restart.
     last: Option<(u64, String)>,
+    /// What a room that has come back from an older state has lost, by stanza-id: those who entered before this one have had it.
+    lost: BTreeMap<String, u64>,
 }
 
 impl Remembered {
@@ -28,14 +31,24 @@ impl Remembered {
         }
     }
 
-    /// Nothing that was said behind this event has been.
-    pub fn set_back(&mut self, seq: u64) {
-        self.ring.retain(|past| past.seq <= seq);
-        self.subject.take_if(|subject| subject.seq > seq);
+    /// Nothing that was said behind this event has been; the subject is what the room will say. Those who have entered before `entry` have had it.
+    pub fn set_back(&mut self, seq: u64, entry: u64) {
+        let (kept, lost): (VecDeque<Past>, VecDeque<Past>) = self.ring.drain(..).partition(|past| past.seq <= seq);
+        self.ring = kept;
+        if self.lost.len() + lost.len() > HISTORY_MAX {
+            self.lost.clear();
+        }
+        self.lost.extend(lost.into_iter().map(|past| (past.id, entry)));
         if let Some((last, id)) = self.last.as_mut().filter(|(last, _)| *last > seq) {
             // An id that the room does not know: should it be asked for what was missed since, it says that it cannot tell.
             (*last, *id) = self.ring.back().map_or((seq, id.clone()), |past| (past.seq, past.id.clone()));
         }
+    }
+
+    /// A message comes from a room that may have told it already, and lost it since: whether it has, and then before which of all who
+    /// have `entered` those did who have had it. It has its place from now on.
+    pub fn had_before(&mut self, id: &str, entered: u64) -> Option<u64> {
+        self.lost.remove(id).or_else(|| self.forget(id).map(|_| entered))
     }
 
     /// A message that was taken back is not remembered any more; gives what it was.
@@ -102,6 +115,16 @@ impl Mirror {
         self.wipe_what_is_owed(cx);
         self.bury_what_is_owed(cx);
         self.keep_rows(past.iter().filter(|_| self.config.logging).map(|past| self.row(past, None)).collect(), cx);
+    }
+
+    /// A mirror that has begun anew may have been away while the room came back from an older state, and went on for so long that it has
+    /// begun behind what is here: that is not the room's any more where it has something else, and is not told by what it is.
+    pub(super) fn make_way(&self, past: &[Past], cx: &mut Cx<'_>) {
+        if !past.is_empty() {
+            cx.site.refused.insert(self.room.clone());
+            let aside = |past: &Past| [makes_way(&self.room, past.seq), found(&self.room, &past.id)];
+            cx.keep(past.iter().flat_map(aside).collect());
+        }
     }
 
     /// What the disk does not take of them the mirror lacks, and must know that it does; so must the next start, before there is any

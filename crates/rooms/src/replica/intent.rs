@@ -33,7 +33,7 @@ impl Replica {
     /// Asks what the room is, unless that is known.
     fn begin(&mut self, mut mirror: Mirror, now: Now, out: &mut Vec<Output>) {
         let (room, service) = (mirror.room.clone(), mirror.room.server());
-        mirror.link.former = self.site.resting.remove(&room).map(|resting| resting.incarnation);
+        mirror.link.former = self.site.resting.remove(&room).map(|resting| resting.of);
         self.mirrors.insert(room.clone(), mirror);
         match self.site.announced(service.domain()) {
             Some(_) => self.with(&room, now, out, Mirror::announced),

@@ -95,7 +95,7 @@ impl Mirror {
     /// The room is no more: nothing of it is kept.
     pub(super) fn forget(&mut self, cx: &mut Cx<'_>) {
         // Should the disk not take it, the next room under this name finds out whose that is, and removes it then.
-        self.link.former = self.link.place.take().map(|place| place.incarnation);
+        self.link.former = self.link.place.take().map(Place::origin);
         cx.keep(vec![self.meta_change(), Change::DeleteArchive { archive: self.archive() }]);
         self.end_for(Condition::Gone, Sign::Refused, cx);
         self.sign(Sign::Expired, cx);
@@ -141,7 +141,7 @@ impl Replica {
             }
         }
         let rests = |(room, place): (&String, &Place)| {
-            let resting = Resting { incarnation: place.incarnation.clone(), used_ms: 0 };
+            let resting = Resting { of: place.clone().origin(), used_ms: 0 };
             Some((Jid::new(room).ok()?, resting))
         };
         self.site.resting = places.iter().filter_map(rests).collect();

@@ -12,7 +12,7 @@ use super::members::Memberships;
 use super::numbers::{Outbox, Provisionally};
 use super::provisional::Provisionals;
 use super::roster::{Seats, Stored};
-use super::site::Cx;
+use super::site::{Cx, Origin};
 use super::snapshot::Staging;
 use super::withheld::Withheld;
 use super::{ReplicaConfig, intent, register};
@@ -87,8 +87,8 @@ pub(super) struct Link {
     pub place: Option<Place>,
     /// Whether the disk may not know of a hole in the mirrored archive.
     pub torn: bool,
-    /// Which life of the room is on disk, when this one has not begun there.
-    pub former: Option<String>,
+    /// What is on disk of the room, when this has not begun there.
+    pub former: Option<Origin>,
     /// The write that removes what is there of it.
     pub wiping: Option<Token>,
     /// The id of the request under way.
@@ -132,6 +132,13 @@ pub(super) struct Place {
     pub seq: u64,
     /// From where on the mirrored archive has no hole.
     pub whole: Whole,
+}
+
+impl Place {
+    /// What a mirror that has come here is of.
+    pub fn origin(self) -> Origin {
+        Origin { incarnation: self.incarnation, term: self.term }
+    }
 }
 
 /// A local session in the room.

@@ -77,7 +77,7 @@ mod withheld;
 use crate::wire::{self, Withdrawn};
 use life::Life;
 use machine::{Input, Machine, Now, Output, Record, Row};
-use mirror::Mirror;
+use mirror::{Mirror, Place};
 use site::{Cx, Due, Resting, Site};
 use std::collections::BTreeMap;
 use xmpp::stanza::{Condition, StanzaError, answerable, iq_result};
@@ -284,8 +284,8 @@ impl Replica {
         self.site.misses(room, unreached, now);
         self.site.talks(room, talks, now);
         if over && let Some(mirror) = self.mirrors.remove(room) {
-            let incarnation = mirror.link.place.map(|place| place.incarnation).or(mirror.link.former);
-            let resting = incarnation.map(|incarnation| Resting { incarnation, used_ms: now.unix_ms });
+            let of = mirror.link.place.map(Place::origin).or(mirror.link.former);
+            let resting = of.map(|of| Resting { of, used_ms: now.unix_ms });
             self.site.resting.extend(resting.map(|resting| (mirror.room, resting)));
         }
         self.pass_turn(room, (life, unreached), now, out);

@@ -6,7 +6,7 @@
 
 use super::mirror::Mirror;
 use super::numbers::{Entry, Outbox, Provisionally, author};
-use super::refused::{orphans_aside, refused_row};
+use super::refused::{found, orphans_aside, refused_row};
 use super::relay::refused;
 use super::site::Cx;
 use crate::flaws::flaw;
@@ -161,7 +161,18 @@ impl Mirror {
         }
     }
 
-    /// A message has come from the primary: what of it was here already, which is over now.
+    /// A message has come from the primary: what of it was here already, be it that the primary has told it before: it has lost it with
+    /// its disk, and has had it once more from the author's site, which it had not acknowledged it to.
+    pub(super) fn comes(&mut self, id: &str, cx: &mut Cx<'_>) -> Shown {
+        if self.provisional.by_id.contains_key(id) {
+            return self.has_come(id);
+        }
+        let Some(before) = self.past.had_before(id, self.entries) else { return Shown::default() };
+        cx.keep(vec![self.row_gone(id), found(&self.room, id)]);
+        Shown { seen_by: self.entered_before(before), was: None }
+    }
+
+    /// It has come, or never will: what of it was here already, which is over now.
     pub(super) fn has_come(&mut self, id: &str) -> Shown {
         let Some(said) = self.provisional.by_id.remove(id) else { return Shown::default() };
         let seen_by = match said.waits {

@@ -36,26 +36,40 @@ pub(super) fn orphans_aside(room: &Jid) -> Change {
 }
 
 impl Mirror {
-    /// A room that knows of no event behind this one, though something was said there, has come back from an older state. What
-    /// it has lost is kept apart here, under other places, since it gives those anew; and people are told.
-    pub(super) fn take_back_behind(&mut self, seq: u64, cx: &mut Cx<'_>) {
-        if self.past.last_seq() <= seq {
-            return;
+    /// A room whose server has begun behind this event, though another start has said something behind it, has come back from an older
+    /// state. What it has lost is kept apart here, under other places, since it gives those anew; and people are told: whether they are.
+    pub(super) fn take_back_behind(&mut self, seq: u64, cx: &mut Cx<'_>) -> bool {
+        // Of a mirror that has begun anew nobody knows here what is on disk.
+        let is_known = self.link.place.is_some();
+        if is_known && self.past.last_seq() <= seq {
+            return false;
         }
-        cx.log(format!("link {}: the room has been set back to {seq}", self.room));
-        self.past.set_back(seq);
-        if self.config.logging {
-            let shift = self.provisional.next_seq(cx.now.unix_ms);
-            cx.site.refused.insert(self.room.clone());
-            cx.keep(vec![lost_aside(&self.room, seq, shift)]);
+        self.past.set_back(seq, self.entries);
+        let shift = self.provisional.next_seq(cx.now.unix_ms);
+        cx.site.refused.insert(self.room.clone());
+        cx.keep(vec![lost_aside(&self.room, seq, shift)]);
+        if is_known {
+            cx.log(format!("link {}: the room has been set back to {seq}", self.room));
             self.announce(SET_BACK, cx);
         }
+        is_known
     }
 }
 
 /// Puts what the room has lost aside: all behind this place that has one. `shift` keeps it apart from what was lost before.
 fn lost_aside(room: &Jid, behind: u64, shift: u64) -> Change {
     Change::MoveRows { archive: archive_of(room), above: behind, below: ISLAND_SEQ, to: lost_archive(room), shift }
+}
+
+/// What is in this place of the mirror, if anything, is lost: the room has something else there.
+pub(super) fn makes_way(room: &Jid, seq: u64) -> Change {
+    let (archive, to) = (archive_of(room), lost_archive(room));
+    Change::MoveRows { archive, above: seq.saturating_sub(1), below: seq + 1, to, shift: 0 }
+}
+
+/// A message that the room had lost comes once more.
+pub(super) fn found(room: &Jid, id: &str) -> Change {
+    Change::DeleteRow { archive: lost_archive(room), id: id.to_owned() }
 }
 
 /// Removes what is older.

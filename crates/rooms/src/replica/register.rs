@@ -134,8 +134,8 @@ impl Mirror {
         if !self.link.fresh {
             cx.tally(&self.room, Tally::RESUME);
         }
-        let known = self.link.place.as_ref().map(|place| &place.incarnation).or(self.link.former.as_ref());
-        match known.filter(|known| **known != granted.incarnation).cloned() {
+        let known = self.link.place.clone().map(Place::origin).or(self.link.former.clone());
+        match known.clone().filter(|known| known.incarnation != granted.incarnation) {
             // Another room under the same name: nothing of the former belongs to it.
             Some(former) => {
                 self.past.clear();
@@ -146,17 +146,16 @@ impl Mirror {
             None if self.link.place.is_none() => self.link.former = None,
             None => {}
         }
+        let is_of_start = known.is_none_or(|of| of.term == granted.term || of.incarnation != granted.incarnation);
         let seq = match &self.link.place {
             Some(place) if place.term == granted.term => place.seq,
             // What was numbered behind the last message may be numbered anew by another start of the primary.
-            Some(place) => place.seq.min(self.past.last_seq()).min(granted.seq),
+            Some(place) => place.seq.min(self.past.last_seq()).min(granted.begun),
             None => 0,
         };
-        if self.link.place.as_ref().is_some_and(|place| place.term != granted.term) {
-            // Events are numbered anew; seats are the room's again when the snapshot is whole.
-            self.link.roster = Stored::Nothing;
-            self.take_back_behind(granted.seq, cx);
-        }
+        // Events are numbered anew; seats are the room's again when the snapshot is whole.
+        self.link.roster = if is_of_start { self.link.roster } else { Stored::Nothing };
+        let set_back = !is_of_start && self.take_back_behind(granted.begun, cx);
         let whole = match &self.link.place {
             Some(place) if granted.history == HistorySent::Missed => place.whole,
             _ => Whole { behind: granted.seq, since_ms: cx.now.unix_ms },
@@ -184,7 +183,7 @@ impl Mirror {
         let absent: BTreeMap<Jid, Nick> = kept.filter(|(jid, _)| self.is_absent(jid)).collect();
         self.link.kept = absent.clone();
         let seats = granted.seats.clone();
-        self.link.staging = Some(Staging::new(granted, &self.seats));
+        self.link.staging = Some(Staging::new(granted, &self.seats).knowing(!is_of_start, set_back));
         self.drain_older(cx);
         self.let_go(&absent, cx);
         if !self.link.fresh {

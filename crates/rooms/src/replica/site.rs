@@ -39,11 +39,18 @@ pub(super) struct Site {
     last_query: u64,
 }
 
+/// What is on disk of a room is of this life of the room, as it was told by this start of its primary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Origin {
+    pub incarnation: String,
+    pub term: String,
+}
+
 /// A mirror on disk that is not in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Resting {
-    /// Which life of the room its archive is of.
-    pub incarnation: String,
+    /// What its archive is of.
+    pub of: Origin,
     /// When it was last of use, Unix milliseconds.
     pub used_ms: i64,
 }

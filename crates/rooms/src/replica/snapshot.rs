@@ -25,6 +25,10 @@ use xmpp::{Element, Jid, Shared};
 #[derive(Debug)]
 pub(super) struct Staging {
     granted: Granted,
+    /// Whether people have been told that the room was set back, and that something is missing by that.
+    set_back: bool,
+    /// Whether what is on disk here was told by another start of the primary.
+    of_another_start: bool,
     pub config: Option<RoomConfig>,
     pub seats: Seats,
     /// Who of this site may enter while the link is split.
@@ -43,6 +47,8 @@ impl Staging {
         let seats = if granted.roster == RosterSent::Changes { seats.clone() } else { Seats::new() };
         Staging {
             granted,
+            set_back: false,
+            of_another_start: false,
             config: None,
             seats,
             members: Memberships::new(),
@@ -50,6 +56,12 @@ impl Staging {
             past: Vec::new(),
             subject: None,
         }
+    }
+
+    /// The same where it is another start of the primary that people here know, and where they have been told that the room was set
+    /// back.
+    pub fn knowing(self, of_another_start: bool, set_back: bool) -> Staging {
+        Staging { of_another_start, set_back, ..self }
     }
 
     /// Whether more may come.
@@ -140,7 +152,10 @@ impl Mirror {
         self.show_overlay(&covered, cx);
         self.end_island(cx);
         let gap = gap || staging.granted.history == HistorySent::Recent;
-        self.catch_up(gap && staging.granted.seq > told, staging.past, cx);
+        if staging.of_another_start && self.link.fresh {
+            self.make_way(&staging.past, cx);
+        }
+        self.catch_up(gap && staging.granted.seq > told && !staging.set_back, staging.past, cx);
         self.settle_had(gap, cx);
         self.put_orphans_aside(cx);
         if let Some(subject) = staging.subject {
@@ -235,7 +250,7 @@ impl Mirror {
                 continue;
             }
             let stanza = missed.delayed(&self.room);
-            let shown = self.has_come(&missed.id);
+            let shown = self.comes(&missed.id, cx);
             if !self.sessions.is_empty() {
                 let (plain, jids) = (Some(stanza.clone()), Some(stanza.clone()));
                 cx.out.push(Output::Broadcast { audience: self.audience, plain, jids, except: shown.seen_by });

@@ -27,6 +27,7 @@ impl Room {
             incarnation: name(&mut rng),
             term: name(&mut rng),
             seq: 0,
+            begun: 0,
             reserved: 0,
             reserving: None,
             stamp_ms: i64::MIN,

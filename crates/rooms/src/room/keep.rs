@@ -202,6 +202,7 @@ impl Room {
             secret: Secret::new(meta.secret),
             // What was reserved may have been given.
             seq: meta.reserved,
+            begun: meta.reserved,
             reserved: meta.reserved,
             ..room.order
         };
@@ -235,6 +236,7 @@ impl Room {
         self.order.stamp_ms = self.order.stamp_ms.max(row.stamp_ms);
         // Where numbers could not be reserved for a while, the archive knows better which were given.
         self.order.seq = self.order.seq.max(row.seq);
+        self.order.begun = self.order.seq;
         let Some(past) = Past::read(row.seq, row.id.clone(), row.stamp_ms, &row.stanza) else { return };
         // The subject has a record of its own, and what was taken back is not said again.
         let said = past.stanza.element();

@@ -200,6 +200,8 @@ pub(crate) struct Order {
     pub term: String,
     /// The last number given.
     pub seq: u64,
+    /// The last that may have been given before this start.
+    pub begun: u64,
     /// Numbers up to here are reserved on disk.
     pub reserved: u64,
     /// The write that reserves more, and up to where they were reserved before it.

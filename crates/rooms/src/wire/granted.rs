@@ -17,6 +17,8 @@ pub struct Granted {
     pub incarnation: String,
     /// Which start of the primary.
     pub term: String,
+    /// The last event that may have been before that start.
+    pub begun: u64,
     /// The last event before the snapshot.
     pub seq: u64,
     /// Silence after which either side pings, seconds.
@@ -123,6 +125,7 @@ impl Granted {
             "epoch",
             "incarnation",
             "term",
+            "begun",
             "seq",
             "keepalive",
             "maxstanzas",
@@ -136,6 +139,7 @@ impl Granted {
             epoch: g.get("epoch", name)?,
             incarnation: g.get("incarnation", name)?,
             term: g.get("term", name)?,
+            begun: g.get("begun", number)?,
             seq: g.get("seq", number)?,
             keepalive: g.get("keepalive", small)?,
             maxstanzas: g.get("maxstanzas", |t| small(t).filter(|n| *n > 0))?,
@@ -171,6 +175,7 @@ impl Granted {
             .attr("epoch", &self.epoch)
             .attr("incarnation", &self.incarnation)
             .attr("term", &self.term)
+            .attr("begun", self.begun.to_string())
             .attr("seq", self.seq.to_string())
             .attr("keepalive", self.keepalive.to_string())
             .attr("maxstanzas", self.maxstanzas.to_string())

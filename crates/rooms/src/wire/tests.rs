@@ -149,6 +149,7 @@ fn a_grant_is_read_as_written() {
         epoch: "e9k2".into(),
         incarnation: "i1".into(),
         term: "t1".into(),
+        begun: 800,
         seq: 812,
         keepalive: 60,
         maxstanzas: 100,

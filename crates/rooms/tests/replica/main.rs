@@ -21,6 +21,7 @@ mod s4_11_members;
 mod s4_11_netsplit;
 mod s4_11_once_more;
 mod s4_11_order;
+mod s4_11_set_back;
 mod s4_11_verdicts;
 mod s4_2_creating;
 mod s4_8_relaying;

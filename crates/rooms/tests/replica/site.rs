@@ -247,6 +247,7 @@ impl Site {
             epoch: format!("e{}", self.epoch),
             incarnation: "i1".into(),
             term: self.term.into(),
+            begun: self.granted_seq,
             seq: self.granted_seq,
             keepalive: 60,
             maxstanzas: 100,

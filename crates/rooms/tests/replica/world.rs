@@ -528,7 +528,9 @@ impl Server {
                 Change::Delete { space, owner, key } => drop(self.records.remove(&(space.into(), owner, key))),
                 Change::DeleteAll { space, owner } => self.records.retain(|k, _| k.0 != space || k.1 != owner),
                 Change::Append(row) => {
-                    if !self.rows.iter().any(|r| r.archive == row.archive && r.id == row.id) {
+                    let of_archive = || self.rows.iter().filter(|r| r.archive == row.archive);
+                    if of_archive().all(|r| r.id != row.id) {
+                        assert!(of_archive().all(|r| r.seq != row.seq), "its place is taken: {row:?}");
                         self.rows.push(row);
                     }
                 }

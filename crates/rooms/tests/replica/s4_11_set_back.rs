@@ -1,0 +1,180 @@
+//! A service that comes back with a copy of its disk, `docs/wire.md`, *Set back*: what was said since is lost to the room, and nothing
+//! else is.
+
+use crate::site::{ROOM, join, says};
+use crate::world::{Disk, ERIS, KILLRC, SERVICE, World, of};
+use xmpp::{Element, ns};
+
+const VESA: &str = "vesa.yeggmaex.irc";
+/// Longer than a link is suspect, shorter than seats are kept.
+const SPLIT_MS: u64 = 15_000;
+/// Until all is joined again.
+const JOINED_MS: u64 = 300_000;
+
+/// The whole cast in a room, and a copy of its disk; where it gives numbers `anew`, it has gone on with that copy once before.
+fn copied(anew: bool) -> (World, Disk) {
+    let mut world = World::with_cast(true);
+    world.says("Wumpus", "kept");
+    let copy = world.backup(SERVICE);
+    if anew {
+        world.restart_with(SERVICE, copy.clone());
+        world.pass_ms(JOINED_MS);
+    }
+    (world, copy)
+}
+
+fn bodies(got: &[Element]) -> Vec<String> {
+    got.iter().filter_map(|stanza| Some(stanza.get_child("body", ns::CLIENT)?.content())).collect()
+}
+
+fn times(got: &[String], body: &str) -> usize {
+    got.iter().filter(|said| *said == body).count()
+}
+
+fn lost(world: &World, site: &str) -> Vec<String> {
+    let rows = world.rows_of(site, &format!("lost:{ROOM}"));
+    bodies(&rows.iter().map(|row| Element::parse(row).expect("a row")).collect::<Vec<_>>())
+}
+
+/// What was told to all and not acknowledged to its author's site comes once more, under the same id: it is in the room's archive once,
+/// in each mirror once, and shown to each once.
+#[test]
+fn s4_11_what_was_told_and_not_acknowledged_comes_once_more() {
+    for anew in [false, true] {
+        let (mut world, copy) = copied(anew);
+        world.says("Valdis", "lost");
+        world.user_sends(&says(of("WiZ"), "again"));
+        world.cut_after_delivery(ERIS);
+        assert_eq!(times(&bodies(world.inbox.get(of("Efchen")).map_or(&[], |got| got)), "again"), 1, "it was told");
+        world.restart_with(SERVICE, copy);
+        world.heal(ERIS);
+        world.pass_ms(JOINED_MS);
+        world.says("Wumpus", "on");
+        assert_eq!(world.archived(SERVICE), ["kept", "again", "on"]);
+        for nick in ["Wumpus", "Valdis", "WiZ", "Troy", "BigCheese", "Efchen"] {
+            let got = bodies(&world.take(of(nick)));
+            assert_eq!((times(&got, "again"), times(&got, "on")), (1, 1), "{nick}, {anew}: {got:?}");
+        }
+        for site in [KILLRC, ERIS, VESA] {
+            let mirror = world.archived(site);
+            assert_eq!(mirror[mirror.len() - 2..], ["again", "on"], "{site}, {anew}");
+            assert_eq!((times(&mirror, "again"), times(&lost(&world, site), "again")), (1, 0), "{site}, {anew}");
+            assert_eq!(times(&lost(&world, site), "lost"), usize::from(anew), "{site}");
+        }
+    }
+}
+
+/// A site that comes back when the room has gone on for longer than it had: what was lost is known by where the room has begun, and all
+/// that was said since is told, be it more than a history has.
+#[test]
+fn s4_11_a_site_that_is_late_misses_nothing() {
+    let (mut world, copy) = copied(true);
+    world.says("Valdis", "lost");
+    world.says("Valdis", "lost too");
+    world.take(of("Efchen"));
+    world.cut(VESA);
+    world.restart_with(SERVICE, copy);
+    world.pass_ms(SPLIT_MS);
+    let since: Vec<String> = (0..30).map(|n| format!("since {n}")).collect();
+    since.iter().for_each(|body| world.says("Valdis", body));
+    world.heal(VESA);
+    world.pass_ms(JOINED_MS);
+    let got: Vec<String> =
+        bodies(&world.take(of("Efchen"))).into_iter().filter(|body| body.starts_with("since")).collect();
+    assert_eq!(got, since);
+    assert_eq!(world.archived(VESA), world.archived(SERVICE));
+    assert_eq!(lost(&world, VESA), ["lost", "lost too"]);
+}
+
+/// The last that a site had comes once more, at another place, before the site is back: that is no place to go on from.
+#[test]
+fn s4_11_a_site_whose_last_message_has_another_place() {
+    for anew in [false, true] {
+        let (mut world, copy) = copied(anew);
+        world.user_sends(&says(of("WiZ"), "again"));
+        world.cut_after_delivery(ERIS);
+        world.cut(VESA);
+        world.restart_with(SERVICE, copy);
+        world.pass_ms(SPLIT_MS);
+        world.says("Valdis", "since");
+        world.heal(ERIS);
+        world.pass_ms(JOINED_MS);
+        world.heal(VESA);
+        world.pass_ms(JOINED_MS);
+        assert_eq!(world.archived(SERVICE), ["kept", "since", "again"]);
+        assert_eq!(world.archived(VESA), world.archived(SERVICE), "{anew}");
+        let got = bodies(&world.take(of("Efchen")));
+        assert_eq!((times(&got, "since"), times(&got, "again")), (1, 1), "{anew}: {got:?}");
+    }
+}
+
+/// What is on a site's disk of a room that nobody there is in any more is of the same room as what comes next, and gives way to it.
+#[test]
+fn s4_11_a_mirror_that_rests_gives_way() {
+    let (mut world, copy) = copied(true);
+    world.says("Valdis", "lost");
+    for nick in ["WiZ", "Troy"] {
+        world.user(&format!("<presence type='unavailable' from='{}' to='{ROOM}/{nick}'/>", of(nick)));
+    }
+    world.pass_ms(JOINED_MS);
+    world.restart_with(SERVICE, copy);
+    world.pass_ms(JOINED_MS);
+    world.says("Valdis", "since");
+    world.user(&join(of("WiZ"), "WiZ"));
+    assert_eq!((world.archived(ERIS), lost(&world, ERIS)), (world.archived(SERVICE), vec!["lost".to_owned()]));
+}
+
+/// Also when it has slept through all that the room has said since, up to another start of its.
+#[test]
+fn s4_11_a_mirror_that_has_slept_for_long_gives_way() {
+    let (mut world, copy) = copied(true);
+    world.says("Valdis", "lost");
+    for nick in ["WiZ", "Troy"] {
+        world.user(&format!("<presence type='unavailable' from='{}' to='{ROOM}/{nick}'/>", of(nick)));
+    }
+    world.pass_ms(JOINED_MS);
+    world.restart_with(SERVICE, copy);
+    world.pass_ms(JOINED_MS);
+    (0..9).for_each(|n| world.says("Valdis", &format!("since {n}")));
+    world.restart(SERVICE);
+    world.pass_ms(JOINED_MS);
+    world.user(&join(of("WiZ"), "WiZ"));
+    assert_eq!((world.archived(ERIS), lost(&world, ERIS)), (world.archived(SERVICE), vec!["lost".to_owned()]));
+}
+
+/// So does what a site has on disk that has started again, and knows nothing yet of how the room is configured.
+#[test]
+fn s4_11_a_site_that_has_started_again_gives_way() {
+    let (mut world, copy) = copied(true);
+    world.says("Valdis", "lost");
+    world.cut(ERIS);
+    world.says("WiZ", "waits");
+    world.restart_with(SERVICE, copy);
+    world.restart(ERIS);
+    world.heal(ERIS);
+    world.user(&join(of("WiZ"), "WiZ"));
+    world.pass_ms(JOINED_MS);
+    world.says("Valdis", "since");
+    assert_eq!(world.archived(SERVICE), ["kept", "waits", "since"]);
+    assert_eq!((world.archived(ERIS), lost(&world, ERIS)), (world.archived(SERVICE), vec!["lost".to_owned()]));
+}
+
+/// People see the subject that the room has again, also where it had none.
+#[test]
+fn s4_11_the_subject_is_the_former() {
+    for anew in [false, true] {
+        let (mut world, copy) = copied(anew);
+        world.user(&format!(
+            "<message from='{}' to='{ROOM}' type='groupchat' id='s'><subject>lost</subject></message>",
+            of("Wumpus")
+        ));
+        world.inbox.clear();
+        world.restart_with(SERVICE, copy);
+        world.pass_ms(JOINED_MS);
+        for nick in ["Wumpus", "WiZ", "Efchen"] {
+            let got = world.take(of(nick));
+            let subject = got.iter().filter_map(|stanza| stanza.get_child("subject", ns::CLIENT)).next_back();
+            assert_eq!(subject.map(Element::content).as_deref(), Some(""), "{nick}, {anew}");
+        }
+    }
+}
