@@ -37,6 +37,9 @@ struct Seeds {
     /// The first of them.
     #[arg(long, default_value_t = 0)]
     from: u64,
+    /// Only every so many of them: `--from 20 --every 40` are those in which the rooms' server loses its disk.
+    #[arg(long, default_value_t = 1)]
+    every: u64,
     /// Runs this one seed and tells its story.
     #[arg(long)]
     seed: Option<u64>,
@@ -100,23 +103,30 @@ fn seeds(seeds: &Seeds) -> Result<()> {
     let (begun, mut took) = (Instant::now(), Vec::new());
     let (mut failed, mut all) = (0, Counts::default());
     let mut coverage = Coverage::default();
-    runner::each(seeds.from..seeds.from + seeds.seeds, jobs, runner::run, |seed, ran| {
-        took.push(ran.took);
-        all.add(ran.counts);
-        coverage.merge(&ran.coverage);
-        if ran.violations.is_empty() {
-            return ControlFlow::Continue(());
-        }
-        failed += 1;
-        if seeds.failures == 1 {
-            let (left_out, shortest) = shorten(scenario::run(seed));
-            tell(&shortest, None);
-            fail(seed, &shortest.violations, &format!(" --without {}", spans(&left_out)));
-        } else {
-            fail(seed, &ran.violations, "");
-        }
-        if failed < seeds.failures { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    });
+    let seed_of = |number: u64| seeds.from + number * seeds.every;
+    runner::each(
+        0..seeds.seeds,
+        jobs,
+        |number| runner::run(seed_of(number)),
+        |number, ran| {
+            let seed = seed_of(number);
+            took.push(ran.took);
+            all.add(ran.counts);
+            coverage.merge(&ran.coverage);
+            if ran.violations.is_empty() {
+                return ControlFlow::Continue(());
+            }
+            failed += 1;
+            if seeds.failures == 1 {
+                let (left_out, shortest) = shorten(scenario::run(seed));
+                tell(&shortest, None);
+                fail(seed, &shortest.violations, &format!(" --without {}", spans(&left_out)));
+            } else {
+                fail(seed, &ran.violations, "");
+            }
+            if failed < seeds.failures { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        },
+    );
     let Counts { messages, crossings, faults, .. } = all;
     println!("{} seeds: {messages} messages, {crossings} stanzas on links, {faults} faults", took.len());
     println!("{}", pace(&mut took, begun.elapsed(), jobs));

@@ -21,7 +21,8 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
             if reflected + refused > 1 {
                 return Err(format!("{body:?} of {} came back and was refused: {:?}", stay.who, stay.refused));
             }
-            let answered = reflected + refused > 0 || fates.is_refused(body) || was_taken_back(evidence, body);
+            let lost = fates.is_lost_with_room(body);
+            let answered = reflected + refused > 0 || fates.is_refused(body) || lost || was_taken_back(evidence, body);
             let is_waited_for = || stay.to_ms.is_none() || was_put_out(evidence, stay, said);
             if !answered && !evidence.is_excused(stay) && is_waited_for() && !went_plainly(evidence, &stay.who, id) {
                 return Err(format!("{body:?} of {} was never answered for", stay.who));

@@ -22,7 +22,8 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
     for stay in evidence.stays {
         let excuse = |body: &String| {
             let refused = stay.to_ms.is_some() && fates.is_refused(body);
-            refused || fates.is_lost_with_disk(body) || former.contains(body)
+            let lost = fates.is_lost_with_disk(body) || fates.is_lost_with_room(body);
+            refused || lost || former.contains(body)
         };
         for (id, body) in &stay.heard {
             let times = ids.get(id.as_str()).copied().unwrap_or_default();

@@ -3,7 +3,7 @@
 
 use super::people::{Occupant, People, at, bare, domain, is_destroyed, item, kind, subject};
 use super::watch::Watch;
-use crate::world::Crossing;
+use crate::world::{Crossing, SetBack};
 use std::collections::{BTreeMap, BTreeSet};
 use xmpp::{Element, Jid, ns};
 
@@ -115,6 +115,13 @@ impl Watch for Addresses {
             Some((_, xml)) => Err(format!("{site} has no moderator and was sent {xml}")),
             None => Ok(()),
         }
+    }
+
+    /// It gives numbers anew, and tells each site who is what there when that has registered.
+    fn set_back(&mut self, _: &SetBack) {
+        self.moderators.clear();
+        self.heads.clear();
+        self.sessions.clear();
     }
 }
 

@@ -1,11 +1,12 @@
 //! Protocol property P8, XEP-0045 9.1: once a ban is granted nobody is told that the banned user is in the room, until somebody asks
-//! for something else; and what he says meanwhile, on an island too, does not come into the archive.
+//! for something else; and what he says meanwhile, on an island too, does not come into the archive. A rooms' server that has gone on
+//! with a copy of its disk knows nothing of a ban that was granted since.
 
 use super::people::{Occupant, People, bare, is_destroyed, kind};
 use super::watch::Watch;
 use crate::users::stays::body_of;
 use crate::users::view::statuses;
-use crate::world::{Crossing, Scene, Telling};
+use crate::world::{Crossing, Scene, SetBack, Telling};
 use std::collections::{BTreeMap, BTreeSet};
 use xmpp::{Element, Jid, ns};
 
@@ -14,8 +15,8 @@ pub(super) struct Banned {
     people: People,
     /// Bans that were asked for: (who, id of the iq), the bare address.
     asked: BTreeMap<(String, String), String>,
-    /// Who is banned: bare addresses.
-    banned: BTreeSet<String>,
+    /// Who is banned, by bare address, and at which place of the tape it was granted.
+    banned: BTreeMap<String, usize>,
     /// Who, a client or a server, was told that an occupant was banned.
     gone: BTreeSet<(String, Occupant)>,
     /// What the banned have said: the body, and who.
@@ -28,7 +29,7 @@ impl Banned {
             room: room.clone(),
             people: People::default(),
             asked: BTreeMap::new(),
-            banned: BTreeSet::new(),
+            banned: BTreeMap::new(),
             gone: BTreeSet::new(),
             void: Vec::new(),
         }
@@ -48,7 +49,7 @@ impl Banned {
                 self.void.retain(|(_, author)| author != user);
             }
         }
-        if stanza.get("type") == Some("groupchat") && self.banned.contains(bare(who)) {
+        if stanza.get("type") == Some("groupchat") && self.banned.contains_key(bare(who)) {
             self.void.extend(body_of(stanza).map(|body| (body, bare(who).to_owned())));
         }
     }
@@ -57,7 +58,7 @@ impl Banned {
     fn shows(&self, stanza: &Element) -> Option<Occupant> {
         let occupant = Occupant::of(stanza).filter(|_| stanza.name() == "presence" && stanza.get("type").is_none())?;
         let user = self.people.user(&occupant.id)?;
-        self.banned.contains(user).then_some(occupant)
+        self.banned.contains_key(user).then_some(occupant)
     }
 
     /// Notes to whom it was said that somebody is banned.
@@ -89,7 +90,7 @@ impl Watch for Banned {
         Ok(())
     }
 
-    fn crossed(&mut self, crossing: &Crossing, _: usize) -> Result<(), String> {
+    fn crossed(&mut self, crossing: &Crossing, place: usize) -> Result<(), String> {
         if crossing.from != self.room.domain() {
             return Ok(());
         }
@@ -97,20 +98,26 @@ impl Watch for Banned {
         self.people.crossed(crossing);
         if is_destroyed(stanza) {
             // Its bans end with it; what was said in it is in no archive.
-            (self.banned, self.asked, self.void) = (BTreeSet::new(), BTreeMap::new(), Vec::new());
+            (self.banned, self.asked, self.void) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         }
         if stanza.name() == "iq" && stanza.get("type") == Some("result") {
             let address = |name| stanza.get(name).unwrap_or_default().to_owned();
             if let Some(user) = self.asked.remove(&(address("to"), address("id"))) {
                 let ids = self.people.id(&user).map(str::to_owned);
                 self.gone.retain(|(_, occupant)| Some(&occupant.id) != ids.as_ref());
-                self.banned.insert(user);
+                self.banned.insert(user, place);
             }
         }
         if let (Some("roster"), Some(occupant)) = (kind(stanza), self.shows(stanza)) {
             return Err(format!("{} is told that {}, who is banned, is in", crossing.to, occupant.nick));
         }
         self.comes_back(&crossing.to, stanza)
+    }
+
+    fn set_back(&mut self, lost: &SetBack) {
+        self.banned.retain(|_, place| *place < lost.from);
+        self.asked.clear();
+        self.void.retain(|(_, author)| self.banned.contains_key(author));
     }
 
     fn void(&self) -> Vec<(String, String)> {

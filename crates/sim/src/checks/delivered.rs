@@ -3,8 +3,13 @@
 //!
 //! Whose site was cut off has heard what was said there ahead of the rest; each of the two in its order. Who came to an island may
 //! have missed what had been said there before; who left one hears of nothing that was said elsewhere meanwhile.
+//!
+//! What the rooms' server has lost with its disk and has had once more has another place than when it was first told; whoever was told
+//! then is not told again.
 
 use super::Evidence;
+use super::fates::Fates;
+use super::gaps::Gaps;
 use super::people::domain;
 use crate::users::archive::Archived;
 use crate::users::stays::{Stay, body_of};
@@ -14,14 +19,17 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
     let messages: Vec<&str> = evidence.archive.iter().filter(|row| row.body.is_some()).map(|row| &*row.id).collect();
     let places: BTreeMap<&str, usize> = messages.iter().enumerate().map(|(place, id)| (*id, place)).collect();
-    let said = said(evidence);
+    let (said, fates, undone) = (said(evidence), Fates::of(evidence), evidence.undone());
+    let gaps = Gaps::of(evidence);
     for stay in evidence.stays.iter().filter(|stay| !evidence.is_excused(stay)) {
         // What is not in the archive is for another check to tell.
-        let heard: Vec<Heard<'_>> = stay
-            .heard
-            .iter()
-            .filter_map(|(id, body)| Some((*places.get(id.as_str())?, id.as_str(), body.as_str())))
-            .collect();
+        let heard = stay.heard.iter();
+        let heard = heard.filter_map(|(id, body)| Some((*places.get(id.as_str())?, id.as_str(), body.as_str())));
+        let was_lost = |(_, _, body): &Heard<'_>| {
+            fates.had_otherwise_until_ms(body, domain(&stay.who)).is_some_and(|until| stay.from_ms <= until)
+        };
+        let (before, heard): (Vec<Heard<'_>>, Vec<Heard<'_>>) = heard.partition(was_lost);
+        once(stay, &before)?;
         let is_ahead = |heard: &&Heard<'_>| stay.ahead.iter().any(|id| id == heard.1);
         let (ahead, rest): (Vec<Heard<'_>>, Vec<Heard<'_>>) = heard.iter().partition(is_ahead);
         // Of what was shown at its site the history shows the last. What is heard later, as of who had no voice there, was not shown.
@@ -34,8 +42,12 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
         // What was heard ahead has its place behind all else; who has gone by then was not there for what comes before it.
         let stayed = stay.to_ms.is_none() && !stay.left_split;
         let until = if stayed { heard.iter().max() } else { rest.iter().max() };
-        complete(stay, &heard, until, |place| stay.came_split && was_before(place))?;
-        let last = heard.iter().map(|(place, ..)| place + 1).max();
+        complete(stay, &heard, until, |place| {
+            let is_otherwise = before.iter().any(|(at, ..)| *at == place) || undone.contains(messages[place]);
+            let is_lacked = gaps.may_lack(domain(&stay.who), messages[place]);
+            is_otherwise || is_lacked || stay.came_split && was_before(place)
+        })?;
+        let last = heard.iter().chain(&before).map(|(place, ..)| place + 1).max();
         if stay.to_ms.is_none() && last.unwrap_or(0) != messages.len() {
             return Err(format!("{} since {}: has not heard the end", stay.who, stay.from_ms));
         }
@@ -45,6 +57,14 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
 
 /// A message that was heard: its place in the archive, id, body.
 type Heard<'a> = (usize, &'a str, &'a str);
+
+fn once(stay: &Stay, heard: &[Heard<'_>]) -> Result<(), String> {
+    let mut places = BTreeSet::new();
+    match heard.iter().find(|(place, ..)| !places.insert(place)) {
+        Some((_, id, body)) => Err(format!("{} since {}: once more {body:?} ({id})", stay.who, stay.from_ms)),
+        None => Ok(()),
+    }
+}
 
 fn in_order(stay: &Stay, heard: &[Heard<'_>]) -> Result<(), String> {
     for pair in heard.windows(2) {

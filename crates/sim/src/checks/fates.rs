@@ -1,9 +1,9 @@
 //! What became of each message: protocol property P1, a seq or a recorded refusal, as clients and links show it.
 
 use super::people::domain;
-use super::{Evidence, SetBack};
+use super::{ENTERING_MS, Evidence};
 use crate::users::stays::body_of;
-use crate::world::Scene;
+use crate::world::{Crossing, Scene, SetBack};
 use std::collections::{BTreeMap, BTreeSet};
 use xmpp::{Element, ns};
 
@@ -23,14 +23,24 @@ pub(super) struct Fates<'a> {
     refused: BTreeSet<(&'a str, &'a str)>,
     /// When the room said of a session that it may not be in: what its island still held of it was refused by that.
     removed: Vec<(&'a str, u64)>,
-    /// Sites that have lost their disks.
+    /// What the room has told, or said that it has it: by the text.
+    told: BTreeMap<String, Told<'a>>,
+    /// Servers that have lost their disks.
     set_back: &'a [SetBack],
+    /// The server of the room.
+    rooms: &'a str,
 }
 
 impl<'a> Fates<'a> {
     pub fn of(evidence: &Evidence<'a>) -> Fates<'a> {
-        let mut fates =
-            Fates { said: BTreeMap::new(), refused: BTreeSet::new(), removed: Vec::new(), set_back: evidence.set_back };
+        let mut fates = Fates {
+            said: BTreeMap::new(),
+            refused: BTreeSet::new(),
+            removed: Vec::new(),
+            told: told(evidence),
+            set_back: &evidence.tape.set_back,
+            rooms: evidence.room.domain(),
+        };
         for telling in &evidence.tape.tellings {
             match &telling.what {
                 Scene::Sent(stanza) => {
@@ -67,9 +77,80 @@ impl<'a> Fates<'a> {
     /// Whether its author's site has lost the disk that it was kept on.
     pub fn is_lost_with_disk(&self, body: &str) -> bool {
         let Some(said) = self.said.get(body) else { return false };
-        let held = |lost: &SetBack| (lost.from_ms..=lost.to_ms).contains(&said.at_ms);
-        self.set_back.iter().any(|lost| lost.domain == domain(said.who) && held(lost))
+        self.set_back.iter().any(|lost| lost.domain == domain(said.who) && lost.has_lost(said.at_ms))
     }
+
+    /// Where the room has lost it with its disk, and has told of it again since: until when a site has it as it was told before.
+    pub fn had_otherwise_until_ms(&self, body: &str, site: &str) -> Option<u64> {
+        let told = &self.told.get(body)?.at_ms;
+        let lost = self.set_back.iter().filter(|lost| lost.domain == self.rooms);
+        let lost = lost.filter(|lost| told.iter().any(|(at_ms, _)| lost.has_lost(*at_ms)));
+        let lost_ms = lost.map(|lost| lost.to_ms).filter(|to_ms| told.iter().any(|(at_ms, _)| at_ms > to_ms)).max()?;
+        let again = told.iter().find(|(at_ms, to)| *at_ms > lost_ms && *to == site);
+        Some(again.map_or(u64::MAX, |(at_ms, _)| at_ms + ENTERING_MS))
+    }
+
+    /// Whether the room has lost it with its disk: it had told of it, or had said that it has it, since the copy with which it has gone
+    /// on, and has not told of it again.
+    pub fn is_lost_with_room(&self, body: &str) -> bool {
+        let is_lost = |at_ms: u64| self.set_back.iter().any(|s| s.domain == self.rooms && s.has_lost(at_ms));
+        let Some(told) = self.told.get(body) else { return false };
+        told.at_ms.iter().all(|(at_ms, _)| is_lost(*at_ms)) && told.first_ms().is_some_and(is_lost)
+    }
+}
+
+/// When the room has told of a message.
+#[derive(Debug, Default)]
+struct Told<'a> {
+    /// Each time, and which server.
+    at_ms: Vec<(u64, &'a str)>,
+    /// When it first said to its author's site that it has it.
+    acked_ms: Option<u64>,
+}
+
+impl Told<'_> {
+    fn first_ms(&self) -> Option<u64> {
+        self.at_ms.first().map(|(at_ms, _)| *at_ms).into_iter().chain(self.acked_ms).min()
+    }
+}
+
+/// What the room has told, and had, by the text.
+fn told<'a>(evidence: &Evidence<'a>) -> BTreeMap<String, Told<'a>> {
+    let mut told: BTreeMap<String, Told<'a>> = BTreeMap::new();
+    // What was relayed and not acknowledged yet, by outbox and number.
+    let mut relayed: BTreeMap<&str, BTreeMap<u64, String>> = BTreeMap::new();
+    for Crossing { from, to, stanza, at_ms, .. } in &evidence.tape.crossings {
+        let body = body_of(stanza).filter(|_| stanza.get("type") == Some("groupchat"));
+        if from == evidence.room.domain() {
+            if let Some(body) = body {
+                told.entry(body).or_default().at_ms.push((*at_ms, to));
+            }
+            for (outbox, n) in acknowledged(stanza) {
+                let Some(relayed) = relayed.get_mut(outbox) else { continue };
+                let later = relayed.split_off(&(n + 1));
+                for body in std::mem::replace(relayed, later).into_values() {
+                    told.entry(body).or_default().acked_ms.get_or_insert(*at_ms);
+                }
+            }
+        } else if let (Some(body), Some(up)) =
+            (body, stanza.get_child("x", ns::DMUC).and_then(|x| x.get_child("up", ns::NETJOIN)))
+            && let (Some(outbox), Some(n)) = (up.get("outbox"), number(up, "n"))
+        {
+            relayed.entry(outbox).or_default().insert(n, body);
+        }
+    }
+    told
+}
+
+/// What a stanza says that the room has had: of which outbox, and up to which number.
+fn acknowledged(element: &Element) -> Vec<(&str, u64)> {
+    let n = number(element, "ack").or_else(|| number(element, "n").filter(|_| element.name() == "mark"));
+    let own = element.get("outbox").zip(n).filter(|_| element.ns() == ns::NETJOIN);
+    own.into_iter().chain(element.children().flat_map(acknowledged)).collect()
+}
+
+fn number(element: &Element, name: &str) -> Option<u64> {
+    element.get(name)?.parse().ok()
 }
 
 /// The id of a message that this says has failed.

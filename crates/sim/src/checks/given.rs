@@ -3,7 +3,7 @@
 
 use super::people::{Occupant, People, bare, item, subject};
 use crate::users::view::statuses;
-use crate::world::{Crossing, Scene, Telling};
+use crate::world::{Crossing, Scene, SetBack, Telling};
 use std::collections::{BTreeMap, BTreeSet};
 use xmpp::{Element, ns};
 
@@ -95,6 +95,18 @@ impl Given {
         for (user, affiliation) in items.filter_map(|item| item.get("jid").zip(item.get("affiliation"))) {
             let words = self.said.entry(bare(user).to_owned()).or_default();
             words.entry(None).or_default().push((at, affiliation.to_owned()));
+        }
+    }
+
+    /// The room has gone on with a copy of its disk: what users were when it was made they are again.
+    pub fn set_back(&mut self, lost: &SetBack) {
+        for words in self.said.values_mut().flat_map(BTreeMap::values_mut) {
+            // The last of before, and what was said just then.
+            let until = words.partition_point(|(at, _)| *at <= lost.from);
+            let from = words.partition_point(|(at, _)| *at < lost.from).saturating_sub(1);
+            let again: Vec<_> =
+                words[from.min(until)..until].iter().map(|(_, word)| (lost.told, word.clone())).collect();
+            words.extend(again);
         }
     }
 

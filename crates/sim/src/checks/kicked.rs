@@ -6,7 +6,7 @@ use super::watch::Watch;
 use crate::users::answers_join;
 use crate::users::stays::body_of;
 use crate::users::view::{View, statuses};
-use crate::world::{Crossing, Scene, Telling};
+use crate::world::{Crossing, Scene, SetBack, Telling};
 use std::collections::BTreeMap;
 use xmpp::{Element, Jid, ns};
 
@@ -38,8 +38,8 @@ pub(super) struct Kicked {
     gone: BTreeMap<(String, Occupant), Kick>,
     /// Who is out as the room has told it, by which kick.
     out: BTreeMap<Occupant, Kick>,
-    /// What somebody said whom the room had kicked: the body, and who.
-    void: Vec<(String, String)>,
+    /// What somebody said whom the room had kicked: the body, who, and by which kick.
+    void: Vec<(String, String, Kick)>,
 }
 
 /// When somebody was kicked, and whether a request of his was under way then: he may have been let in again before all are told.
@@ -78,10 +78,10 @@ impl Kicked {
         let me = self.views.get(who).and_then(|view| view.me.clone());
         if stanza.get("type") == Some("groupchat")
             && let (Some(nick), Some(id)) = (me, self.people.id(bare(who)))
-            && let Some(since) = self.out.get(&Occupant { nick, id: id.to_owned() })
-            && self.is_unasked(bare(who), *since)
+            && let Some(since) = self.out.get(&Occupant { nick, id: id.to_owned() }).copied()
+            && self.is_unasked(bare(who), since)
         {
-            self.void.extend(body_of(stanza).map(|body| (body, who.to_owned())));
+            self.void.extend(body_of(stanza).map(|body| (body, who.to_owned(), since)));
         }
     }
 
@@ -232,10 +232,20 @@ impl Watch for Kicked {
         Ok(())
     }
 
+    /// It knows nothing of a kick that it has told since; and gives numbers anew.
+    fn set_back(&mut self, lost: &SetBack) {
+        let is_known = |kick: &Kick| kick.at < lost.from;
+        self.kicks.retain(|_, kick| is_known(kick));
+        self.gone.retain(|_, kick| is_known(kick));
+        self.out.retain(|_, kick| is_known(kick));
+        self.void.retain(|(.., kick)| is_known(kick));
+        self.directly.clear();
+    }
+
     fn void(&self) -> Vec<(String, String)> {
         self.void
             .iter()
-            .map(|(body, who)| (body.clone(), format!("{who} was kicked, has not asked, and is heard")))
+            .map(|(body, who, _)| (body.clone(), format!("{who} was kicked, has not asked, and is heard")))
             .collect()
     }
 }

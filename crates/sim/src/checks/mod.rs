@@ -11,6 +11,7 @@ mod copies;
 mod delivered;
 mod fates;
 mod former;
+mod gaps;
 mod given;
 mod gone;
 mod islands;
@@ -67,26 +68,12 @@ pub struct Evidence<'a> {
     pub banned: &'a [String],
     /// When a stream that serves a client directly, past any replica, was disturbed: (domain, from, to).
     pub disturbed: &'a [(String, u64, u64)],
-    /// Which servers have lost what they had kept.
-    pub set_back: &'a [SetBack],
     /// Which servers have lost their power, and when.
     pub crashed: &'a [(String, u64)],
     /// How long the seats of a split site are kept, milliseconds.
     pub retention_ms: u64,
     /// When all had had their time to heal and nobody had said anything more.
     pub healed_ms: u64,
-}
-
-/// A server has lost its disk, and has gone on with a copy, or an empty one: what it had kept between these times is lost.
-#[derive(Debug, Clone)]
-pub struct SetBack {
-    /// Its domain.
-    pub domain: String,
-    /// Since when what the server was to keep is not in the copy, monotonic milliseconds: what was still being written when that was
-    /// made is not; 0 where there was none.
-    pub from_ms: u64,
-    /// When it lost its disk.
-    pub to_ms: u64,
 }
 
 /// A property, by name.

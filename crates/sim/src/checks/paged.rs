@@ -4,6 +4,9 @@
 //! Looked at whenever a client was told that there is no more, also by its site while the room was not reached, and in the end.
 
 use super::Evidence;
+use super::fates::Fates;
+use super::gaps::Gaps;
+use super::people::domain;
 use crate::users::record::Record;
 use crate::users::stays::stanza_id;
 use crate::world::Scene;
@@ -12,9 +15,14 @@ use std::collections::BTreeMap;
 pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
     let rows: Vec<&str> = evidence.archive.iter().filter(|row| row.body.is_some()).map(|row| &*row.id).collect();
     let places: BTreeMap<&str, usize> = evidence.archive.iter().enumerate().map(|(at, row)| (&*row.id, at)).collect();
-    let said = first_told(evidence);
+    let (said, fates) = (first_told(evidence), Fates::of(evidence));
+    let (undone, gaps) = (evidence.undone(), Gaps::of(evidence));
     for (who, record) in evidence.records {
         let excused = |id: &str| {
+            // Who was told that it was taken back has it no more, and is not told that it was not.
+            if undone.contains(id) || gaps.may_lack(domain(who), id) {
+                return true;
+            }
             let at_ms = said.get(id).copied().unwrap_or_default();
             let mut stays = evidence.stays.iter().filter(|stay| stay.who == *who && evidence.is_excused(stay));
             stays
@@ -29,6 +37,11 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
         };
         for claim in &record.claims {
             let Some(upto) = place(&claim.upto) else { continue };
+            let body = evidence.archive[upto].body.as_deref().unwrap_or_default();
+            if fates.had_otherwise_until_ms(body, domain(who)).is_some_and(|until| claim.at_ms <= until) {
+                // It had another place then.
+                continue;
+            }
             if let Some(id) = lacks(upto, claim.got).first() {
                 return Err(format!(
                     "{who} was told at {} that it has all up to {}, and has not {id}",

@@ -13,7 +13,7 @@ use super::people::{Occupant, bare, domain, item, members};
 use super::watch::Watch;
 use crate::users::JOIN;
 use crate::users::view::statuses;
-use crate::world::{Crossing, Scene, Telling};
+use crate::world::{Crossing, Scene, SetBack, Telling};
 use std::collections::{BTreeMap, BTreeSet};
 use xmpp::{Element, Jid, ns};
 
@@ -240,6 +240,10 @@ impl Watch for Powers {
             },
             _ => Ok(()),
         }
+    }
+
+    fn set_back(&mut self, lost: &SetBack) {
+        self.given.set_back(lost);
     }
 
     fn crossed(&mut self, crossing: &Crossing, at: usize) -> Result<(), String> {

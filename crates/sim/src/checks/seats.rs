@@ -4,7 +4,7 @@
 use super::people::{Occupant, People, at, bare, between_servers, domain, is_destroyed, item, kind};
 use super::watch::Watch;
 use crate::users::view::statuses;
-use crate::world::Crossing;
+use crate::world::{Crossing, SetBack};
 use std::collections::BTreeMap;
 use xmpp::{Element, Jid, ns};
 
@@ -126,6 +126,12 @@ impl Watch for Seats {
             self.ahead.entry(site.clone()).or_insert_with(|| (now, stanza.to_xml()));
         }
         Ok(())
+    }
+
+    /// It serves nobody until his site has registered, and gives numbers anew.
+    fn set_back(&mut self, _: &SetBack) {
+        self.sessions.clear();
+        self.heads.clear();
     }
 }
 

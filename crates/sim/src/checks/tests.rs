@@ -4,11 +4,12 @@ mod asked;
 mod island;
 mod kicked;
 mod lost;
+mod set_back;
 mod standing;
 mod told;
 
 use super::watch::{ADDRESSES, BANNED, BOUNDS, COPIES, KICKED, OUTSIDE, POWERS, SEALED, SEATS};
-use super::{CHECKS, Evidence, Safety, SetBack};
+use super::{CHECKS, Evidence, Safety};
 use crate::users::archive::Archived;
 use crate::users::record::Record;
 use crate::users::stays::stays;
@@ -27,7 +28,6 @@ struct Story {
     archive: Vec<Archived>,
     banned: Vec<String>,
     disturbed: Vec<(String, u64, u64)>,
-    set_back: Vec<SetBack>,
     healed_ms: u64,
 }
 
@@ -38,7 +38,6 @@ impl Story {
             archive: Vec::new(),
             banned: Vec::new(),
             disturbed: Vec::new(),
-            set_back: Vec::new(),
             healed_ms: 0,
         };
         for who in [WIZ, EFCHEN] {
@@ -151,7 +150,6 @@ impl Story {
             void: &safety.void(),
             banned: &self.banned,
             disturbed: &self.disturbed,
-            set_back: &self.set_back,
             crashed: &[],
             retention_ms: 600_000,
             healed_ms: self.healed_ms,

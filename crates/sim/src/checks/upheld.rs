@@ -26,7 +26,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
                 let crashes = evidence.crashed.iter().filter(|(server, _)| server == rooms);
                 let is_excused = evidence.was_direct(stay)
                     || crashes.into_iter().any(|(_, at_ms)| *at_ms <= crossing.at_ms)
-                    || evidence.set_back.iter().any(|lost| lost.domain == domain(who))
+                    || evidence.tape.set_back.iter().any(|lost| lost.domain == domain(who))
                     || said.any(|(_, body)| former.contains(body))
                     || causes.away_ms(crossing, stay.from_ms) >= kept_times * evidence.retention_ms
                     || causes.removed.get(bare(who)).is_some_and(|at_ms| *at_ms >= stay.from_ms);

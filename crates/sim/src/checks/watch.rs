@@ -2,7 +2,7 @@
 //! the tape once, in its order.
 
 use super::{addresses, banned, bounds, copies, kicked, outside, powers, sealed, seats};
-use crate::world::{Crossing, Tape, Telling};
+use crate::world::{Crossing, SetBack, Tape, Telling};
 use xmpp::Jid;
 
 /// A property that must hold at any moment.
@@ -17,6 +17,9 @@ pub(super) trait Watch {
         Ok(())
     }
 
+    /// The rooms' server has gone on with a copy of its disk: what was done since that was made is undone.
+    fn set_back(&mut self, _lost: &SetBack) {}
+
     /// Bodies of messages that must not be in the room's archive in the end, each with the reason.
     fn void(&self) -> Vec<(String, String)> {
         Vec::new()
@@ -25,15 +28,18 @@ pub(super) trait Watch {
 
 /// All that is watched, and how far the tape has been seen.
 pub struct Safety {
+    rooms: String,
     watches: Vec<(&'static str, Box<dyn Watch>)>,
     told: usize,
     crossed: usize,
+    set_back: usize,
 }
 
 impl Safety {
     /// Of a room that has not been opened yet, where real addresses are for moderators alone, or not.
     pub fn of(room: &Jid, semi_anonymous: bool) -> Safety {
         let mut safety = Safety {
+            rooms: room.domain().to_owned(),
             watches: vec![
                 (POWERS, Box::new(powers::Powers::of(room, semi_anonymous))),
                 (SEALED, Box::new(sealed::Sealed)),
@@ -46,6 +52,7 @@ impl Safety {
             ],
             told: 0,
             crossed: 0,
+            set_back: 0,
         };
         if semi_anonymous {
             safety.watches.push((ADDRESSES, Box::new(addresses::Addresses::of(room))));
@@ -59,6 +66,15 @@ impl Safety {
         loop {
             let crossing = tape.crossings.get(self.crossed);
             let telling = tape.tellings.get(self.told);
+            if let Some(lost) = tape.set_back.get(self.set_back)
+                && lost.told <= self.told
+                && lost.crossed <= self.crossed
+            {
+                self.set_back += 1;
+                let is_rooms = lost.domain == self.rooms;
+                self.watches.iter_mut().filter(|_| is_rooms).for_each(|(_, watch)| watch.set_back(lost));
+                continue;
+            }
             match (crossing, telling) {
                 (Some(crossing), _) if crossing.told <= self.told || telling.is_none() => {
                     self.crossed += 1;

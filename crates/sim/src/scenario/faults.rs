@@ -1,7 +1,6 @@
 //! What befalls servers and links.
 
 use super::{ROOMS, Scene};
-use crate::checks::SetBack;
 use crate::rng::Rng;
 use crate::world::{Spring, Trap, Weather};
 
@@ -111,7 +110,11 @@ impl Scene {
             | Fault::JoinTailLost
             | Fault::JoinSiteCrashes
             | Fault::JoinPrimaryCrashes => self.disturb_join(&site, fault),
-            Fault::SiteSetBack => self.set_back(&site),
+            Fault::SiteSetBack => {
+                let mut chance = self.rng.clone();
+                self.set_back(&site, 50, &mut chance);
+                self.rng = chance;
+            }
         }
     }
 
@@ -152,20 +155,16 @@ impl Scene {
         }
     }
 
-    /// A copy of the disk is put aside; or it is all there is after the site has lost its disk.
-    fn set_back(&mut self, site: &str) {
-        let Some(server) = self.world.server_of(site).filter(|&s| self.world.is_up(s)) else { return };
-        let now = self.world.now().mono_ms;
-        if self.rng.percent(50) {
-            let from_ms = self.world.back_up(server);
-            self.backed_up.insert(site.to_owned(), from_ms);
-            return self.tell(format!("a copy of the disk of {site} is put aside"));
+    /// A copy of the disk is put aside, in so many cases of a hundred; or it is all there is after the server has lost its disk.
+    pub(super) fn set_back(&mut self, domain: &str, copy_percent: u64, chance: &mut Rng) {
+        let Some(server) = self.world.server_of(domain).filter(|&s| self.world.is_up(s)) else { return };
+        if chance.percent(copy_percent) {
+            self.world.back_up(server);
+            return self.tell(format!("a copy of the disk of {domain} is put aside"));
         }
-        self.crash(site);
-        self.world.set_back(server);
-        let from_ms = self.backed_up.get(site).copied().unwrap_or(0);
-        self.set_back.push(SetBack { domain: site.to_owned(), from_ms, to_ms: now });
-        self.tell(format!("FAULT the disk of {site} has nothing of since {from_ms}"));
+        self.crash_for(domain, CRASH_MS, chance);
+        let from_ms = self.world.set_back(server);
+        self.tell(format!("FAULT the disk of {domain} has nothing of since {from_ms}"));
     }
 
     fn pair(&mut self, site: &str) -> (String, String) {
@@ -217,7 +216,7 @@ impl Scene {
 
     fn crash(&mut self, domain: &str) {
         let mut chance = self.rng.clone();
-        self.crash_for(domain, 60_000, &mut chance);
+        self.crash_for(domain, CRASH_MS, &mut chance);
         self.rng = chance;
     }
 
@@ -254,5 +253,7 @@ impl Scene {
 const JOIN_STANZAS: [u64; 3] = [4, 15, 60];
 /// A little more than it takes a server to see that a stream has ended.
 const NOTICED_MS: u64 = 1_000;
+/// For how long a server that has lost its power is down at the most.
+const CRASH_MS: u64 = 60_000;
 /// How wrong a clock may be, either way, milliseconds.
 const CLOCK_OFF_MS: u64 = 6 * 3_600_000;

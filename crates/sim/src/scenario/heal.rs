@@ -209,7 +209,6 @@ impl Scene {
             void: &self.safety.void(),
             banned: &banned,
             disturbed: &self.disturbed,
-            set_back: &self.set_back,
             crashed: &self.crashed,
             retention_ms: self.plan.retention_seconds * 1_000,
             healed_ms: self.healed_ms,

@@ -1,5 +1,6 @@
 //! What befalls few runs: a site's mirror goes wrong, a site lies, nicknames are taken from those who are cut off for long, they read what
-//! was taken back, or speak and go before their site loses its power; and the rooms' server loses its own while it writes what was said.
+//! was taken back, or speak and go before their site loses its power; the rooms' server loses its own while it writes what was said, or its
+//! disk.
 //!
 //! Chance of its own decides it, so that all other runs stay what they are.
 
@@ -12,6 +13,9 @@ use xmpp::{Element, ns};
 impl Scene {
     /// Perhaps something of it, in a step.
     pub(super) fn mischief(&mut self, step: u64) {
+        if self.seed % SET_BACK_EVERY == SET_BACK {
+            self.set_rooms_back(&mut Rng::part(self.seed, SETS_BACK + step));
+        }
         let mut chance = Rng::part(self.seed, MISCHIEF + step);
         if !chance.percent(MISCHIEF_PERCENT) {
             return;
@@ -29,6 +33,45 @@ impl Scene {
             TEARS => self.tear_write(&site, &mut chance),
             GOES => self.speak_and_go(&site, &mut chance),
             _ => {}
+        }
+    }
+
+    /// Perhaps a copy of the disk of the rooms' server is put aside, or is all there is after it has lost its disk. There is none of
+    /// a time without the room.
+    fn set_rooms_back(&mut self, chance: &mut Rng) {
+        let Some(rooms) = self.world.server_of(ROOMS).filter(|_| chance.percent(SET_BACK_PERCENT)) else { return };
+        match self.world.is_backed_up(rooms) {
+            _ if self.rebuilding.is_some() => {}
+            false => self.set_back(ROOMS, 100, chance),
+            true => {
+                if chance.percent(40) {
+                    return self.set_back(ROOMS, 100, chance);
+                }
+                if chance.percent(50) {
+                    self.tell_all_but_the_author(chance);
+                }
+                self.set_back(ROOMS, 0, chance);
+            }
+        }
+    }
+
+    /// Somebody says something, and all are told but his own site: that goes on holding it.
+    fn tell_all_but_the_author(&mut self, chance: &mut Rng) {
+        let sites: Vec<&str> = self.plan.sites.iter().filter(|s| s.replica).map(|s| &*s.domain).collect();
+        let is_there = |user: &usize| sites.contains(&self.users[*user].jid.domain()) && self.users[*user].is_in();
+        let there: Vec<usize> = (0..self.users.len()).filter(is_there).collect();
+        let Some(&speaker) = chance.pick(&there) else { return };
+        let site = self.users[speaker].jid.domain().to_owned();
+        self.say(speaker);
+        let (id, before) = (format!("m{}", self.said), self.world.tape.crossings.len());
+        for _ in 0..SAID_MS {
+            self.world.pass_ms(1);
+            let mut since = self.world.tape.crossings[before..].iter();
+            if since.any(|crossing| crossing.from == ROOMS && crossing.stanza.get("id") == Some(&id)) {
+                self.world.lose_tail(ROOMS, &site, 0);
+                self.disturb(&site, 0);
+                return self.world.pass_ms(self.plan.link_ms.1);
+            }
         }
     }
 
@@ -161,6 +204,12 @@ const TEARS: u64 = 5;
 const GOES: u64 = 13;
 /// In which of them links are cut until seats are given up, which is soon.
 pub(super) const GIVEN_UP: [u64; 2] = [TAKES, GOES];
+/// In every so many seeds the rooms' server loses its disk,
+const SET_BACK_EVERY: u64 = 40;
+/// in this one of them,
+const SET_BACK: u64 = 20;
+/// and in so many of a hundred steps a copy of the disk is made, or lost.
+const SET_BACK_PERCENT: u64 = 8;
 /// How often it is looked whether seats are given up.
 const LOOK_MS: u64 = 5_000;
 /// How much longer than it is set a link may be suspect, after other splits.
@@ -175,3 +224,5 @@ const LONG_AGO: usize = 20;
 const MISCHIEF_PERCENT: u64 = 6;
 /// Behind all parts of a run that have chance of their own.
 const MISCHIEF: u64 = 1 << 32;
+/// And behind those.
+const SETS_BACK: u64 = 1 << 33;

@@ -17,7 +17,7 @@ pub mod plan;
 pub mod replay;
 pub mod shorten;
 
-use crate::checks::{Safety, SetBack};
+use crate::checks::Safety;
 use crate::rng::Rng;
 use crate::users::view::News;
 use crate::users::{User, act};
@@ -121,10 +121,6 @@ struct Scene {
     rebuilding: Option<String>,
     /// When streams that may serve clients directly were disturbed.
     disturbed: Vec<(String, u64, u64)>,
-    /// Since when what a server was to keep is not in the copy of its disk that was last put aside.
-    backed_up: BTreeMap<String, u64>,
-    /// Which servers have lost their disks.
-    set_back: Vec<SetBack>,
     /// Which servers have lost their power.
     crashed: Vec<(String, u64)>,
     /// When all had had their time to heal and nobody had said anything more.
@@ -167,7 +163,6 @@ impl Scene {
         }
         let (said, faults, rebuilding) = (0, 0, None);
         let (story, banned, disturbed, befell) = (Vec::new(), BTreeSet::new(), Vec::new(), BTreeMap::new());
-        let (backed_up, set_back) = (BTreeMap::new(), Vec::new());
         let (safety, violations) = (Safety::of(&room, plan.semi_anonymous), Vec::new());
         Scene {
             seed,
@@ -183,8 +178,6 @@ impl Scene {
             banned,
             rebuilding,
             disturbed,
-            backed_up,
-            set_back,
             crashed: Vec::new(),
             healed_ms: 0,
             safety,

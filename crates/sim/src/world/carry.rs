@@ -151,7 +151,11 @@ impl World {
         let s = &mut self.servers[server];
         let taken = !s.disk_full && {
             let taken = s.disk.persist(changes);
-            taken.map_err(|conflict| self.tape.complain(format!("{which:?}: {conflict}"))).is_ok()
+            taken
+                .map_err(|conflict| {
+                    self.tape.complain(format!("at {}, server {server}, {which:?}: {conflict}", self.now.mono_ms))
+                })
+                .is_ok()
         };
         self.servers[server].disk_work.push_back((which, DiskWork::Write(token, taken, self.now.mono_ms)));
         self.sync(server);

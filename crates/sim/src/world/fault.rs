@@ -103,13 +103,23 @@ impl World {
     /// A copy of the disk of a server is put aside, as an operator does: of what is durable. Gives since when what the server was to
     /// keep is not in it.
     pub fn back_up(&mut self, server: usize) -> u64 {
-        self.servers[server].back_up().unwrap_or(self.now.mono_ms)
+        self.servers[server].back_up(self.now.mono_ms, self.tape.tellings.len())
     }
 
-    /// While a server is down its disk is replaced by the copy that was put aside, or where there is none by an empty one.
-    pub fn set_back(&mut self, server: usize) {
+    /// Whether a copy was put aside.
+    pub fn is_backed_up(&self, server: usize) -> bool {
+        self.servers[server].is_backed_up()
+    }
+
+    /// While a server is down its disk is replaced by the copy that was put aside, or where there is none by an empty one. Gives when
+    /// the copy was made.
+    pub fn set_back(&mut self, server: usize) -> u64 {
         assert!(!self.is_up(server), "the disk of a server that runs cannot be taken out");
-        self.servers[server].set_back();
+        let (from_ms, from) = self.servers[server].set_back();
+        for domain in self.servers[server].config.domains() {
+            self.tape.set_back(&domain, (from_ms, from), self.now.mono_ms);
+        }
+        from_ms
     }
 
     /// The disk of a server takes nothing more for so long.

@@ -33,7 +33,7 @@ use xmpp::{Element, Jid};
 
 pub use link::Weather;
 pub use server::{ServerConfig, Which};
-pub use tape::{Crossing, Scene, Tape, Telling};
+pub use tape::{Crossing, Scene, SetBack, Tape, Telling};
 pub use trap::{Spring, Sprung, Trap};
 
 /// Servers, links, clients and the time.

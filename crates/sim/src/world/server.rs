@@ -123,8 +123,8 @@ pub(super) struct Server {
     /// Its replica's address.
     pub replica_jid: Option<Jid>,
     pub disk: SimDisk,
-    /// A copy of it that was put aside.
-    backup: Option<SimDisk>,
+    /// A copy of it that was put aside, when, and at which place of the tape.
+    backup: Option<(SimDisk, (u64, usize))>,
     /// Whether nothing more fits on the disk.
     pub disk_full: bool,
     /// What the disk has been given and has not answered, in order.
@@ -223,20 +223,29 @@ impl Server {
         self.inputs.clear();
     }
 
-    /// Puts a copy of what is durable aside; gives since when what it was to keep is not in it, where that is not just from now on.
-    pub fn back_up(&mut self) -> Option<u64> {
+    /// Puts a copy of what is durable aside, at this time and place of the tape; gives since when what it was to keep is not in it.
+    pub fn back_up(&mut self, now_ms: u64, place: usize) -> u64 {
         let mut copy = self.disk.clone();
         copy.crash(0);
-        self.backup = Some(copy);
-        self.disk_work.iter().find_map(|(_, work)| match work {
+        let under_way = self.disk_work.iter().find_map(|(_, work)| match work {
             DiskWork::Write(_, true, since_ms) => Some(*since_ms),
             _ => None,
-        })
+        });
+        let since_ms = under_way.unwrap_or(now_ms);
+        self.backup = Some((copy, (since_ms, place)));
+        since_ms
     }
 
-    /// Has the copy that was put aside for its disk, or one with nothing but the accounts.
-    pub fn set_back(&mut self) {
-        self.disk = self.backup.clone().unwrap_or_else(|| new_disk(&self.config));
+    /// Whether a copy was put aside.
+    pub fn is_backed_up(&self) -> bool {
+        self.backup.is_some()
+    }
+
+    /// Has the copy that was put aside for its disk, or one with nothing but the accounts; gives of when it is.
+    pub fn set_back(&mut self) -> (u64, usize) {
+        let (disk, at) = self.backup.clone().unwrap_or_else(|| (new_disk(&self.config), (0, 0)));
+        self.disk = disk;
+        at
     }
 
     /// A machine, when it is hosted and runs.

@@ -15,8 +15,35 @@ pub struct Tape {
     pub logs: Vec<(u64, usize, String)>,
     /// Sites that were told something else than the rooms' server had put on the link.
     pub altered: BTreeSet<String>,
+    /// Which servers have lost what they had kept.
+    pub set_back: Vec<SetBack>,
     /// What must never happen and did, seen by the world itself.
     pub complaints: Vec<String>,
+}
+
+/// A server has lost its disk, and has gone on with a copy, or an empty one: what it had kept in between is lost.
+#[derive(Debug, Clone)]
+pub struct SetBack {
+    /// Its domain.
+    pub domain: String,
+    /// Since when what the server was to keep is not in the copy, monotonic milliseconds: what was still being written when that was
+    /// made is not; 0 where there was none.
+    pub from_ms: u64,
+    /// How much clients had seen and done when it was made: a place among [`Tape::tellings`].
+    pub from: usize,
+    /// When it lost its disk.
+    pub to_ms: u64,
+    /// How much clients had seen and done by then.
+    pub told: usize,
+    /// How much had been put on links by then: a place among [`Tape::crossings`].
+    pub crossed: usize,
+}
+
+impl SetBack {
+    /// Whether something is lost with the disk that was kept on it then.
+    pub fn has_lost(&self, at_ms: u64) -> bool {
+        (self.from_ms..=self.to_ms).contains(&at_ms)
+    }
 }
 
 /// Something a client saw or did.
@@ -93,6 +120,12 @@ impl Tape {
 
     pub(super) fn cross(&mut self, crossing: Crossing) {
         self.crossings.push(crossing);
+    }
+
+    /// A server goes on with a copy of its disk that was made then, at this place among what clients have seen and done.
+    pub(super) fn set_back(&mut self, domain: &str, (from_ms, from): (u64, usize), to_ms: u64) {
+        let (told, crossed) = (self.tellings.len(), self.crossings.len());
+        self.set_back.push(SetBack { domain: domain.to_owned(), from_ms, from, to_ms, told, crossed });
     }
 
     pub(super) fn log(&mut self, at_ms: u64, server: usize, text: String) {

@@ -1,6 +1,7 @@
 //! What is in no archive because a server has lost its disk.
 
 use super::*;
+use crate::world::SetBack;
 
 /// Its author's site has lost the disk that it was kept on, and had a copy put aside before; at another time, or at another site, that
 /// excuses nothing.
@@ -9,7 +10,8 @@ fn a_message_that_went_with_a_disk_is_in_no_archive() {
     let fails = |domain: &str, from_ms: u64, to_ms: u64| {
         let mut story = Story::told();
         story.archive.pop();
-        story.set_back.push(SetBack { domain: domain.to_owned(), from_ms, to_ms });
+        let (from, told, crossed) = (0, story.tape.tellings.len(), story.tape.crossings.len());
+        story.tape.set_back.push(SetBack { domain: domain.to_owned(), from_ms, from, to_ms, told, crossed });
         story.fails().iter().any(|name| name == "what was acknowledged is in the archive once")
     };
     let said = |telling: &Telling| matches!(&telling.what, Scene::Sent(stanza) if stanza.get("id") == Some("m2"));
