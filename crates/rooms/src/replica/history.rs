@@ -20,6 +20,8 @@ pub(super) struct Remembered {
     last: Option<(u64, String)>,
     /// What a room that has come back from an older state has lost, by stanza-id: those who entered before this one have had it.
     lost: BTreeMap<String, u64>,
+    /// Up to where it was told by another start of the primary, which may have lost it: what this one has told it does not tell again.
+    former: u64,
 }
 
 impl Remembered {
@@ -29,6 +31,11 @@ impl Remembered {
         if self.ring.len() > HISTORY_MAX {
             self.ring.pop_front();
         }
+    }
+
+    /// Another start of the primary tells what comes next.
+    pub fn begins(&mut self) {
+        self.former = self.last_seq();
     }
 
     /// Nothing that was said behind this event has been; the subject is what the room will say. Those who have entered before `entry` have had it.
@@ -48,7 +55,8 @@ impl Remembered {
     /// A message comes from a room that may have told it already, and lost it since: whether it has, and then before which of all who
     /// have `entered` those did who have had it. It has its place from now on.
     pub fn had_before(&mut self, id: &str, entered: u64) -> Option<u64> {
-        self.lost.remove(id).or_else(|| self.forget(id).map(|_| entered))
+        let is_former = self.ring.iter().any(|past| past.id == id && past.seq <= self.former);
+        self.lost.remove(id).or_else(|| is_former.then(|| self.forget(id)).flatten().map(|_| entered))
     }
 
     /// A message that was taken back is not remembered any more; gives what it was.

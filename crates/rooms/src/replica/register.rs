@@ -156,6 +156,9 @@ impl Mirror {
         // Events are numbered anew; seats are the room's again when the snapshot is whole.
         self.link.roster = if is_of_start { self.link.roster } else { Stored::Nothing };
         let set_back = !is_of_start && self.take_back_behind(granted.begun, cx);
+        if !is_of_start {
+            self.past.begins();
+        }
         let whole = match &self.link.place {
             Some(place) if granted.history == HistorySent::Missed => place.whole,
             _ => Whole { behind: granted.seq, since_ms: cx.now.unix_ms },
