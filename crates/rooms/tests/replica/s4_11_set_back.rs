@@ -1,7 +1,7 @@
 //! A service that comes back with a copy of its disk, `docs/wire.md`, *Set back*: what was said since is lost to the room, and nothing
 //! else is.
 
-use crate::site::{ROOM, join, says};
+use crate::site::{ROOM, join, leaves, says};
 use crate::world::{Disk, ERIS, KILLRC, SERVICE, World, of};
 use xmpp::{Element, ns};
 
@@ -108,17 +108,23 @@ fn s4_11_a_site_whose_last_message_has_another_place() {
     }
 }
 
-/// What is on a site's disk of a room that nobody there is in any more is of the same room as what comes next, and gives way to it.
-#[test]
-fn s4_11_a_mirror_that_rests_gives_way() {
+/// Nobody is at eris any more, whose disk has what the room has lost since.
+fn rested() -> World {
     let (mut world, copy) = copied(true);
     world.says("Valdis", "lost");
     for nick in ["WiZ", "Troy"] {
-        world.user(&format!("<presence type='unavailable' from='{}' to='{ROOM}/{nick}'/>", of(nick)));
+        world.user(&leaves(of(nick), nick));
     }
     world.pass_ms(JOINED_MS);
     world.restart_with(SERVICE, copy);
     world.pass_ms(JOINED_MS);
+    world
+}
+
+/// What is on a site's disk of a room that nobody there is in any more is of the same room as what comes next, and gives way to it.
+#[test]
+fn s4_11_a_mirror_that_rests_gives_way() {
+    let mut world = rested();
     world.says("Valdis", "since");
     world.user(&join(of("WiZ"), "WiZ"));
     assert_eq!((world.archived(ERIS), lost(&world, ERIS)), (world.archived(SERVICE), vec!["lost".to_owned()]));
@@ -127,14 +133,7 @@ fn s4_11_a_mirror_that_rests_gives_way() {
 /// Also when it has slept through all that the room has said since, up to another start of its.
 #[test]
 fn s4_11_a_mirror_that_has_slept_for_long_gives_way() {
-    let (mut world, copy) = copied(true);
-    world.says("Valdis", "lost");
-    for nick in ["WiZ", "Troy"] {
-        world.user(&format!("<presence type='unavailable' from='{}' to='{ROOM}/{nick}'/>", of(nick)));
-    }
-    world.pass_ms(JOINED_MS);
-    world.restart_with(SERVICE, copy);
-    world.pass_ms(JOINED_MS);
+    let mut world = rested();
     (0..9).for_each(|n| world.says("Valdis", &format!("since {n}")));
     world.restart(SERVICE);
     world.pass_ms(JOINED_MS);

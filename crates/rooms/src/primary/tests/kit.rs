@@ -162,6 +162,12 @@ impl Net {
         }
     }
 
+    /// The same with an outbox of this name.
+    pub fn request_by(&self, replica: &str, outbox: &str) -> Replicate {
+        let outboxes = vec![Outbox { name: outbox.to_owned(), from: 1 }];
+        Replicate { outboxes, ..self.request(replica) }
+    }
+
     /// A request of a replica that was here before.
     pub fn request_again(&self, replica: &str, seq: u64, census: &[(&str, &str)]) -> Replicate {
         let room = &self.kit.service.rooms[&jid(ROOM)];

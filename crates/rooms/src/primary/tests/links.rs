@@ -26,8 +26,8 @@ fn s4_2_who_comes_behind_somebody_who_is_not_admitted_is_let_in_plainly() {
         net.leaves(EFCHEN, "Efchen");
         net.affiliate("rubenro@vesa.yeggmaex.irc", "outcast");
         let asks = |net: &mut Net, name: &str| {
-            let own = crate::wire::Outbox { name: name.to_owned(), from: 1 };
-            net.ask_only(VESA, &crate::wire::Replicate { outboxes: vec![own], ..net.request(VESA) })
+            let request = net.request_by(VESA, name);
+            net.ask_only(VESA, &request)
         };
         let joins = |net: &mut Net, user: &str, nick: &str, n: u64| {
             net.feed(&format!(
@@ -88,9 +88,8 @@ fn s4_2_a_join_of_a_request_that_was_replaced_while_the_room_was_busy() {
          <x xmlns='jabber:x:data' type='submit'/></query></iq>"
     ));
     for outbox in ["first", "second"] {
-        let request = net.request(VESA);
-        let own = crate::wire::Outbox { name: outbox.to_owned(), from: 1 };
-        net.ask_only(VESA, &crate::wire::Replicate { outboxes: vec![own], ..request });
+        let request = net.request_by(VESA, outbox);
+        net.ask_only(VESA, &request);
         net.feed(&format!(
             "<presence from='{BIG_CHEESE}' to='{ROOM}/BigCheese'><x xmlns='http://jabber.org/protocol/muc'/>\
              <x xmlns='urn:xmpp:tmp:dmuc:0'><up xmlns='urn:netjoin:dmuc:0' outbox='{outbox}' n='1'/></x></presence>"
@@ -430,17 +429,13 @@ pub(super) fn granted(got: &[Got]) -> Granted {
 #[test]
 fn s4_2_a_join_of_a_request_that_was_replaced_is_none() {
     let mut net = Net::wallops();
-    let named = |net: &Net, name: &str| {
-        let outboxes = vec![crate::wire::Outbox { name: name.into(), from: 1 }];
-        crate::wire::Replicate { outboxes, ..net.request(VESA) }
-    };
     let join = |name: &str| {
         let up = crate::wire::UpMark { outbox: name.into(), n: 1, ..Default::default() };
         let x = "<x xmlns='http://jabber.org/protocol/muc'/>";
         format!("<presence from='{BIG_CHEESE}' to='{ROOM}/BigCheese'>{x}{}</presence>", up.x())
     };
     // Of the site, which has lost its disk, Efchen was in, and the link ends with him.
-    let (first, second) = (named(&net, "v2"), named(&net, "v3"));
+    let (first, second) = (net.request_by(VESA, "v2"), net.request_by(VESA, "v3"));
     assert_eq!(kinds(&net.ask(VESA, &first), VESA).last(), Some(&"leave"));
     net.ask(VESA, &second);
     let mut late = net.feed(&join("v2"));
