@@ -4,7 +4,7 @@
 use crate::activity::Activity;
 use crate::names::Nick;
 use crate::primary::{Keepalive, Tombstones, kept_since};
-use crate::room::{Cx, Kept, Life, Room};
+use crate::room::{Cx, Kept, Life, Room, is_join};
 use crate::tally::Tallies;
 use machine::{Gate, Input, Machine, Now, Output, Record, Row, Token};
 use rand_chacha::ChaCha12Rng;
@@ -184,7 +184,7 @@ impl Primary {
 
     /// A stanza for an address that has no room: a join or a registration may bring one into being, all else is answered.
     fn begin_room(&mut self, jid: &Jid, stanza: &Element, out: &mut Vec<Output>) -> bool {
-        let joins = stanza.name() == "presence" && stanza.get("type").is_none() && stanza.has_child("x", ns::MUC);
+        let joins = is_join(stanza);
         let registers = stanza.name() == "iq" && stanza.has_child("replicate", ns::NETJOIN);
         if !joins && !registers {
             self.answer_for_none(jid, stanza, out);

@@ -8,7 +8,7 @@ use super::link::Link;
 use super::marks::{Judged, Up};
 use super::replicate::{HeldUp, PENDING_MS};
 use crate::flaws::flaw;
-use crate::room::{Cx, Room, Via};
+use crate::room::{Cx, Room, Via, is_join};
 use crate::wire::{self, Down, Kind, Stale, UpMark};
 use machine::{Now, Output};
 use xmpp::stanza::Condition;
@@ -210,8 +210,7 @@ impl Room {
 
     /// A join waits, and what follows it from the same outbox; anything else with such a mark is plain.
     fn waits_for_request(&self, stanza: &Element, mark: &UpMark) -> bool {
-        let joins = stanza.name() == "presence" && stanza.get("type").is_none() && stanza.has_child("x", ns::MUC);
-        joins || self.links.early.iter().any(|held| held.mark.outbox == mark.outbox)
+        is_join(stanza) || self.links.early.iter().any(|held| held.mark.outbox == mark.outbox)
     }
 
     /// The request has come for which these waited.

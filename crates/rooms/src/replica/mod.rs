@@ -157,7 +157,7 @@ impl Replica {
         if self.site.is_local(&from) {
             match self.mirrors.get(&to.bare()) {
                 Some(mirror) => mirror.life != Life::Plain,
-                None => relay::is_join(stanza, &to) && self.site.may_ask(to.domain()),
+                None => relay::enters_room(stanza, &to) && self.site.may_ask(to.domain()),
             }
         } else {
             self.mirrors.get(&from.bare()).is_some_and(|mirror| mirror.life != Life::Plain)
@@ -206,7 +206,7 @@ impl Replica {
         let room = to.bare();
         if self.mirrors.contains_key(&room) {
             self.with(&room, now, out, |mirror, cx| mirror.relay(stanza, from, to, cx));
-        } else if relay::is_join(&stanza, to) && self.site.may_ask(to.domain()) {
+        } else if relay::enters_room(&stanza, to) && self.site.may_ask(to.domain()) {
             self.intend(stanza, from, to, now, out);
         } else {
             self.cx(now, out).pass(to, stanza);

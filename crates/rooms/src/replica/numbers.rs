@@ -5,7 +5,7 @@
 
 use super::keep;
 use crate::names::Nick;
-use crate::room::is_subject;
+use crate::room::{is_join, is_subject};
 use crate::wire;
 use machine::{Change, Token};
 use std::collections::{BTreeMap, VecDeque};
@@ -228,7 +228,10 @@ impl Outbox {
 
     /// How many of them there are: a room answers each with an ENTER.
     pub fn joins_of(&self, user: &Jid) -> usize {
-        self.entries.iter().filter(|entry| entry.is_join() && author(&entry.stanza).as_ref() == Some(user)).count()
+        self.entries
+            .iter()
+            .filter(|entry| is_join(&entry.stanza) && author(&entry.stanza).as_ref() == Some(user))
+            .count()
     }
 
     /// Who asks in it to enter.
@@ -236,7 +239,7 @@ impl Outbox {
         let mut joins: BTreeMap<Jid, Joins> = BTreeMap::new();
         for entry in self.entries.iter().filter(|entry| entry.stanza.name() == "presence") {
             let Some(user) = author(&entry.stanza) else { continue };
-            if entry.is_join() {
+            if is_join(&entry.stanza) {
                 let of_user = joins.entry(user).or_default();
                 (of_user.all, of_user.last) = (of_user.all + 1, entry.n);
             } else if entry.stanza.get("type") == Some("unavailable")
@@ -349,12 +352,7 @@ impl Entry {
 
     /// Whether by it somebody comes or goes.
     pub fn is_coming_or_going(&self) -> bool {
-        self.is_join() || (self.stanza.name() == "presence" && self.stanza.get("type") == Some("unavailable"))
-    }
-
-    /// Whether it asks to enter.
-    fn is_join(&self) -> bool {
-        self.stanza.name() == "presence" && self.stanza.get("type").is_none() && self.stanza.has_child("x", ns::MUC)
+        is_join(&self.stanza) || (self.stanza.name() == "presence" && self.stanza.get("type") == Some("unavailable"))
     }
 
     /// One that has not been sent and waits for nothing.

@@ -11,19 +11,15 @@ use super::numbers::leave_of;
 use super::site::Cx;
 use crate::flaws::flaw;
 use crate::names::Status;
-use crate::room::payload_of;
+use crate::room::{is_join, payload_of};
 use crate::wire::UpMark;
 use std::collections::VecDeque;
 use xmpp::stanza::{Condition, StanzaError, iq_result};
 use xmpp::{Element, Jid, ns};
 
-/// Whether this asks to enter a room, XEP-0045 7.2.1.
-pub(super) fn is_join(stanza: &Element, to: &Jid) -> bool {
-    stanza.name() == "presence"
-        && stanza.get("type").is_none()
-        && to.local().is_some()
-        && to.resource().is_some()
-        && stanza.has_child("x", ns::MUC)
+/// Whether this asks to enter a room, which is addressed under a nick.
+pub(super) fn enters_room(stanza: &Element, to: &Jid) -> bool {
+    to.local().is_some() && to.resource().is_some() && is_join(stanza)
 }
 
 /// What a user's stanza is to the room.

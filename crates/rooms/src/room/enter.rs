@@ -260,6 +260,11 @@ impl HistoryWanted {
     }
 }
 
+/// Whether this asks to enter, XEP-0045 7.2.1.
+pub(crate) fn is_join(stanza: &Element) -> bool {
+    stanza.name() == "presence" && stanza.get("type").is_none() && stanza.has_child("x", ns::MUC)
+}
+
 /// What of a user's presence others get to see: all but what only the room may say (17.3). Each element that may says in which
 /// language it is, where the presence says so of all (13).
 pub(crate) fn payload_of(presence: &Element) -> Vec<Element> {

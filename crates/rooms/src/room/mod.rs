@@ -95,7 +95,7 @@ pub(crate) use affiliations::{Affiliated, Affiliations};
 pub(crate) use config::{Config, PrivateMessages, Whois};
 pub(crate) use create::name as fresh_name;
 pub use draft::{Draft, NotSaid};
-pub(crate) use enter::{payload_of, presence_with, shown_away};
+pub(crate) use enter::{is_join, payload_of, presence_with, shown_away};
 pub(crate) use hats::HATS;
 pub(crate) use keep::{Kept, PutOut, Seated, put};
 pub use keep::{SPACES, check};
