@@ -29,7 +29,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
                     || evidence.tape.set_back.iter().any(|lost| lost.domain == domain(who))
                     || said.any(|(_, body)| former.contains(body))
                     || causes.away_ms(crossing, stay.from_ms) >= kept_times * evidence.retention_ms
-                    || causes.removed.get(bare(who)).is_some_and(|at_ms| *at_ms >= stay.from_ms);
+                    || causes.removed.get(bare(who)).is_some_and(|at_ms| *at_ms >= causes.entered_ms(stay));
                 if !is_excused {
                     return Err(format!(
                         "{who}, in since {}, was removed by nobody: {}",
@@ -81,6 +81,8 @@ struct Causes {
     people: People,
     /// When each user was last removed by somebody, as the room says: by bare address.
     removed: BTreeMap<String, u64>,
+    /// When the room has let each client in, in rising order.
+    entered: BTreeMap<String, Vec<u64>>,
     /// When something was put on a link that was whole, in rising order.
     met: BTreeMap<(String, String), Vec<u64>>,
     /// By which site each registration was asked for that has not been answered.
@@ -91,6 +93,10 @@ impl Causes {
     fn note(&mut self, crossing: &Crossing) {
         let (stanza, at_ms) = (&crossing.stanza, crossing.at_ms);
         self.people.crossed(crossing);
+        let enter = stanza.get_child("x", ns::DMUC).and_then(|x| x.get_child("enter", ns::DMUC));
+        if let Some(full) = enter.and_then(|enter| enter.get("jid")) {
+            self.entered.entry(full.to_owned()).or_default().push(at_ms);
+        }
         if is_destroyed(stanza) {
             self.removed.values_mut().for_each(|removed_ms| *removed_ms = at_ms);
         }
@@ -122,6 +128,12 @@ impl Causes {
         for pair in asked.into_iter().chain(pair) {
             self.met.entry(pair).or_default().push(crossing.at_ms);
         }
+    }
+
+    /// When the room let somebody in for a stay: before he learned of it, so that he may be removed between the two.
+    fn entered_ms(&self, stay: &Stay) -> u64 {
+        let entered = self.entered.get(&stay.who).into_iter().flatten().copied();
+        entered.take_while(|at_ms| *at_ms <= stay.from_ms).last().unwrap_or(stay.from_ms)
     }
 
     /// For how long at a stretch the site had not been reached, or not been heard, since then.

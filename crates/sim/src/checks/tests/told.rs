@@ -196,6 +196,33 @@ fn words_of_somebody_who_was_in_and_are_refused_for_it_show() {
     }
 }
 
+/// Removed before she has heard that she is in, of what she says then: by who removed her, unless that was before she was let in.
+#[test]
+fn who_is_removed_before_she_knows_that_she_is_in_is_removed_by_somebody() {
+    let enter = occupant("Efchen", "", "none", "participant", &["110"], "")
+        .replace("</presence>", &format!("<x xmlns='urn:xmpp:tmp:dmuc:0'><enter jid='{EFCHEN}'/></x></presence>"));
+    let kick = occupant("Efchen", GONE, "none", "none", &["307"], "")
+        .replace("</presence>", &format!("<x xmlns='urn:xmpp:tmp:dmuc:0'><leave jid='{EFCHEN}'/></x></presence>"));
+    for (first, then, fails) in [(&enter, &kick, false), (&kick, &enter, true)] {
+        let mut story = Story::told();
+        story.tape.tellings.iter_mut().for_each(|telling| telling.at_ms += 100);
+        let said = format!("<message to='{ROOM}' type='groupchat' id='m3'><body>b3</body></message>");
+        story.add(EFCHEN, Scene::Sent(Element::parse(&said).unwrap()));
+        story.tape.tellings.last_mut().unwrap().at_ms = 200;
+        story.crosses_at(1, false, first);
+        story.crosses_at(2, false, then);
+        story.crosses_at(
+            300,
+            false,
+            &format!(
+                "<message from='{ROOM}' to='{EFCHEN}' type='error' id='m3'><error type='modify'>\
+                 <not-acceptable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>"
+            ),
+        );
+        assert_eq!(story.fails().iter().any(|name| name == "who is removed by nobody is heard"), fails);
+    }
+}
+
 #[test]
 fn a_site_that_is_not_told_that_its_room_is_no_more_shows() {
     let granted = "<iq type='result' id='g'><granted xmlns='urn:netjoin:dmuc:0' incarnation='first'/></iq>";
