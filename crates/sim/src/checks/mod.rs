@@ -3,6 +3,7 @@
 mod accounted;
 mod acknowledged;
 mod addresses;
+mod ahead;
 mod answered;
 mod banned;
 mod bounds;

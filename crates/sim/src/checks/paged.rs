@@ -4,23 +4,24 @@
 //! Looked at whenever a client was told that there is no more, also by its site while the room was not reached, and in the end.
 
 use super::Evidence;
+use super::ahead::Ahead;
 use super::fates::Fates;
 use super::gaps::Gaps;
 use super::people::domain;
 use crate::users::record::Record;
 use crate::users::stays::stanza_id;
-use crate::world::Scene;
 use std::collections::BTreeMap;
 
 pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
     let rows: Vec<&str> = evidence.archive.iter().filter(|row| row.body.is_some()).map(|row| &*row.id).collect();
     let places: BTreeMap<&str, usize> = evidence.archive.iter().enumerate().map(|(at, row)| (&*row.id, at)).collect();
     let (said, fates) = (first_told(evidence), Fates::of(evidence));
-    let (undone, gaps) = (evidence.undone(), Gaps::of(evidence));
+    let (undone, gaps, ahead) = (evidence.undone(), Gaps::of(evidence), Ahead::of(evidence, &fates));
     for (who, record) in evidence.records {
         let excused = |id: &str| {
             // Who was told that it was taken back has it no more, and is not told that it was not.
-            if undone.contains(id) || gaps.may_lack(domain(who), id) {
+            let is_behind = |other: &str| places.get(other) > places.get(id);
+            if undone.contains(id) || gaps.may_lack(domain(who), id) || ahead.may_lack(who, id, is_behind) {
                 return true;
             }
             let at_ms = said.get(id).copied().unwrap_or_default();
@@ -67,18 +68,13 @@ fn first_had(record: &Record) -> impl Iterator<Item = &str> {
     had.into_iter().map(|(_, id)| id)
 }
 
-/// When each message was first told, on a link or to a client.
+/// When the room first told each message: an island may have shown it long before.
 fn first_told<'a>(evidence: &Evidence<'a>) -> BTreeMap<&'a str, u64> {
-    let received = evidence.tape.tellings.iter().filter_map(|telling| match &telling.what {
-        Scene::Received(stanza) => Some((stanza, telling.at_ms)),
-        _ => None,
-    });
-    let crossed = evidence.tape.crossings.iter().map(|crossing| (&crossing.stanza, crossing.at_ms));
     let mut told = BTreeMap::new();
-    for (stanza, at_ms) in received.chain(crossed) {
-        if let Some(id) = stanza_id(stanza, evidence.room) {
-            let first = told.entry(id).or_insert(at_ms);
-            *first = at_ms.min(*first);
+    for crossing in evidence.tape.crossings.iter().filter(|crossing| crossing.from == evidence.room.domain()) {
+        if let Some(id) = stanza_id(&crossing.stanza, evidence.room) {
+            let first = told.entry(id).or_insert(crossing.at_ms);
+            *first = crossing.at_ms.min(*first);
         }
     }
     told

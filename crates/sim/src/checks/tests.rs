@@ -87,6 +87,13 @@ impl Story {
         }
     }
 
+    /// All of it so far happens as much later.
+    fn begins_at(&mut self, ms: u64) {
+        self.tape.tellings.iter_mut().for_each(|telling| telling.at_ms += ms);
+        self.tape.crossings.iter_mut().for_each(|crossing| crossing.at_ms += ms);
+        self.disturbed.iter_mut().for_each(|(_, from_ms, to_ms)| (*from_ms, *to_ms) = (*from_ms + ms, *to_ms + ms));
+    }
+
     /// Somebody asks whether he is in, and is answered.
     fn pings(&mut self, who: &str, kind: &str) {
         let id = format!("p{}", self.tape.tellings.len());

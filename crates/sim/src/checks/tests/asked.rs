@@ -50,11 +50,11 @@ fn who_enters_pages_from_the_beginning_whatever_he_was_sent_before() {
     assert!(!record.page(0).to_xml().contains("<after>"));
 }
 
-/// A message is lost on the stream by which the room serves Efchen itself, and is heard by anybody only when she is out again: when it was
-/// told decides whether the stream was disturbed then.
+/// A message is lost on the stream by which the room serves Efchen itself, and is heard by anybody only when she is out again, or by an
+/// island long before she came: when the room has told it decides whether the stream was disturbed then.
 #[test]
 fn what_a_disturbed_stream_loses_is_promised_to_nobody() {
-    let fails = |disturbed: bool| {
+    let fails = |disturbed: bool, on_island: bool| {
         let mut story = Story::told();
         story.crosses(
             &presence("Efchen", "participant", "", true).replace("<presence", &format!("<presence to='{EFCHEN}'")),
@@ -77,10 +77,20 @@ fn what_a_disturbed_stream_loses_is_promised_to_nobody() {
         story.add(EFCHEN, Scene::Sent(query));
         let fin = "<fin xmlns='urn:xmpp:mam:2' complete='true'/>";
         story.receives(EFCHEN, &format!("<iq from='{ROOM}' type='result' id='page-1'>{fin}</iq>"));
+        if on_island {
+            story.begins_at(10_000);
+            let shown = Scene::Received(Element::parse(&message("3")).unwrap());
+            story
+                .tape
+                .tellings
+                .insert(0, Telling { at_ms: 0, who: "eve@killrc.oulubox.irc/x".to_owned(), what: shown });
+        }
         story.fails().iter().any(|failed| failed == PAGED)
     };
-    assert!(!fails(true));
-    assert!(fails(false));
+    for on_island in [false, true] {
+        assert!(!fails(true, on_island), "on an island: {on_island}");
+        assert!(fails(false, on_island), "on an island: {on_island}");
+    }
 }
 
 /// What a replica asks for again since it was lost is no second repair; what the next digest but a moment later is answered by is one.

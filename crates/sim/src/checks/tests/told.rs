@@ -16,6 +16,27 @@ fn a_private_message_that_another_is_sent_shows() {
     }
 }
 
+/// WiZ has another client in the room, which has its own nickname there: what is for that one goes to it, and to his first only where it
+/// has gone meanwhile. What is for Efchen never does.
+#[test]
+fn a_private_message_goes_to_another_client_of_who_is_gone() {
+    const SATURN: &str = "squit@eris.dclxvii.irc/saturn";
+    let fails = |nick: &str, is_gone: bool| {
+        let mut story = Story::told();
+        story.add(SATURN, Scene::Connected);
+        story.receives(SATURN, &presence("Squit", "participant", "", true));
+        story.add(EFCHEN, Scene::Sent(Element::parse(&private(&format!("to='{ROOM}/{nick}'"), "m9")).unwrap()));
+        if is_gone {
+            [SATURN, EFCHEN].iter().for_each(|who| story.add(who, Scene::Ended));
+        }
+        story.receives(WIZ, &private(&format!("from='{ROOM}/Efchen'"), "m9"));
+        story.fails().iter().any(|name| name == "private messages are for one")
+    };
+    assert!(!fails("Squit", true));
+    assert!(fails("Squit", false), "it is there to have it");
+    assert!(fails("Efchen", true), "she is not he");
+}
+
 #[test]
 fn a_subject_that_one_of_them_has_not_shows() {
     let subject = format!("<message from='{ROOM}/WiZ' type='groupchat'><subject>new</subject></message>");
