@@ -135,6 +135,7 @@ impl Mirror {
         self.held.clear();
         self.seats.clear();
         self.provisional = Default::default();
+        self.awaited.clear();
         self.link.kept.clear();
         self.link.handed.clear();
         let change = AudienceChange::End;

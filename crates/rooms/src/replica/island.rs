@@ -110,28 +110,28 @@ impl Mirror {
                     // Also of somebody who has left since.
                     self.show_relayed(&entry, put, cx);
                 } else {
-                    records.extend(self.outbox.void(entry.n, &self.room));
+                    records.extend(self.void(entry.n));
                     cx.pass(&from, refused(&entry.stanza, Condition::Forbidden));
                 }
                 continue;
             }
             match self.kind_of(&entry.stanza, &from, &to, false) {
                 Sent::Message => {
-                    records.extend(self.outbox.void(entry.n, &self.room));
+                    records.extend(self.void(entry.n));
                     self.refuse_here(&entry.stanza, cx);
                 }
-                Sent::Join => records.extend(self.outbox.void(entry.n, &self.room)),
+                Sent::Join => records.extend(self.void(entry.n)),
                 Sent::Presence => {
                     if self.is_own_address(&from, &to) {
                         records.push(put);
                         self.show_present(&entry.stanza, &from, entry.n, cx);
                     } else {
-                        records.extend(self.outbox.void(entry.n, &self.room));
+                        records.extend(self.void(entry.n));
                         self.refuse_here(&entry.stanza, cx);
                     }
                 }
                 Sent::Leave if self.is_of_the_stay_before(&entry.stanza, &from) => {
-                    records.extend(self.outbox.void(entry.n, &self.room));
+                    records.extend(self.void(entry.n));
                 }
                 Sent::Leave => {
                     records.push(put);

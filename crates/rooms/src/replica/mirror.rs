@@ -1,6 +1,7 @@
 //! One room as mirrored at a site, XEP-0282 4.1, and the way everything from the primary takes through it.
 
 use super::archive::Whole;
+use super::awaited::Awaited;
 use super::away::{Overlay, lay};
 use super::buried::Unburied;
 use super::echo::Echo;
@@ -60,6 +61,8 @@ pub(super) struct Mirror {
     pub island: Option<Island>,
     /// What local sessions have seen, or are about to, before its outcome is known.
     pub provisional: Provisionals,
+    /// What was relayed and has had no outcome that was heard of.
+    pub awaited: Awaited,
     /// Who is shown as away because a site is not reached.
     pub away: Overlay,
     /// Presence that has been shown here and is still to come back from the primary.
@@ -226,6 +229,7 @@ impl Mirror {
             withheld: Withheld::default(),
             island: None,
             provisional: Provisionals::default(),
+            awaited: Awaited::default(),
             away: Overlay::new(),
             echoes: Vec::new(),
             hold: Hold::default(),

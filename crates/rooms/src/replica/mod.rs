@@ -24,6 +24,7 @@
 //! | `digest` | | whether the mirror is still what the primary has |
 //! | `island` | 4.11.1 | what a split begins and ends, and what users may do meanwhile |
 //! | `archive` | 4.11.1 | queries of what was said, answered from the mirror |
+//! | `awaited` | 4.8 | messages whose outcome was not heard of, and what is made of it |
 //! | `provisional`, `hold` | 4.11.1 | messages shown before the primary has them, and not before the disk has them |
 //! | `refused` | | what people here have seen and no room has |
 //! | `members`, `withheld` | 4.11.1.2 | who enters on an island, and what he hears when the room has let him in |
@@ -37,6 +38,7 @@
 
 mod archive;
 mod attach;
+mod awaited;
 mod away;
 mod buried;
 mod census;

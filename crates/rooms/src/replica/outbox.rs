@@ -70,6 +70,7 @@ impl Mirror {
             self.outbox.last_is_relayed(self.provisionally(cx.now));
         }
         self.outbox.last_is_kick(kicked);
+        self.await_last();
         if self.relays() {
             self.send_outstanding(cx);
         }
@@ -125,6 +126,7 @@ impl Mirror {
         let waiting = self.outbox.entries.iter().find(|entry| entry.waits == Some(token));
         let Some(entry) = waiting.filter(fails).cloned() else { return };
         self.outbox.withdraw(entry.n);
+        self.awaited.is_over(&self.outbox.name, entry.n);
         // An earlier write of the same may be there, and its author is told that it failed.
         self.outbox.done.extend(entry.key.clone());
         if let Some(from) = author(&entry.stanza) {
@@ -173,6 +175,7 @@ impl Mirror {
     /// An error is the outcome of what it is about, and goes past whatever is told in order: what stands before that may have its own
     /// to come. Then nothing stands in its place until all of it has.
     pub(super) fn had_outcome(&mut self, mark: &UpMark, cx: &mut Cx<'_>) {
+        self.awaited.is_over(&mark.outbox, mark.n);
         let outboxes = self.older.iter_mut().chain([&mut self.outbox]);
         let waits = |outbox: &&mut Outbox| outbox.name == mark.outbox && outbox.acked() + 1 < mark.n;
         let void = outboxes.into_iter().find(waits).map(|outbox| outbox.void(mark.n, &self.room));
@@ -184,7 +187,6 @@ impl Mirror {
 
     /// The primary has said how far the outcome of an outbox is durable.
     pub(super) fn acknowledged(&mut self, name: &str, n: u64, cx: &mut Cx<'_>) {
-        self.note_had(name, n, self.link.attempt);
         if self.outbox.name == name {
             // What was never sent cannot have had an outcome.
             let n = n + u64::from(flaw!(AcknowledgedTooFar));
@@ -214,6 +216,7 @@ impl Mirror {
         let (entries, changes) = self.outbox.drain(&self.room);
         self.outbox = Outbox::new(cx.site.name());
         self.echoes.clear();
+        self.awaited.clear();
         let (presence, rest): (Vec<Entry>, Vec<Entry>) =
             entries.into_iter().partition(|entry| entry.stanza.name() == "presence");
         let again = lost.into_iter().map(|join| (join, None));
@@ -251,13 +254,13 @@ impl Mirror {
 
     /// The marks of a registration: what the primary has had.
     pub(super) fn reconcile(&mut self, name: &str, n: u64) {
+        // What followed a fresh request has been sent under its numbers already, and is told behind the snapshot.
+        if self.outbox.name == name && self.link.fresh {
+            return self.outbox.acknowledge(n.min(self.outbox.last()));
+        }
         // Said with the answer, and so of what was before: the snapshot has it.
-        self.note_had(name, n, self.link.attempt.saturating_sub(1));
+        self.awaited.note_had(name, n);
         if self.outbox.name == name {
-            // What followed a fresh request has been sent under its numbers already.
-            if self.link.fresh {
-                return self.outbox.acknowledge(n.min(self.outbox.last()));
-            }
             self.outbox.reconcile(n);
         } else if let Some(outbox) = self.older.iter_mut().find(|outbox| outbox.name == name) {
             outbox.reconcile(n);

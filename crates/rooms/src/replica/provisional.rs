@@ -12,10 +12,10 @@ use super::site::Cx;
 use crate::flaws::flaw;
 use crate::names::{Nick, Role};
 use crate::room::{Past, RETRACT, as_broadcast, is_subject, worth_keeping};
+use crate::wire::UpMark;
 use crate::wire::ids::message_id;
-use crate::wire::{Ack, UpMark};
 use machine::{Born, Change, Output, Token};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use xmpp::stanza::{Condition, StanzaError};
 use xmpp::{Element, Jid, Shared, ns};
 
@@ -25,9 +25,6 @@ pub(super) struct Provisionals {
     by_id: BTreeMap<String, Provisional>,
     /// Writes under way: the id of what is shown when they are done.
     writes: BTreeMap<Token, String>,
-    /// What of the present outbox the primary has had, by this registration, in the order of its numbers: what came of it is told before
-    /// an acknowledgement of it is.
-    had: VecDeque<(u64, String)>,
     /// The last place in the archive that was given.
     last_seq: u64,
 }
@@ -40,9 +37,6 @@ pub(super) struct Provisional {
     waits: Option<Token>,
     /// Only sessions that entered before this one have seen it; `None` for all who are here.
     seen_before: Option<u64>,
-    /// In which registration the primary has said that it has had it. Where the event that tells of it is lost it has come when the
-    /// snapshot of the next is whole.
-    had: Option<u32>,
     /// Where and on what it was said.
     born: Born,
 }
@@ -69,14 +63,9 @@ impl Provisionals {
         }
     }
 
-    /// A registration begins: what was had before it is in its snapshot.
-    pub fn register(&mut self) {
-        self.had.clear();
-    }
-
-    /// What the primary has had is waited for no longer.
-    pub fn forget_had(&mut self) {
-        self.by_id.retain(|_, said| said.had.is_none());
+    /// What came of it is not to be heard here.
+    pub fn forget(&mut self, id: &str) {
+        self.by_id.remove(id);
     }
 
     /// The next place in the archive: behind everything that has one in the one order.
@@ -164,6 +153,7 @@ impl Mirror {
     /// A message has come from the primary: what of it was here already, be it that the primary has told it before: it has lost it with
     /// its disk, and has had it once more from the author's site, which it had not acknowledged it to.
     pub(super) fn comes(&mut self, id: &str, cx: &mut Cx<'_>) -> Shown {
+        self.awaited.has_come(id);
         if self.provisional.by_id.contains_key(id) {
             return self.has_come(id);
         }
@@ -197,34 +187,6 @@ impl Mirror {
         self.take_back(&id, error.get_child("error", ns::CLIENT).cloned(), cx);
     }
 
-    /// The snapshot is whole: what the primary had before it has come, unless there is a gap. What has not was refused, and
-    /// the word of that was lost. What an earlier start of this site showed may have come to that.
-    pub(super) fn settle_had(&mut self, gap: bool, cx: &mut Cx<'_>) {
-        let attempt = self.link.attempt;
-        let had = self.provisional.by_id.iter().filter(|(_, said)| said.had.is_some_and(|had| had < attempt));
-        let had: Vec<(String, bool)> = had.map(|(id, said)| (id.clone(), said.seen_before == Some(0))).collect();
-        for (id, of_before) in had {
-            if gap || of_before {
-                self.provisional.by_id.remove(&id);
-            } else {
-                self.take_back(&id, Some(StanzaError::from(Condition::UndefinedCondition).element(None)), cx);
-            }
-        }
-    }
-
-    /// All that the room has told of what is acknowledged here has come. What has not was refused: an error is not numbered, and that of
-    /// it was lost where nothing else was.
-    pub(super) fn settle_told(&mut self, ack: &Ack, cx: &mut Cx<'_>) {
-        if self.outbox.name != ack.outbox {
-            return;
-        }
-        while let Some((_, id)) = self.provisional.had.pop_front_if(|(n, _)| *n <= ack.n) {
-            if self.provisional.by_id.contains_key(&id) {
-                self.take_back(&id, Some(StanzaError::from(Condition::UndefinedCondition).element(None)), cx);
-            }
-        }
-    }
-
     /// Where nothing waits for an outcome any more, what still has a provisional place in the mirror is what no outcome was heard
     /// of, because of a gap or a crash: it is put aside.
     pub(super) fn put_orphans_aside(&self, cx: &mut Cx<'_>) {
@@ -235,7 +197,8 @@ impl Mirror {
         }
     }
 
-    fn take_back(&mut self, id: &str, why: Option<Element>, cx: &mut Cx<'_>) {
+    /// What was shown here is not to be said: those who saw it are told so, and its row is put aside with the reason.
+    pub(super) fn take_back(&mut self, id: &str, why: Option<Element>, cx: &mut Cx<'_>) {
         let said = self.provisional.by_id.get(id).filter(|said| said.waits.is_none() && self.config.logging);
         let refused = said.map(|said| refused_row(&self.room, &said.past, why));
         cx.site.refused.extend(refused.iter().map(|_| self.room.clone()));
@@ -286,30 +249,13 @@ impl Mirror {
         }
     }
 
-    /// The primary has had what of an outbox stands up to `n`, as it has said in this registration.
-    pub(super) fn note_had(&mut self, name: &str, n: u64, attempt: u32) {
-        if self.provisional.by_id.is_empty() {
-            return;
-        }
-        let outboxes = std::iter::once(&self.outbox).chain(&self.older);
-        let Some(outbox) = outboxes.into_iter().find(|outbox| outbox.name == name) else { return };
-        let Some(key) = outbox.key else { return };
-        for entry in outbox.entries().take_while(|entry| entry.n <= n) {
-            let id = message_id(&key, entry.n);
-            if let Some(said) = self.provisional.by_id.get_mut(&id) {
-                said.had.get_or_insert(attempt);
-                if name == self.outbox.name {
-                    self.provisional.had.push_back((entry.n, id));
-                }
-            }
-        }
-    }
-
     /// A registration says the key of an outbox. What earlier starts of this site left in theirs was shown then, to nobody who is here
     /// now.
     pub(super) fn learn_key(&mut self, name: &str, key: [u8; 32]) {
         if self.outbox.name == name {
-            self.outbox.key = Some(key);
+            if self.outbox.key.replace(key).is_none() {
+                self.await_all(&key);
+            }
             return;
         }
         let room = &self.room;
@@ -321,10 +267,11 @@ impl Mirror {
                 continue;
             };
             let id = message_id(&key, entry.n);
+            self.awaited.await_outcome(name, entry, id.clone(), true);
             let stanza = Shared::new(as_broadcast(&entry.stanza, room, nick, None, Some(&id)));
             let (seq, stamp_ms) = (ISLAND_SEQ + entry.n, provisionally.said_ms);
             let past = Past { seq, id: id.clone(), stamp_ms, stanza };
-            self.provisional.by_id.insert(id, Provisional { past, waits: None, seen_before: Some(0), had: None, born });
+            self.provisional.by_id.insert(id, Provisional { past, waits: None, seen_before: Some(0), born });
         }
     }
 
@@ -337,7 +284,7 @@ impl Mirror {
             cx.when_kept(token, shown);
         }
         self.provisional.writes.insert(token, past.id.clone());
-        let said = Provisional { waits: Some(token), seen_before: None, had: None, born, past };
+        let said = Provisional { waits: Some(token), seen_before: None, born, past };
         self.provisional.by_id.insert(said.past.id.clone(), said);
     }
 

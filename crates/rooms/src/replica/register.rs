@@ -57,11 +57,14 @@ impl Mirror {
         link.kept.clear();
         link.overtaken.clear();
         link.attempt += 1;
-        self.provisional.register();
-        let link = &mut self.link;
         link.fresh = self.sessions.is_empty() && self.gone.is_empty() && self.older.is_empty();
         if link.fresh {
             self.renew_outbox(cx);
+        }
+        let outboxes: Vec<&str> = self.older.iter().chain([&self.outbox]).map(|outbox| &*outbox.name).collect();
+        self.awaited.register(&outboxes);
+        if self.link.fresh {
+            self.awaited.note_had(&self.outbox.name, self.outbox.acked());
         }
         let request = self.request(cx);
         let id = cx.ask(&self.room, "set", request.element(), Asked::Registration(self.room.clone()));
@@ -206,7 +209,7 @@ impl Mirror {
             self.learn_key(&mark.outbox, mark.key);
             self.reconcile(&mark.outbox, mark.n);
         }
-        self.provisional.forget_had();
+        self.forget_had();
         self.give_up_provisional(Condition::RemoteServerTimeout, cx);
         self.dismiss_direct(granted, cx);
         self.judged(granted, cx);
@@ -392,6 +395,7 @@ impl Mirror {
             if !flaw!(LeaveForgetsOutbox) {
                 self.give_back(unheard, Condition::RemoteServerTimeout, cx);
             }
+            self.awaited.clear();
             self.outbox = Outbox::new(cx.site.name());
             self.forget_seats();
         }
@@ -434,6 +438,7 @@ impl Mirror {
         }
         let unsent = self.outbox.drain(&self.room);
         self.give_back(unsent, why, cx);
+        self.awaited.clear();
         let end = Output::Audience { audience: self.audience, member: self.room.clone(), change: AudienceChange::End };
         cx.out.push(end);
         (self.link.epoch, self.link.asked) = (None, None);

@@ -2,6 +2,7 @@
 //! of engines that talk over ordered links.
 
 mod attached;
+mod awaited;
 mod closing;
 mod digest;
 mod handover;
