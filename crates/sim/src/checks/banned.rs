@@ -120,6 +120,10 @@ impl Watch for Banned {
         self.void.retain(|(_, author)| self.banned.contains_key(author));
     }
 
+    fn banned(&self) -> Vec<String> {
+        self.banned.keys().cloned().collect()
+    }
+
     fn void(&self) -> Vec<(String, String)> {
         self.void.iter().map(|(body, who)| (body.clone(), format!("{who} was banned and is heard"))).collect()
     }

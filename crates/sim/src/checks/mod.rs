@@ -65,7 +65,7 @@ pub struct Evidence<'a> {
     pub semi_anonymous: bool,
     /// Bodies of messages that nobody should have heard, and why: what [`Safety::void`] has found.
     pub void: &'a [(String, String)],
-    /// Bare addresses that are banned in the end.
+    /// Bare addresses that are banned in the end, as the room has granted it: what [`Safety::banned`] has found.
     pub banned: &'a [String],
     /// When a stream that serves a client directly, past any replica, was disturbed: (domain, from, to).
     pub disturbed: &'a [(String, u64, u64)],

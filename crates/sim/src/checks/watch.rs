@@ -24,6 +24,11 @@ pub(super) trait Watch {
     fn void(&self) -> Vec<(String, String)> {
         Vec::new()
     }
+
+    /// Bare addresses that are banned by now.
+    fn banned(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// All that is watched, and how far the tape has been seen.
@@ -102,6 +107,11 @@ impl Safety {
             watch.void().into_iter().map(|(body, why)| (body, format!("{name}: {why}"))).collect::<Vec<_>>()
         };
         self.watches.iter().flat_map(void).collect()
+    }
+
+    /// Who is banned by the room's own word, by bare address.
+    pub fn banned(&self) -> Vec<String> {
+        self.watches.iter().flat_map(|(_, watch)| watch.banned()).collect()
     }
 }
 

@@ -197,7 +197,6 @@ impl Scene {
         let stays = stays(&self.world.tape, &self.room);
         let views: BTreeMap<_, _> = self.users.iter().map(|u| (u.jid.to_string(), u.view.clone())).collect();
         let records: BTreeMap<_, _> = self.users.iter().map(|u| (u.jid.to_string(), u.record.clone())).collect();
-        let banned: Vec<String> = self.banned.iter().cloned().collect();
         let evidence = Evidence {
             room: &self.room,
             tape: &self.world.tape,
@@ -207,7 +206,7 @@ impl Scene {
             records: &records,
             semi_anonymous: self.plan.semi_anonymous,
             void: &self.safety.void(),
-            banned: &banned,
+            banned: &self.safety.banned(),
             disturbed: &self.disturbed,
             crashed: &self.crashed,
             retention_ms: self.plan.retention_seconds * 1_000,
