@@ -316,11 +316,12 @@ impl Room {
         }
     }
 
-    /// A stanza for a replica with its marks, past what is held.
+    /// A stanza for a replica with its marks, past what is held: the outcomes among that are yet to be told, so it acknowledges nothing
+    /// then.
     fn down(&mut self, replica: &Jid, kind: Kind, seq: Option<u64>, stanza: Element, x: Element) -> Option<Output> {
         let link = self.links.links.get_mut(replica)?;
-        let at = At { seq, ..link.next(kind) };
-        Some(link.stamp(replica, Shared::new(stanza.child(x)), at))
+        let at = if link.held.is_empty() { link.next(kind) } else { At::new(&link.epoch, 0, kind) };
+        Some(link.stamp(replica, Shared::new(stanza.child(x)), At { seq, ..at }))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::kit::*;
 use crate::room::tests::kit::{Disk, Got, errors};
-use crate::wire::{Granted, Verdict};
+use crate::wire::{Granted, Kind, Verdict};
 use machine::{Input, Row};
 use xmpp::ns;
 
@@ -336,6 +336,32 @@ fn s4_4_a_page_waits_until_the_one_before_has_come() {
     assert_eq!(missed(&net.feed(&bounce)), 0);
     pass(&mut net, 11_000);
     assert!(net.is_split(VESA), "it was taken for what it is");
+}
+
+/// What has come up while a snapshot is read is told behind it, and acknowledged no sooner: what is left of the snapshot goes past it.
+#[test]
+fn a_snapshot_acknowledges_nothing_that_is_told_behind_it() {
+    let mut net = Net::whole();
+    net.says(WIZ, "known");
+    let archive = net.kit.rows.last().expect("an archived message").id.clone();
+    (0..5).for_each(|n| drop(net.says(WIZ, &n.to_string())));
+    net.kit.restart();
+    let mut request = net.request_again(VESA, 0, &[(BIG_CHEESE, "BigCheese"), (EFCHEN, "Efchen")]);
+    request.maxstanzas = 2;
+    let resume = request.resume.as_mut().expect("it was here before");
+    (resume.archive, resume.term) = (Some(archive), "an-older-one".into());
+    let mut got = net.ask_only(VESA, &request);
+    let id = page_behind(&got, VESA).expect("it is asked whether it has come");
+    net.leaves(BIG_CHEESE, "BigCheese");
+    got = net.feed(&pong(VESA, &id).replace("to='channel", "to='wallops@channel"));
+    while let Some(id) = page_behind(&got, VESA) {
+        got.extend(net.feed(&pong(VESA, &id).replace("to='channel", "to='wallops@channel")));
+    }
+    got.extend(net.says(EFCHEN, "next"));
+    let marks = marks(&got, VESA);
+    let acked = marks.iter().position(|at| at.ack.is_some()).expect("it is acknowledged");
+    let left = marks.iter().position(|at| at.kind == Kind::Leave).expect("its outcome");
+    assert!(acked >= left, "{marks:?}");
 }
 
 /// Of more than may be sent the last are, and `synced` says that there is a gap; as many as may be are no gap.
