@@ -150,6 +150,9 @@ impl Primary {
             let said = room.said_seq;
             let mut cx = Cx::new(now, out);
             with(room, &mut cx);
+            if room.life == Life::Over {
+                room.refuse_requests(&mut cx);
+            }
             let Cx { tallied, left, .. } = cx;
             for (domain, tally) in tallied {
                 self.tallies.add(&domain, tally);

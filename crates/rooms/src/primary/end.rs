@@ -47,6 +47,8 @@ impl Room {
         match &withdraw.epoch {
             None => {
                 self.links.pending.remove(replica);
+                // What was relayed for a request that has not come here is said again plainly, or its author is told that it failed.
+                self.links.early.retain(|held| held.user.domain() != replica.domain());
                 // The answer was not heard, and so nothing that came behind it.
                 let link = self.links.links.get(replica);
                 for jid in link.map(|link| link.handed.keys().cloned().collect::<Vec<_>>()).unwrap_or_default() {

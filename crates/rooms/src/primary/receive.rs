@@ -41,6 +41,10 @@ impl Room {
         if mark.is_none() && self.has_come_around(&from, &stanza) {
             return self.refuse(&stanza, Condition::NotAcceptable, cx);
         }
+        if mark.is_none() && comes_or_goes(&stanza) {
+            // No replica relays him any more: what waits for a request of one is over.
+            self.links.early.retain(|held| held.user != from);
+        }
         match mark {
             Some(Ok(mark)) => self.relayed(stanza, from, mark, cx),
             Some(Err(damaged)) => {
@@ -188,8 +192,8 @@ impl Room {
             (Some(epoch), Some(replica)) if !flaw!(EpochNotChecked) => self.tell_stale(&replica, epoch, cx),
             // What came behind a request that was refused its site does not say again.
             (None, _) if self.links.was_refused(&user, &mark.outbox, cx.now.mono_ms) => self.handle_stanza(stanza, cx),
-            // It came with a request that its site has replaced since, and says it again with the present one.
-            (None, Some(replica)) if self.links.has_asked(&replica) => {}
+            // Its request has been here, and what came of it is over, or replaced: its site says it again with another.
+            (None, Some(_)) => {}
             (None, _) if self.links.early.len() < EARLY_MAX && self.waits_for_request(&stanza, &mark) => {
                 let expires_ms = cx.now.mono_ms + PENDING_MS;
                 self.links.early.push_back(HeldUp { stanza, user, mark, expires_ms });
@@ -295,6 +299,11 @@ impl Link {
             self.suspect_ms.get_or_insert(now_ms);
         }
     }
+}
+
+/// Whether by this somebody asks to be in, or says that he is not.
+fn comes_or_goes(stanza: &Element) -> bool {
+    is_join(stanza) || (stanza.name() == "presence" && stanza.get("type") == Some("unavailable"))
 }
 
 /// Whether an error says that a server or service cannot be reached (RFC 6120 8.3.3), as a bounce of a link stanza does.

@@ -270,6 +270,17 @@ impl Room {
         if serves { Via::Replica(replica) } else { Via::Direct }
     }
 
+    /// The room is no more: who has asked to be a replica of it, or was relayed ahead of such a request, is told so.
+    pub fn refuse_requests(&mut self, cx: &mut Cx<'_>) {
+        let replicas: Vec<Jid> = self.links.pending.keys().cloned().collect();
+        for replica in replicas {
+            self.nobody_admitted(&replica, cx);
+        }
+        for held in std::mem::take(&mut self.links.early) {
+            self.handle_stanza(held.stanza, cx);
+        }
+    }
+
     /// Requests and early stanzas whose time has come.
     pub(super) fn expire_requests(&mut self, cx: &mut Cx<'_>) {
         let now = cx.now.mono_ms;

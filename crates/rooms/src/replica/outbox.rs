@@ -11,6 +11,7 @@ use super::numbers::{Entry, Joins, Outbox, Provisionally, author, leave_of};
 use super::site::Cx;
 use crate::flaws::flaw;
 use crate::names::Nick;
+use crate::room::is_join;
 use crate::wire::UpMark;
 use machine::{Change, Token};
 use std::collections::BTreeMap;
@@ -172,6 +173,12 @@ impl Mirror {
         outboxes.filter(|outbox| outbox.name == mark.outbox).flat_map(|outbox| &outbox.entries).any(|e| e.n == mark.n)
     }
 
+    /// Whether this is about a join in an outbox that is no more, and its user waits for the outcome of one in the present outbox.
+    pub(super) fn is_asked_anew(&self, user: &Jid, mark: &UpMark) -> bool {
+        let names = self.older.iter().chain([&self.outbox]).map(|outbox| &outbox.name);
+        names.into_iter().all(|name| *name != mark.outbox) && self.outbox.joins().contains_key(user)
+    }
+
     /// An error is the outcome of what it is about, and goes past whatever is told in order: what stands before that may have its own
     /// to come. Then nothing stands in its place until all of it has.
     pub(super) fn had_outcome(&mut self, mark: &UpMark, cx: &mut Cx<'_>) {
@@ -206,13 +213,13 @@ impl Mirror {
     }
 
     /// Before a registration that follows upon nothing: what was sent in one that is over may have had an outcome that
-    /// was lost with it, so joins and leaves go out under a new name, where none counts as had. Whoever said anything
-    /// else is not here any more.
+    /// was lost with it, so joins and leaves go out under a new name, where none counts as had, and by which the room knows which
+    /// request they come with. Whoever said anything else is not here any more.
     pub(super) fn renew_outbox(&mut self, cx: &mut Cx<'_>) {
-        let lost = self.lost_joins(cx);
-        if lost.is_empty() && self.outbox.entries.iter().all(|entry| entry.attempt == 0) {
+        if !self.outbox.offered {
             return self.count_joins();
         }
+        let lost = self.lost_joins(cx);
         let (entries, changes) = self.outbox.drain(&self.room);
         self.outbox = Outbox::new(cx.site.name());
         self.echoes.clear();
@@ -220,7 +227,7 @@ impl Mirror {
         let (presence, rest): (Vec<Entry>, Vec<Entry>) =
             entries.into_iter().partition(|entry| entry.stanza.name() == "presence");
         let again = lost.into_iter().map(|join| (join, None));
-        for (stanza, nick) in again.chain(presence.into_iter().map(|entry| (entry.stanza, entry.nick))) {
+        for (stanza, nick) in again.chain(standing(presence).into_iter().map(|entry| (entry.stanza, entry.nick))) {
             self.outbox.push(stanza, nick, None);
         }
         self.give_back((rest, changes), Condition::RemoteServerTimeout, cx);
@@ -331,6 +338,31 @@ impl Mirror {
             }
         }
     }
+}
+
+/// What still says something of presence of people of whom nobody is in: not what they showed before they left, nor that they came where
+/// they have come back since. The room may have told them of that, and does not tell it again.
+fn standing(presence: Vec<Entry>) -> Vec<Entry> {
+    /// What somebody does behind what is looked at.
+    #[derive(Default)]
+    struct Behind {
+        leaves: bool,
+        joins: bool,
+    }
+    let mut behind: BTreeMap<Jid, Behind> = BTreeMap::new();
+    let mut standing: Vec<Entry> = Vec::new();
+    for entry in presence.into_iter().rev() {
+        let Some(user) = author(&entry.stanza) else { continue };
+        let behind = behind.entry(user).or_default();
+        let stands = match is_join(&entry.stanza) {
+            true => !std::mem::replace(&mut behind.joins, true) || !behind.leaves,
+            false if entry.is_coming_or_going() => !std::mem::replace(&mut behind.leaves, true),
+            false => !behind.leaves,
+        };
+        standing.extend(Some(entry).filter(|_| stands));
+    }
+    standing.reverse();
+    standing
 }
 
 /// Sends entries with their marks.

@@ -167,6 +167,10 @@ impl Mirror {
         if unreachable && !waits && (kept || ours && here) && !flaw!(BounceGiven) {
             return self.unreached(cx);
         }
+        // What has been asked anew in another registration has its outcome there.
+        if stanza.name() == "presence" && mark.as_ref().is_some_and(|mark| self.is_asked_anew(to, mark)) {
+            return;
+        }
         // Whoever is told that it failed must not hear it said later.
         if let Some(mark) = mark {
             self.refuse_provisional(&mark, &stanza, cx);

@@ -1,6 +1,7 @@
 //! XEP-0282 4.2, "Creating a Replica", with `docs/wire.md`.
 
 use crate::site::*;
+use machine::Input;
 use rooms::wire::{Down, Kind};
 use xmpp::{Element, Jid, ns};
 
@@ -138,6 +139,58 @@ fn s4_2_the_end_of_a_replica() {
     let left = site.pass_ms(300_000);
     assert!(left.iter().any(|s| s.has_child("withdraw", ns::NETJOIN)), "{left:?}");
     assert_eq!(site.replica.links(site.now), []);
+}
+
+/// Each request that follows upon nothing has an outbox of its own, by which the room knows what belongs to it: also where all that
+/// was relayed behind the one before has been answered.
+#[test]
+fn s4_2_a_first_request_has_an_outbox_of_its_own() {
+    let mut site = Site::new("eris.dclxvii.irc");
+    let asked = site.send(&join(WIZ, "WiZ"));
+    let left = site.announce(&asked);
+    let outbox = |request: &rooms::wire::Replicate| request.outboxes[0].name.clone();
+    let first = outbox(&site.request(&left).1);
+    site.send(&refused_join(WIZ, "WiZ", &first, 1));
+    site.feed(Input::StreamEnded(SERVICE.to_owned()));
+    site.send(&join(TROY, "Troy"));
+    let left = site.pass_ms(2_000);
+    let (_, second) = site.request(&left);
+    assert_ne!(outbox(&second), first);
+    assert_eq!(left.last().and_then(|join| join.get("from")), Some(TROY));
+}
+
+/// Somebody has left and asks to be in again. His LEAVE was that of the last seat here, so his join goes out with another request, and
+/// nothing of what he did before; that it was refused behind the first is not what becomes of it.
+#[test]
+fn s4_2_what_is_asked_anew_is_not_refused_by_what_was_asked_before() {
+    let mut site = Site::with_users("eris.dclxvii.irc", &[("WiZ", WIZ)]);
+    let first = site.outbox();
+    site.send(&format!("<presence from='{WIZ}' to='{ROOM}/WiZ'><show>dnd</show></presence>"));
+    site.send(&leaves(WIZ, "WiZ"));
+    site.send(&join(WIZ, "WiZ"));
+    let left = site.down(&unavailable("WiZ", ""), Down::Leave { jid: WIZ.parse().unwrap() }, Kind::Leave, None);
+    let asked = left.iter().filter(|s| s.to_xml().contains("<up ") && s.get("from") == Some(WIZ));
+    assert_eq!(
+        asked.map(|s| (s.get("type"), s.has_child("x", ns::MUC))).collect::<Vec<_>>(),
+        [(Some("unavailable"), false), (None, true)]
+    );
+    assert_eq!(lines(&site.send(&refused_join(WIZ, "WiZ", &first, 4))), [""; 0]);
+    site.grant(&left, 0, false);
+    site.snapshot(&[], &[], 900);
+    site.event(&presence("WiZ", "admin", "participant"), 901);
+    let got = site.enter(&own_presence("WiZ", "admin", "participant"), WIZ);
+    assert!(got.iter().any(|s| s.get("to") == Some(WIZ) && s.to_xml().contains("<status code='110'/>")), "{got:?}");
+}
+
+/// How the room refuses a join that was relayed.
+fn refused_join(user: &str, nick: &str, outbox: &str, n: u64) -> String {
+    format!(
+        "<presence type='error' from='{ROOM}/{nick}' to='{user}'><error type='auth'><forbidden xmlns='{}'/></error>\
+         <x xmlns='{}'><up xmlns='{}' outbox='{outbox}' n='{n}'/></x></presence>",
+        ns::STANZA_ERRORS,
+        ns::DMUC,
+        ns::NETJOIN
+    )
 }
 
 /// What nobody here has used for as long as mirrors are kept is gone from the disk, also after a restart.

@@ -63,15 +63,8 @@ fn s4_2_a_join_waits_for_its_request() {
     let mut net = Net::wallops();
     net.leaves(EFCHEN, "Efchen");
     // Learnt from another stream: the replica is asking, so it has no epoch.
-    let request = net.request(VESA);
-    let join = net.marked(&format!(
-        "<presence from='{BIG_CHEESE}' to='{ROOM}/BigCheese'><x xmlns='http://jabber.org/protocol/muc'/></presence>"
-    ));
-    let join = xmpp::Element::parse(&join).unwrap();
-    let epoch =
-        join.get_child("x", ns::DMUC).unwrap().get_child("up", ns::NETJOIN).unwrap().get("epoch").unwrap().to_owned();
-    let got = net.kit.send(&join.to_xml().replace(&format!(" epoch='{epoch}'"), ""));
-    assert_eq!(got, []);
+    let request = net.request_by(VESA, "first");
+    assert_eq!(net.feed(&join_behind_request(BIG_CHEESE, "BigCheese", "first", 1)), []);
     let got = net.ask(VESA, &request);
     assert_eq!(kinds(&got, VESA).last(), Some(&"enter"));
 }
@@ -99,6 +92,75 @@ fn s4_2_a_join_of_a_request_that_was_replaced_while_the_room_was_busy() {
     assert_eq!(kinds(&got, VESA).iter().filter(|kind| **kind == "enter").count(), 1);
     let later = net.pass_ms(15_000);
     assert_eq!((of(&later, BIG_CHEESE).len(), kinds(&later, VESA).len()), (0, 0), "{later:?}");
+}
+
+/// A join as a replica relays it behind a request that has not been answered yet.
+fn join_behind_request(user: &str, nick: &str, outbox: &str, n: u64) -> String {
+    format!(
+        "<presence from='{user}' to='{ROOM}/{nick}'><x xmlns='http://jabber.org/protocol/muc'/>\
+         <x xmlns='urn:xmpp:tmp:dmuc:0'><up xmlns='urn:netjoin:dmuc:0' outbox='{outbox}' n='{n}'/></x></presence>"
+    )
+}
+
+/// 4.2: a request is lost with the room that it was sent to, and its site withdraws it. Who was relayed behind it, and asks the room
+/// itself then, is not let in again when he has left; by the end of the request, or by his own word where that comes another way.
+#[test]
+fn s4_2_what_waits_for_a_request_is_over_with_it() {
+    for withdrawn in [true, false] {
+        let mut net = Net::wallops();
+        net.leaves(EFCHEN, "Efchen");
+        assert_eq!(net.feed(&join_behind_request(BIG_CHEESE, "BigCheese", "lost", 2)), []);
+        if withdrawn {
+            let mut said = join_behind_request(BIG_CHEESE, "BigCheese", "lost", 3).replace("presence", "message");
+            said = said
+                .replace("/BigCheese'", "' type='groupchat'")
+                .replace("<x xmlns='http", "<body>never</body><x xmlns='http");
+            assert_eq!(net.feed(&said), []);
+            net.feed(&format!(
+                "<iq type='set' from='{VESA}' to='{ROOM}' id='w1'><withdraw xmlns='urn:netjoin:dmuc:0'/></iq>"
+            ));
+        } else {
+            let plain = format!(
+                "<presence from='{BIG_CHEESE}' to='{ROOM}/BigCheese'><x xmlns='http://jabber.org/protocol/muc'/></presence>"
+            );
+            assert!(of(&net.feed(&plain), BIG_CHEESE).len() > 3);
+            net.feed(&format!("<presence type='unavailable' from='{BIG_CHEESE}' to='{ROOM}/BigCheese'/>"));
+        }
+        assert_eq!(net.pass_ms(15_000), [], "withdrawn: {withdrawn}");
+    }
+}
+
+/// 4.6: the last of a site leaves, and behind that somebody joins who was relayed when the link was not known to be over. His site asks
+/// anew for him, so he is not let in for this, ten seconds later.
+#[test]
+fn s4_6_who_is_relayed_behind_the_last_seat_comes_with_another_request() {
+    let mut net = Net::wallops();
+    net.leaves(EFCHEN, "Efchen");
+    let request = net.request_by(VESA, "first");
+    net.ask_only(VESA, &request);
+    net.feed(&join_behind_request(BIG_CHEESE, "BigCheese", "first", 1));
+    let leaves =
+        join_behind_request(BIG_CHEESE, "BigCheese", "first", 2).replace("<presence", "<presence type='unavailable'");
+    let leaves = leaves.replace("<x xmlns='http://jabber.org/protocol/muc'/>", "");
+    assert_eq!(kinds(&net.feed(&leaves), VESA), ["leave"]);
+    assert_eq!(net.feed(&join_behind_request(EFCHEN, "Efchen", "first", 3)), []);
+    assert_eq!(net.pass_ms(15_000), []);
+}
+
+/// 4.2: a request waits for somebody to be admitted when the room is destroyed: it is answered, and so is who was relayed ahead of his.
+#[test]
+fn s4_2_requests_to_a_room_that_ends_are_answered() {
+    let mut net = Net::wallops();
+    net.leaves(EFCHEN, "Efchen");
+    let request = net.request_by(VESA, "first");
+    assert_eq!(net.ask_only(VESA, &request), []);
+    assert_eq!(net.feed(&join_behind_request("eve@elsewhere.example/x", "Eve", "other", 1)), []);
+    let got = net.feed(&format!(
+        "<iq from='{WUMPUS}' id='end' type='set' to='{ROOM}'><query xmlns='http://jabber.org/protocol/muc#owner'><destroy/></query></iq>"
+    ));
+    let refused = |to: &str| (to.to_owned(), "item-not-found".to_owned());
+    assert_eq!(errors(&got), [refused(VESA), refused("eve@elsewhere.example/x")]);
+    assert!(net.kit.service.rooms.is_empty());
 }
 
 /// 4.2: another live replica of a domain is refused, and so is one that the service does not list.
