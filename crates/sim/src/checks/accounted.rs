@@ -1,5 +1,5 @@
 //! What somebody said who stayed to the end, or was put out and is still there, has come back or was refused, never both and never more
-//! than once. An error may be lost with a stream: nobody keeps it.
+//! than once. An error may be lost with a stream; who has said it through a replica is told all the same.
 
 use super::Evidence;
 use super::fates::Fates;
@@ -22,7 +22,9 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
                 return Err(format!("{body:?} of {} came back and was refused: {:?}", stay.who, stay.refused));
             }
             let lost = fates.is_lost_with_room(body);
-            let answered = reflected + refused > 0 || fates.is_refused(body) || lost || was_taken_back(evidence, body);
+            // What his replica has relayed it answers for itself, as long as he is there.
+            let is_refused = fates.is_refused(body) && (stay.to_ms.is_some() || !was_relayed(evidence, &stay.who, id));
+            let answered = reflected + refused > 0 || is_refused || lost || was_taken_back(evidence, body);
             let is_waited_for = || stay.to_ms.is_none() || was_put_out(evidence, stay, said);
             if !answered && !evidence.is_excused(stay) && is_waited_for() && !went_plainly(evidence, &stay.who, id) {
                 return Err(format!("{body:?} of {} was never answered for", stay.who));
@@ -40,6 +42,12 @@ fn went_plainly(evidence: &Evidence<'_>, who: &str, id: &str) -> bool {
     let mut plain = said.filter(|crossing| crossing.stanza.get_child("x", ns::DMUC).is_none());
     let lost = |at_ms: u64| evidence.disturbed.iter().any(|(site, _, to)| site == domain(who) && *to >= at_ms);
     plain.any(|crossing| lost(crossing.at_ms))
+}
+
+/// Whether his site's replica has relayed it, and knows by that what becomes of it.
+fn was_relayed(evidence: &Evidence<'_>, who: &str, id: &str) -> bool {
+    let own = |crossing: &&Crossing| crossing.stanza.get("from") == Some(who) && crossing.stanza.get("id") == Some(id);
+    evidence.tape.crossings.iter().filter(own).any(|crossing| crossing.stanza.has_child("x", ns::DMUC))
 }
 
 /// Whether somebody was put out after he had said something that nobody came to hear, and has stayed online to be told what became

@@ -235,6 +235,14 @@ fn something_said_that_nobody_answers_for_shows() {
     assert_eq!(story.fails(), ["what was said is answered for"], "the stream was whole again");
     story.crosses_at(4, true, &relayed);
     assert_eq!(story.fails(), [""; 0]);
+    // It was refused, and that was lost: nobody keeps it, but his replica knows it by what comes behind.
+    for (sent, fails) in [(&relayed, &[][..]), (&marked, &["what was said is answered for"][..])] {
+        let mut story = Story::told();
+        story.add(WIZ, Scene::Sent(Element::parse(&text).unwrap()));
+        story.crosses_at(4, true, sent);
+        story.crosses(&format!("<message from='{ROOM}' to='{WIZ}' type='error' id='m3'/>"));
+        assert_eq!(story.fails(), fails);
+    }
 }
 
 #[test]

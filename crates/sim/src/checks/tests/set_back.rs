@@ -75,6 +75,38 @@ fn what_comes_once_more_is_shown_once() {
     assert!(shown(0, &["1", "2", "3"]), "who comes later is told in order");
 }
 
+/// She has had what comes once more where it was, and pages on from where it is: what the room has told between is not promised her, where
+/// it is lost that it had told it. What is told behind that is.
+#[test]
+fn who_pages_on_from_what_has_another_place_misses_what_is_before_that() {
+    let fails = |is_lost: bool, order: [&str; 4]| {
+        let mut story = Story::told();
+        let begun = story.here();
+        story.tells(5, "2");
+        story.set_back(begun + usize::from(!is_lost));
+        story.add(EFCHEN, Scene::Ended);
+        story.archive =
+            order.iter().map(|id| Archived { id: (*id).to_owned(), body: Some(format!("b{id}")) }).collect();
+        for (d, id) in order[1..].iter().enumerate() {
+            story.tells(6 + d as u64, id);
+        }
+        ["3", "4"].iter().for_each(|id| story.receives(WIZ, &message(id)));
+        story.add(EFCHEN, Scene::Connected);
+        story.receives(EFCHEN, &presence("Efchen", "participant", "", true));
+        let query = story.records().remove(EFCHEN).unwrap().page(0);
+        assert!(query.to_xml().contains("<after>2</after>"), "{query}");
+        story.add(EFCHEN, Scene::Sent(query));
+        let result = "<result xmlns='urn:xmpp:mam:2' queryid='page-1' id='4'/>";
+        story.receives(EFCHEN, &format!("<message from='{ROOM}'>{result}</message>"));
+        let fin = "<fin xmlns='urn:xmpp:mam:2' complete='true'/>";
+        story.receives(EFCHEN, &format!("<iq from='{ROOM}' type='result' id='page-1'>{fin}</iq>"));
+        story.fails().iter().any(|name| name == PAGED)
+    };
+    assert!(!fails(true, ["1", "3", "2", "4"]));
+    assert!(fails(false, ["1", "3", "2", "4"]), "the copy has it");
+    assert!(fails(true, ["1", "2", "3", "4"]), "it is behind it");
+}
+
 /// A ban and a kick of since the copy are undone, those of before are not.
 #[test]
 fn who_is_in_again_that_was_removed_before_the_copy_shows() {
