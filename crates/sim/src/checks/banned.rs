@@ -2,7 +2,8 @@
 //! for something else; and what he says meanwhile, on an island too, does not come into the archive. A rooms' server that has gone on
 //! with a copy of its disk knows nothing of a ban that was granted since.
 
-use super::people::{Occupant, People, bare, is_destroyed, kind};
+use super::former::End;
+use super::people::{Occupant, People, bare, kind};
 use super::watch::Watch;
 use crate::users::stays::body_of;
 use crate::users::view::statuses;
@@ -12,6 +13,7 @@ use xmpp::{Element, Jid, ns};
 
 pub(super) struct Banned {
     room: Jid,
+    end: End,
     people: People,
     /// Bans that were asked for: (who, id of the iq), the bare address.
     asked: BTreeMap<(String, String), String>,
@@ -27,6 +29,7 @@ impl Banned {
     pub fn of(room: &Jid) -> Banned {
         Banned {
             room: room.clone(),
+            end: End::default(),
             people: People::default(),
             asked: BTreeMap::new(),
             banned: BTreeMap::new(),
@@ -91,12 +94,14 @@ impl Watch for Banned {
     }
 
     fn crossed(&mut self, crossing: &Crossing, place: usize) -> Result<(), String> {
-        if crossing.from != self.room.domain() {
+        let is_rooms = crossing.from == self.room.domain();
+        let ends = self.end.note(crossing, is_rooms);
+        if !is_rooms {
             return Ok(());
         }
         let stanza = &crossing.stanza;
         self.people.crossed(crossing);
-        if is_destroyed(stanza) {
+        if ends {
             // Its bans end with it; what was said in it is in no archive.
             (self.banned, self.asked, self.void) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         }

@@ -40,7 +40,7 @@ impl Evidence<'_> {
 
 /// When the room was last destroyed, as far as it can be seen.
 #[derive(Default)]
-struct End {
+pub(super) struct End {
     at_ms: u64,
     /// Whether there has been no new one since.
     is_over: bool,
@@ -50,19 +50,23 @@ struct End {
 }
 
 impl End {
-    fn note(&mut self, crossing: &Crossing, is_rooms: bool) {
+    /// Takes in what crosses a link; whether it shows that the room has ended.
+    pub fn note(&mut self, crossing: &Crossing, is_rooms: bool) -> bool {
         let (stanza, at_ms) = (&crossing.stanza, crossing.at_ms);
         if !is_rooms {
-            return self.asked = asks(stanza).or(self.asked.take());
+            self.asked = asks(stanza).or(self.asked.take());
+            return false;
         }
         if stanza.get("type") == Some("error") && self.asked.as_deref() == stanza.get("id") {
             self.asked = None;
         }
         let is_told = stanza.name() != "iq" && is_destroyed(stanza);
-        if is_told || is_new(stanza) && self.asked.is_some() {
+        let ends = is_told || is_new(stanza) && self.asked.is_some();
+        if ends {
             *self = End { at_ms, is_over: is_told, asked: None };
         }
         self.is_over &= !is_new(stanza);
+        ends
     }
 }
 

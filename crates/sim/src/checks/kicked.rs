@@ -1,7 +1,8 @@
 //! Protocol property P8, XEP-0045 8.2: whom people have been told was kicked is not in again without having asked, whatever crashes and whatever a
 //! census says of him; and what he says before he asks, on an island too, does not come into the archive.
 
-use super::people::{Occupant, People, bare, domain, is_destroyed, item, kind};
+use super::former::End;
+use super::people::{Occupant, People, bare, domain, item, kind};
 use super::watch::Watch;
 use crate::users::answers_join;
 use crate::users::stays::body_of;
@@ -13,6 +14,7 @@ use xmpp::{Element, Jid, ns};
 /// What has been seen so far; times are places on the tape.
 pub(super) struct Kicked {
     room: Jid,
+    end: End,
     people: People,
     views: BTreeMap<String, View>,
     /// When each user last asked to enter, by whichever client.
@@ -53,6 +55,7 @@ impl Kicked {
     pub fn of(room: &Jid) -> Kicked {
         Kicked {
             room: room.clone(),
+            end: End::default(),
             people: People::default(),
             views: BTreeMap::new(),
             asked: BTreeMap::new(),
@@ -177,11 +180,13 @@ impl Watch for Kicked {
     }
 
     fn crossed(&mut self, crossing: &Crossing, at: usize) -> Result<(), String> {
-        if crossing.from != self.room.domain() {
+        let is_rooms = crossing.from == self.room.domain();
+        let ends = self.end.note(crossing, is_rooms);
+        if !is_rooms {
             return Ok(());
         }
         self.people.crossed(crossing);
-        if is_destroyed(&crossing.stanza) {
+        if ends {
             (self.out, self.void) = (BTreeMap::new(), Vec::new());
             self.directly.clear();
         }

@@ -365,11 +365,19 @@ fn somebody_banned_who_is_there_again_shows() {
         story.receives(WIZ, &there);
         assert_eq!(story.fails().contains(&BANNED.to_owned()), !undone);
     }
-    let mut story = Story::told();
-    story.crosses(&enter);
-    story.bans("outcast", true);
-    story.crosses(&occupant("Efchen", "", "none", "participant", &[], &marked(2, "roster", "")));
-    assert_eq!(story.fails(), [BANNED, STILL_IN]);
+    for destroyed in [false, true] {
+        let mut story = Story::told();
+        story.crosses(&enter);
+        story.bans("outcast", true);
+        if destroyed {
+            // Nobody is in by then, so nobody is told of it but by a room that is new.
+            let query = "<query xmlns='http://jabber.org/protocol/muc#owner'><destroy/></query>";
+            story.crosses_at(9, true, &format!("<iq from='{WIZ}' to='{ROOM}' type='set' id='d'>{query}</iq>"));
+            story.crosses(&occupant("WiZ", "", "owner", "moderator", &["110", "201"], ""));
+        }
+        story.crosses(&occupant("Efchen", "", "none", "participant", &[], &marked(2, "roster", "")));
+        assert_eq!(story.fails(), if destroyed { vec![] } else { vec![BANNED, STILL_IN] });
+    }
 }
 
 #[test]

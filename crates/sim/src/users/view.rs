@@ -88,7 +88,8 @@ impl View {
     fn is_gone(&mut self, nick: Option<&str>, stanza: &Element) -> Option<News> {
         let codes = statuses(stanza);
         let told = codes.iter().any(|code| code == SELF);
-        let own = told || (nick.is_some() && self.me.as_deref() == nick);
+        // Not by the nickname: that it has another by now may have been lost, and another have its own. XEP-0045 10.9 has no code.
+        let own = told || is_destroyed(stanza);
         let renamed = codes.iter().any(|code| code == RENAMED);
         if let Some(nick) = nick {
             self.seats.remove(nick);
@@ -136,3 +137,27 @@ const SELF: &str = "110";
 const CREATED: &str = "201";
 /// The nickname changes.
 const RENAMED: &str = "303";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// XEP-0045 7.2.2: a client knows by 110 what is about itself. That it has another nickname was lost, and who came under the former goes.
+    #[test]
+    fn who_has_a_clients_former_nickname_is_another() {
+        let mut view = View::of(&Jid::new("wallops@channel.avalon.irc").unwrap());
+        let hears = |view: &mut View, kind: &str, inner: &str| {
+            let text = format!(
+                "<presence from='wallops@channel.avalon.irc/Efchen'{kind}><x xmlns='http://jabber.org/protocol/muc#user'>\
+                 <item affiliation='none' role='participant'/>{inner}</x></presence>"
+            );
+            view.hear(&Element::parse(&text).unwrap())
+        };
+        let (gone, own) = (" type='unavailable'", "<status code='110'/>");
+        for (inner, is_out) in [("", false), (own, true), ("<destroy/>", true)] {
+            assert_eq!(hears(&mut view, "", own), Some(News::Entered));
+            hears(&mut view, gone, inner);
+            assert_eq!(view.me.is_none(), is_out, "{inner}");
+        }
+    }
+}
