@@ -124,7 +124,6 @@ pub(super) struct Link {
     pub staging: Option<Staging>,
     /// The parts of an event as far as they have come.
     pub parts: Vec<(Element, At)>,
-    pub stale_said_at: Option<u64>,
 }
 
 /// How far a mirror has come.
@@ -383,12 +382,10 @@ impl Mirror {
 
     /// What becomes of a stanza of another registration: not applied, and said so, once a second at the most.
     fn say_stale(&mut self, epoch: &str, cx: &mut Cx<'_>) {
-        let recently = self.link.stale_said_at.is_some_and(|at| cx.now.mono_ms < at + STALE_MS);
         // While a registration is under way what is still coming of the one before is no news to anybody.
-        if recently || self.life == Life::Registering {
+        if self.life == Life::Registering || !cx.site.may_say_stale(&self.room, cx.now.mono_ms) {
             return;
         }
-        self.link.stale_said_at = Some(cx.now.mono_ms);
         let stale = Stale { epoch: epoch.to_owned() };
         let message = Element::stanza("message").attr("from", cx.site.config.jid.as_str()).child(stale.x());
         cx.up(&self.room, message);
@@ -461,5 +458,3 @@ const UNKNOWN: RoomConfig = RoomConfig {
 
 /// Most stanzas that wait for one user's ENTER; more go ahead of it.
 const BEHIND_MAX: usize = 100;
-/// `docs/wire.md`: `<stale/>` at most once per second and link.
-const STALE_MS: u64 = 1_000;

@@ -33,6 +33,8 @@ pub(super) struct Site {
     pub direct: Direct,
     /// Whether the server that has the users hands over what they say; meaningless where that is this one.
     pub attached: bool,
+    /// Which rooms were told within a second that an epoch is over, and when.
+    stale_said: BTreeMap<Jid, u64>,
     pub tallies: Tallies,
     rng: ChaCha12Rng,
     next_token: u64,
@@ -110,11 +112,18 @@ impl Site {
             refused: BTreeSet::new(),
             direct: Direct::default(),
             attached: false,
+            stale_said: BTreeMap::new(),
             tallies: Tallies::default(),
             rng: ChaCha12Rng::from_seed(seed),
             next_token: 0,
             last_query: 0,
         }
+    }
+
+    /// Whether a room is told now that an epoch is over: once a second, whatever has become of its mirror in between.
+    pub fn may_say_stale(&mut self, room: &Jid, now_ms: u64) -> bool {
+        self.stale_said.retain(|_, at| now_ms < *at + STALE_MS);
+        !self.stale_said.contains_key(room) && self.stale_said.insert(room.clone(), now_ms).is_none()
     }
 
     /// Whether this is the address of one of the site's own users.
@@ -254,5 +263,7 @@ impl Timers {
     }
 }
 
+/// `docs/wire.md`: `<stale/>` at most once per second and room.
+const STALE_MS: u64 = 1_000;
 /// Most requests under way: a few per room.
 const ASKED_MAX: usize = 40_000;

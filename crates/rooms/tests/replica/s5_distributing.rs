@@ -314,3 +314,23 @@ fn s4_7_another_epoch_is_not_applied() {
     );
     assert_eq!(lines(&got), [Element::parse(&stale).unwrap().to_xml()]);
 }
+
+/// It says so once a second and room, also where there is another mirror of that by then.
+#[test]
+fn s4_7_another_epoch_is_said_once_a_second() {
+    let says_stale = |site: &mut Site| {
+        let at = rooms::wire::At { seq: Some(810), ..rooms::wire::At::new("e77", 9, Kind::Event) };
+        let event = Down::Event { said_ms: Some(1), config: None };
+        let got = site.down_at(&groupchat("BigCheese", "hi", 810), event, at);
+        got.iter().any(|stanza| stanza.get_child("x", ns::DMUC).is_some_and(|x| x.has_child("stale", ns::NETJOIN)))
+    };
+    let mut site = Site::with_users("eris.dclxvii.irc", &[("WiZ", WIZ)]);
+    assert_eq!([says_stale(&mut site), says_stale(&mut site)], [true, false]);
+    let x = format!("<x xmlns='{}'><destroy/></x>", ns::MUC_USER);
+    site.event(&format!("<presence from='{ROOM}' type='unavailable'>{x}</presence>"), 803);
+    let left = site.send(&join(WIZ, "WiZ"));
+    site.grant(&left, 0, false);
+    assert!(!says_stale(&mut site), "a second has not passed");
+    site.pass_ms(1_000);
+    assert!(says_stale(&mut site));
+}
