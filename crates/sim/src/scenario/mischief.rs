@@ -37,14 +37,16 @@ impl Scene {
     }
 
     /// Perhaps a copy of the disk of the rooms' server is put aside, or is all there is after it has lost its disk. There is none of
-    /// a time without the room.
+    /// a time without the room, or when its owner had not opened it yet.
     fn set_rooms_back(&mut self, chance: &mut Rng) {
         let Some(rooms) = self.world.server_of(ROOMS).filter(|_| chance.percent(SET_BACK_PERCENT)) else { return };
+        let is_open = self.users[0].is_in() && !self.users.iter().any(|user| user.view.made);
         match self.world.is_backed_up(rooms) {
             _ if self.rebuilding.is_some() => {}
-            false => self.set_back(ROOMS, 100, chance),
+            false if is_open => self.set_back(ROOMS, 100, chance),
+            false => {}
             true => {
-                if chance.percent(40) {
+                if chance.percent(40) && is_open {
                     return self.set_back(ROOMS, 100, chance);
                 }
                 if chance.percent(50) {
