@@ -183,10 +183,13 @@ fn author(author: &Author) -> Element {
     Element::new("x", ns::MUC_USER).child(item)
 }
 
-/// The id behind which the next page begins: of a row that the asker's site has born, that very row (`docs/wire.md`).
+/// The id behind which the next page begins: of a row that the asker may have seen ahead of its place, that very row (`docs/wire.md`).
 fn last_id(row: &Row, asker: &Jid) -> String {
-    let born_there = row.born.as_ref().is_some_and(|born| born.site == asker.domain());
-    if born_there { format!("{}~", row.id) } else { row.id.clone() }
+    if row.born.as_ref().is_some_and(|born| born.is_for(asker.domain())) {
+        format!("{}~", row.id)
+    } else {
+        row.id.clone()
+    }
 }
 
 /// Reads a query's form and page; what is not known is refused (4.1.5), never silently left out.

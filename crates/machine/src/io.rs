@@ -163,6 +163,17 @@ pub enum Change {
     },
     /// Appends to an archive; a row whose (archive, id) is there already is left as it is.
     Append(Row),
+    /// Puts a row in the place that it has by the word of another archive, whatever is here: what lies behind `above` and up to that
+    /// place goes to the end of `aside`, where one of the same id gives way; the row itself is taken from `aside`, and from behind its
+    /// place. One that is in its place or before that already is left as it is.
+    Settle {
+        /// The row.
+        row: Row,
+        /// Behind which place the archive has nothing else, up to this row's; any place from that on means the place alone.
+        above: u64,
+        /// Where to the rest goes.
+        aside: String,
+    },
     /// Removes a row.
     DeleteRow {
         /// The archive.
@@ -241,13 +252,21 @@ pub struct Author {
     pub role: Cow<'static, str>,
 }
 
-/// The birth of a row on an island: those who saw it there had not seen what the room has between `base` and the row.
+/// The birth of a row ahead of its place, on an island or in what the room has lost since: those who saw it there had not seen what the
+/// room has between `base` and the row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Born {
-    /// The last place in the order that the island had.
+    /// The last place in the order that they had.
     pub base: u64,
-    /// The domain of its author.
+    /// The domain of its author, whose island it was; empty where anybody may have seen it.
     pub site: String,
+}
+
+impl Born {
+    /// Whether users of this site may have seen it there.
+    pub fn is_for(&self, site: &str) -> bool {
+        self.site.is_empty() || self.site == site
+    }
 }
 
 impl Row {

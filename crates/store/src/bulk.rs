@@ -78,7 +78,9 @@ fn named(change: &Change) -> String {
             format!("record {space} of {owner}, {key}")
         }
         Change::DeleteAll { space, owner } => format!("records {space} of {owner}"),
-        Change::Append(row) => format!("message {} of {}, at {}", row.id, row.archive, row.seq),
+        Change::Append(row) | Change::Settle { row, .. } => {
+            format!("message {} of {}, at {}", row.id, row.archive, row.seq)
+        }
         Change::DeleteRow { archive, .. }
         | Change::Born { archive, .. }
         | Change::MoveRows { archive, .. }

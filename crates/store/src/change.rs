@@ -53,6 +53,7 @@ impl<'c> Applier<'c> {
                 self.execute("DELETE FROM state WHERE space = ?1 AND owner = ?2", params![space, owner])
             }
             Change::Append(row) => self.append(row),
+            Change::Settle { row, above, aside } => self.settle(row, *above, aside),
             Change::DeleteRow { archive, id } => self.within(archive, |it, number| {
                 it.execute("DELETE FROM archive WHERE archive = ?1 AND id = ?2", params![number, id])
             }),
@@ -95,6 +96,45 @@ impl<'c> Applier<'c> {
                 author.map(|author| &author.role)
             ],
         )
+    }
+
+    fn settle(&mut self, row: &Row, above: u64, aside: &str) -> Result<(), Refusal> {
+        if row.seq > SEQ_MAX {
+            return Err(Refusal::Conflict);
+        }
+        let (first, last) = (above.saturating_add(1).min(row.seq) as i64, row.seq as i64);
+        if self.holds_before(row, first)? {
+            return Ok(());
+        }
+        self.within(aside, |it, number| {
+            it.execute("DELETE FROM archive WHERE archive = ?1 AND id = ?2", params![number, row.id])
+        })?;
+        self.within(&row.archive, |it, number| {
+            let elsewhere = "DELETE FROM archive WHERE archive = ?1 AND id = ?2 AND seq <> ?3";
+            it.execute(elsewhere, params![number, row.id, last])?;
+            let others = "SELECT 1 FROM archive WHERE archive = ?1 AND seq >= ?2 AND seq <= ?3 AND id <> ?4 LIMIT 1";
+            if !it.connection.prepare_cached(others)?.exists(params![number, first, last, row.id])? {
+                return Ok(());
+            }
+            let aside = it.number_or_new(aside)?;
+            let end = "SELECT COALESCE(MAX(seq), 0) FROM archive WHERE archive = ?1";
+            let end: i64 = it.connection.prepare_cached(end)?.query_row([aside], |row| row.get(0))?;
+            if end as u64 + row.seq >= SEQ_MAX {
+                return Err(Refusal::Conflict);
+            }
+            it.execute(
+                "UPDATE OR REPLACE archive SET archive = ?5, seq = seq - ?2 + 1 + ?6
+                 WHERE archive = ?1 AND seq >= ?2 AND seq <= ?3 AND id <> ?4",
+                params![number, first, last, row.id, aside, end],
+            )
+        })?;
+        self.append(row)
+    }
+
+    fn holds_before(&self, row: &Row, first: i64) -> Result<bool, Refusal> {
+        let Some(number) = number(self.connection, &row.archive)? else { return Ok(false) };
+        let held = "SELECT 1 FROM archive WHERE archive = ?1 AND id = ?2 AND seq < ?3";
+        Ok(self.connection.prepare_cached(held)?.exists(params![number, row.id, first])?)
     }
 
     fn bear(&mut self, archive: &str, ids: &[String], base: u64) -> Result<(), Refusal> {
@@ -189,10 +229,8 @@ pub(crate) fn bytes(change: &Change) -> usize {
         Change::Put { owner, key, value, .. } => owner.len() + key.len() + value.len(),
         Change::Delete { owner, key, .. } => owner.len() + key.len(),
         Change::DeleteAll { owner, .. } => owner.len(),
-        Change::Append(row) => {
-            let author = row.author.as_ref().map_or(0, |author| author.bare.len() + author.resource.len());
-            row.archive.len() + row.id.len() + row.with.len() + row.stanza.len() + author
-        }
+        Change::Append(row) => row_bytes(row),
+        Change::Settle { row, aside, .. } => row_bytes(row) + aside.len(),
         Change::DeleteRow { archive, id } => archive.len() + id.len(),
         Change::Born { archive, ids, .. } => {
             archive.len() + ids.iter().map(|id| id.len() + size_of::<String>()).sum::<usize>()
@@ -201,4 +239,9 @@ pub(crate) fn bytes(change: &Change) -> usize {
         Change::DeleteArchive { archive } | Change::TrimArchive { archive, .. } => archive.len(),
     };
     text + size_of::<Change>()
+}
+
+fn row_bytes(row: &Row) -> usize {
+    let author = row.author.as_ref().map_or(0, |author| author.bare.len() + author.resource.len());
+    row.archive.len() + row.id.len() + row.with.len() + row.stanza.len() + author
 }

@@ -96,7 +96,9 @@ impl SimDisk {
             let (id, very_row) = named_in_after(id);
             let seq = seq_of(id)?;
             let born = archive.rows.get(&seq).and_then(|row| row.born.as_ref()).filter(|_| !very_row);
-            Ok(born.filter(|born| query.site.as_ref() == Some(&born.site)).map_or(seq, |born| seq.min(born.base)))
+            Ok(born
+                .filter(|born| query.site.as_ref().is_some_and(|site| born.is_for(site)))
+                .map_or(seq, |born| seq.min(born.base)))
         };
         let places = |after: &Option<String>, before: &Option<String>| {
             let after: Option<u64> = after.as_ref().map(behind).transpose()?;
@@ -153,12 +155,8 @@ impl Tables {
                 self.state.remove(&((*space).to_owned(), owner.clone(), key.clone()));
             }
             Change::DeleteAll { space, owner } => self.state.retain(|(s, o, _), _| !(s == space && o == owner)),
-            Change::Append(row) => {
-                if row.seq > SEQ_MAX || row.born.as_ref().is_some_and(|born| born.base > SEQ_MAX) {
-                    return Err(Contradiction);
-                }
-                return self.archives.entry(row.archive.clone()).or_default().append(row);
-            }
+            Change::Append(row) => return self.append(row),
+            Change::Settle { row, above, aside } => return self.settle(row, *above, aside),
             Change::DeleteRow { archive, id } => self.retain(archive, |row| row.id != *id),
             Change::Born { archive, ids, base } => {
                 if *base > SEQ_MAX {
@@ -179,6 +177,41 @@ impl Tables {
         Ok(())
     }
 
+    fn append(&mut self, row: &Row) -> Result<(), Contradiction> {
+        if row.seq > SEQ_MAX || row.born.as_ref().is_some_and(|born| born.base > SEQ_MAX) {
+            return Err(Contradiction);
+        }
+        self.archives.entry(row.archive.clone()).or_default().append(row)
+    }
+
+    fn settle(&mut self, row: &Row, above: u64, aside: &str) -> Result<(), Contradiction> {
+        if row.seq > SEQ_MAX {
+            return Err(Contradiction);
+        }
+        let first = above.saturating_add(1).min(row.seq);
+        let held = self.archives.get(&row.archive).and_then(|archive| archive.ids.get(&row.id));
+        if held.is_some_and(|seq| *seq < first) {
+            return Ok(());
+        }
+        self.retain(aside, |other| other.id != row.id);
+        self.retain(&row.archive, |other| other.id != row.id || other.seq == row.seq);
+        let here = self.archives.get(&row.archive).into_iter().flat_map(|archive| archive.rows.range(first..=row.seq));
+        let others: Vec<Row> = here.map(|(_, other)| other.clone()).filter(|other| other.id != row.id).collect();
+        self.retain(&row.archive, |other| !others.iter().any(|moved| moved.seq == other.seq));
+        if !others.is_empty() {
+            let target = self.archives.entry(aside.to_owned()).or_default();
+            let end = target.rows.last_key_value().map_or(0, |(seq, _)| *seq);
+            if end + row.seq >= SEQ_MAX {
+                return Err(Contradiction);
+            }
+            for other in others {
+                let seq = other.seq - first + 1 + end;
+                target.put(Row { archive: aside.to_owned(), seq, ..other });
+            }
+        }
+        self.append(row)
+    }
+
     fn move_rows(&mut self, from: &str, (above, below): (u64, u64), to: &str, shift: u64) -> Result<(), Contradiction> {
         if below.saturating_add(shift) > SEQ_MAX {
             return Err(Contradiction);
@@ -189,15 +222,7 @@ impl Tables {
         self.retain(from, |row| !moves(row));
         let target = self.archives.entry(to.to_owned()).or_default();
         for row in moved {
-            let seq = row.seq + shift;
-            if let Some(other) = target.ids.remove(&row.id) {
-                target.rows.remove(&other);
-            }
-            if let Some(other) = target.rows.remove(&seq) {
-                target.ids.remove(&other.id);
-            }
-            target.ids.insert(row.id.clone(), seq);
-            target.rows.insert(seq, Row { archive: to.to_owned(), seq, ..row });
+            target.put(Row { archive: to.to_owned(), seq: row.seq + shift, ..row });
         }
         Ok(())
     }
@@ -215,6 +240,18 @@ impl Archive {
         if let Some(row) = self.ids.get(id).and_then(|seq| self.rows.get_mut(seq)) {
             row.bear(base);
         }
+    }
+
+    /// A row, for which one of the same id or place gives way.
+    fn put(&mut self, row: Row) {
+        if let Some(other) = self.ids.remove(&row.id) {
+            self.rows.remove(&other);
+        }
+        if let Some(other) = self.rows.remove(&row.seq) {
+            self.ids.remove(&other.id);
+        }
+        self.ids.insert(row.id.clone(), row.seq);
+        self.rows.insert(row.seq, row);
     }
 
     fn append(&mut self, row: &Row) -> Result<(), Contradiction> {

@@ -188,7 +188,7 @@ fn place_behind(connection: &Connection, archive: i64, id: &str, site: Option<&s
     let (id, very_row) = named_in_after(id);
     let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, born(row, 1)?));
     let found = connection.prepare_cached(AFTER_ID)?.query_row(params![archive, id], read).optional()?;
-    Ok(found.map(|(seq, born)| match born.filter(|born| !very_row && site == Some(&born.site)) {
+    Ok(found.map(|(seq, born)| match born.filter(|born| !very_row && site.is_some_and(|site| born.is_for(site))) {
         Some(born) => seq.min(born.base.min(SEQ_MAX) as i64),
         None => seq,
     }))

@@ -31,6 +31,7 @@ impl Room {
         }
         let old = self.links.links.remove(replica);
         let island_from_ms = self.island_from(old.as_ref(), cx.now.unix_ms);
+        let told_before = self.may_have_been_told(old.as_ref(), &request);
         if old.as_ref().is_some_and(Link::is_split) {
             self.announce_back(replica, cx);
         }
@@ -45,7 +46,7 @@ impl Room {
         let epoch = fresh_name(&mut self.rng);
         let marks = self.granted_marks(replica, &request);
         self.insert_link(replica, &request, &epoch, &marks, before.clone(), cx);
-        self.await_report(replica, &request, island_from_ms, cx.now);
+        self.await_report(replica, &request, (island_from_ms, told_before), cx.now);
         self.hand_over(replica, &seats, cx);
         self.reenter_all(replica, census, &mut seats, cx);
         self.note_renamed(replica, census, &seats);
@@ -165,6 +166,7 @@ impl Room {
             handed: BTreeMap::new(),
             renamed: BTreeMap::new(),
             unlisted: BTreeSet::new(),
+            told_before: false,
             report_ms: None,
             island_from_ms: cx.now.unix_ms,
             heard_ms: cx.now.unix_ms,

@@ -98,6 +98,8 @@ pub(super) struct Link {
     pub renamed: BTreeMap<Nick, Nick>,
     /// Sessions that its census did not name: what they said before they left may still be on its way.
     pub unlisted: BTreeSet<Jid>,
+    /// Whether another start of this service, which may have been lost with its disk, may have told all what is in its report.
+    pub told_before: bool,
     /// When its report is taken to be over, monotonic milliseconds; none when it is.
     pub report_ms: Option<u64>,
     /// The earliest time, Unix milliseconds, at which its island may have accepted something.

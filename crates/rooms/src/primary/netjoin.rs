@@ -12,7 +12,7 @@ use crate::names::{Nick, Role, Status};
 use crate::room::{Cx, JoinError, Life, NICK_BYTES_MAX, Removal, Room, Standing, Via, judge_role};
 use crate::wire::ids::message_id;
 use crate::wire::{CensusSeat, Destroyed, Outbox, Replicate, Reported, Resume, Seat, UpMark, Verdict};
-use machine::{Change, Now};
+use machine::{Born, Change, Now};
 use std::collections::BTreeSet;
 use xmpp::{Element, Jid};
 
@@ -48,7 +48,7 @@ impl Room {
         };
         let ids: Vec<String> = asked.outboxes.iter().flat_map(had).collect();
         if !ids.is_empty() {
-            let base = resume.seq.min(self.order.seq);
+            let base = self.resumed_at(resume).min(self.order.seq);
             self.gate.persist(vec![Change::Born { archive: self.jid.to_string(), ids, base }], cx.out);
         }
     }
@@ -75,10 +75,34 @@ impl Room {
         }
     }
 
+    /// Whether what a replica reports may have gone to another start of this service, and from that to all, before its disk was set back.
+    pub(super) fn may_have_been_told(&self, old: Option<&Link>, request: &Request) -> bool {
+        let to_another = request.asked.resume.as_ref().is_some_and(|resume| resume.term != self.order.term);
+        to_another || old.is_some_and(|link| link.told_before && link.report_ms.is_some())
+    }
+
+    /// Where and on what something was said that has its place by now, when that was not the room as it is.
+    pub fn born(&self, up: &Up) -> Option<Born> {
+        let base = up.island.as_ref().map(|island| island.base);
+        let told_before = |link: &&Link| link.told_before && link.report_ms.is_some();
+        if self.links.links.get(&up.replica).filter(told_before).is_some() {
+            // Another start has numbered otherwise what is behind this.
+            let base = base.map_or(self.order.begun, |base| base.min(self.order.begun));
+            return Some(Born { base, site: String::new() });
+        }
+        Some(Born { base: base?, site: up.from.domain().to_owned() })
+    }
+
     /// After a loss the report of the island is waited for.
-    pub(super) fn await_report(&mut self, replica: &Jid, request: &Request, island_from_ms: i64, now: Now) {
+    pub(super) fn await_report(
+        &mut self,
+        replica: &Jid,
+        request: &Request,
+        (island_from_ms, told_before): (i64, bool),
+        now: Now,
+    ) {
         let Some(link) = self.links.links.get_mut(replica) else { return };
-        link.island_from_ms = island_from_ms;
+        (link.island_from_ms, link.told_before) = (island_from_ms, told_before);
         link.report_ms = request.asked.census.as_ref().map(|_| now.mono_ms + REPORT_MS);
     }
 

@@ -36,13 +36,16 @@ impl Room {
         if resume.term == self.order.term && (reaches || self.order.seq == resume.seq) {
             Missed::Remembered(resume.seq)
         } else if self.config.logging {
-            // What another start has numbered behind where this one has begun is lost: this room has come back from an older state.
-            let is_of_term = resume.term == self.order.term;
-            let seq = if is_of_term { resume.seq } else { resume.seq.min(self.order.begun) };
-            Missed::Archived(resume.archive.clone(), seq)
+            Missed::Archived(resume.archive.clone(), self.resumed_at(resume))
         } else {
             Missed::Recent
         }
+    }
+
+    /// The last event that a replica has of those that this start knows. What another has numbered behind where this one has begun is
+    /// lost: this room has come back from an older state.
+    pub(super) fn resumed_at(&self, resume: &Resume) -> u64 {
+        if resume.term == self.order.term { resume.seq } else { resume.seq.min(self.order.begun) }
     }
 
     /// Sends the snapshot to a replica that has just been granted its registration, as far as it is in memory.

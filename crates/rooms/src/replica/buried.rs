@@ -39,7 +39,8 @@ impl Mirror {
         let mut changes = vec![self.row_gone(id)];
         if let Some(past) = self.past.forget(id) {
             let stanza = Shared::new(tombstone(past.stanza.element(), None));
-            changes.push(self.row(&Past { stanza, ..past }, None));
+            let past = Past { stanza, ..past };
+            changes.push(self.row_at(&past, None, past.seq));
         }
         if self.config.logging {
             let token = cx.keep_or_say(changes, &self.room);

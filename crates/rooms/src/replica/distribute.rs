@@ -219,11 +219,11 @@ impl Mirror {
         let message = past.stanza.element();
         self.bury_retracted(message, cx);
         if is_subject(message) {
-            self.archive_row(&past, was, cx);
+            self.archive_next(&past, was, cx);
             self.past.came_to(past.seq, &past.id);
             self.past.subject = Some(past);
         } else if worth_keeping(message) {
-            self.archive_row(&past, was, cx);
+            self.archive_next(&past, was, cx);
             self.past.push(past);
         }
     }

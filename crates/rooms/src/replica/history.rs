@@ -2,7 +2,7 @@
 
 use super::archive::Whole;
 use super::mirror::Mirror;
-use super::refused::{found, makes_way};
+use super::refused::settled;
 use super::site::Cx;
 use crate::flaws::flaw;
 use crate::room::{Past, without_jids};
@@ -36,6 +36,11 @@ impl Remembered {
     /// Another start of the primary tells what comes next.
     pub fn begins(&mut self) {
         self.former = self.last_seq();
+    }
+
+    /// Up to where it was told by another start of the primary.
+    pub fn former(&self) -> u64 {
+        self.former
     }
 
     /// Nothing that was said behind this event has been; the subject is what the room will say. Those who have entered before `entry` have had it.
@@ -118,29 +123,36 @@ impl Mirror {
         Past { seq, id: id.unwrap_or_else(|| seq.to_string()), stamp_ms, stanza: Shared::new(stanza) }
     }
 
-    /// Writes messages to the mirrored archive; nobody waits for it, since a resumption begins where it ends.
-    pub(super) fn archive_rows(&mut self, past: &[Past], cx: &mut Cx<'_>) {
-        self.wipe_what_is_owed(cx);
-        self.bury_what_is_owed(cx);
-        self.keep_rows(past.iter().filter(|_| self.config.logging).map(|past| self.row(past, None)).collect(), cx);
+    /// Writes recent history to the mirrored archive, of which nothing is known of what lies between; nobody waits for it, since a
+    /// resumption begins where it ends.
+    pub(super) fn archive_recent(&mut self, past: &[Past], cx: &mut Cx<'_>) {
+        let rows = past.iter().map(|past| self.row_at(past, None, past.seq));
+        self.archive_rows(rows.collect(), cx);
     }
 
-    /// A mirror that has begun anew may have been away while the room came back from an older state, and went on for so long that it has
-    /// begun behind what is here: that is not the room's any more where it has something else, and is not told by what it is.
-    pub(super) fn make_way(&self, past: &[Past], cx: &mut Cx<'_>) {
-        if !past.is_empty() {
-            cx.site.refused.insert(self.room.clone());
-            let aside = |past: &Past| [makes_way(&self.room, past.seq), found(&self.room, &past.id)];
-            cx.keep(past.iter().flat_map(aside).collect());
+    /// The same with what comes next; it may have been provisional here: it has its place now, and stays known as one of this site's.
+    pub(super) fn archive_next(&mut self, past: &Past, was: Option<Born>, cx: &mut Cx<'_>) {
+        if was.is_some() && !self.config.logging {
+            cx.keep(vec![self.row_gone(&past.id)]);
         }
+        let row = self.row_at(past, was.filter(|_| !flaw!(BaseForgotten)), self.last_row());
+        self.archive_rows(vec![row], cx);
+    }
+
+    /// Behind this place nothing is in the mirrored archive but what is to come.
+    pub(super) fn last_row(&self) -> u64 {
+        let whole = self.link.place.as_ref().map_or(0, |place| place.whole.behind);
+        self.past.last_seq().max(whole)
     }
 
     /// What the disk does not take of them the mirror lacks, and must know that it does; so must the next start, before there is any
     /// row behind the hole.
-    fn keep_rows(&mut self, mut changes: Vec<Change>, cx: &mut Cx<'_>) {
-        if !changes.is_empty() {
-            changes.extend(std::mem::take(&mut self.link.torn).then(|| self.meta_change()));
-            cx.keep_or_say(changes, &self.room);
+    fn archive_rows(&mut self, rows: Vec<Change>, cx: &mut Cx<'_>) {
+        self.wipe_what_is_owed(cx);
+        self.bury_what_is_owed(cx);
+        if !rows.is_empty() && self.config.logging {
+            let torn = std::mem::take(&mut self.link.torn).then(|| self.stands(cx));
+            cx.keep_or_say(torn.into_iter().flatten().chain(rows).collect(), &self.room);
         }
     }
 
@@ -150,18 +162,9 @@ impl Mirror {
             place.whole = Whole { behind: place.seq, since_ms: cx.now.unix_ms };
             self.link.torn = true;
             // A row that is being written already may be behind the hole.
-            cx.keep(vec![self.meta_change()]);
+            let changes = self.stands(cx);
+            cx.keep(changes);
         }
-    }
-
-    /// The same for one that may have been provisional here: it has its place now, and stays known as one of this site's.
-    pub(super) fn archive_row(&mut self, past: &Past, was: Option<Born>, cx: &mut Cx<'_>) {
-        self.wipe_what_is_owed(cx);
-        self.bury_what_is_owed(cx);
-        let provisional = was.as_ref().map(|_| self.row_gone(&past.id));
-        let was = was.filter(|_| !flaw!(BaseForgotten));
-        let row = self.config.logging.then(|| self.row(past, was));
-        self.keep_rows(provisional.into_iter().chain(row).collect(), cx);
     }
 
     /// Removes what is on disk of a former room of this name.
@@ -189,10 +192,15 @@ impl Mirror {
         Change::DeleteRow { archive: self.archive(), id: id.to_owned() }
     }
 
+    /// A message in the place that the room has given it, behind `above` and whatever else lies there.
+    pub(super) fn row_at(&self, past: &Past, born: Option<Born>, above: u64) -> Change {
+        settled(&self.room, self.row(past, born), above)
+    }
+
     /// A message as it is kept, without real JIDs.
-    pub(super) fn row(&self, past: &Past, born: Option<Born>) -> Change {
+    pub(super) fn row(&self, past: &Past, born: Option<Born>) -> Row {
         let said = past.stanza.element();
-        Change::Append(Row {
+        Row {
             archive: self.archive(),
             seq: past.seq,
             id: past.id.clone(),
@@ -201,7 +209,7 @@ impl Mirror {
             stanza: without_jids(said).as_ref().unwrap_or(said).to_xml(),
             author: None,
             born,
-        })
+        }
     }
 }
 

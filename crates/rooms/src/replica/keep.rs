@@ -78,8 +78,13 @@ pub(super) fn outbox_gone(room: &Jid, key: String) -> Change {
 }
 
 impl Mirror {
-    /// Where the mirror stands.
-    pub(super) fn meta_change(&self) -> Change {
+    /// Where the mirror stands; and what the disk may have behind that, since it was full when the room had lost it, is put aside.
+    pub(super) fn stands(&mut self, cx: &Cx<'_>) -> Vec<Change> {
+        let lost = self.lost_aside(self.last_row(), cx);
+        vec![lost, self.meta_change()]
+    }
+
+    fn meta_change(&self) -> Change {
         let owner = self.room.to_string();
         match &self.link.place {
             Some(Place { incarnation, term, seq, whole }) => {

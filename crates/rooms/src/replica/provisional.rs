@@ -6,7 +6,7 @@
 
 use super::mirror::Mirror;
 use super::numbers::{Entry, Outbox, Provisionally, author};
-use super::refused::{found, orphans_aside, refused_row};
+use super::refused::{orphans_aside, refused_row};
 use super::relay::refused;
 use super::site::Cx;
 use crate::flaws::flaw;
@@ -46,7 +46,7 @@ pub(super) struct Provisional {
 pub(super) struct Shown {
     /// The sessions that have seen it.
     pub seen_by: Vec<Jid>,
-    /// Where and on what it was said, when it was provisional here.
+    /// Where and on what it was said, when it was provisional or lost here.
     pub was: Option<Born>,
 }
 
@@ -158,8 +158,9 @@ impl Mirror {
             return self.has_come(id);
         }
         let Some(before) = self.past.had_before(id, self.entries) else { return Shown::default() };
-        cx.keep(vec![self.row_gone(id), found(&self.room, id)]);
-        Shown { seen_by: self.entered_before(before), was: None }
+        cx.keep(vec![self.row_gone(id)]);
+        let was = Some(Born { base: self.past.former(), site: String::new() });
+        Shown { seen_by: self.entered_before(before), was }
     }
 
     /// It has come, or never will: what of it was here already, which is over now.
@@ -192,7 +193,6 @@ impl Mirror {
     pub(super) fn put_orphans_aside(&self, cx: &mut Cx<'_>) {
         let waits = std::iter::once(&self.outbox).chain(&self.older).flat_map(Outbox::entries);
         if self.provisional.by_id.is_empty() && !waits.into_iter().any(|entry| entry.provisionally.is_some()) {
-            cx.site.refused.insert(self.room.clone());
             cx.keep(vec![orphans_aside(&self.room)]);
         }
     }
@@ -201,7 +201,6 @@ impl Mirror {
     pub(super) fn take_back(&mut self, id: &str, why: Option<Element>, cx: &mut Cx<'_>) {
         let said = self.provisional.by_id.get(id).filter(|said| said.waits.is_none() && self.config.logging);
         let refused = said.map(|said| refused_row(&self.room, &said.past, why));
-        cx.site.refused.extend(refused.iter().map(|_| self.room.clone()));
         // One that is not on disk yet was never shown; its row, should it come to be written, goes as well.
         let Shown { seen_by, was } = self.has_come(id);
         let row = was.map(|_| self.row_gone(id));
@@ -305,7 +304,7 @@ impl Mirror {
     }
 
     fn provisional_row(&self, past: &Past) -> Vec<Change> {
-        if self.config.logging { vec![self.row(past, None)] } else { Vec::new() }
+        if self.config.logging { vec![Change::Append(self.row(past, None))] } else { Vec::new() }
     }
 
     fn entered_before(&self, entry: u64) -> Vec<Jid> {

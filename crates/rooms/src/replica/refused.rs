@@ -45,31 +45,30 @@ impl Mirror {
             return false;
         }
         self.past.set_back(seq, self.entries);
-        let shift = self.provisional.next_seq(cx.now.unix_ms);
-        cx.site.refused.insert(self.room.clone());
-        cx.keep(vec![lost_aside(&self.room, seq, shift)]);
+        if let Some(place) = &mut self.link.place {
+            place.whole.behind = place.whole.behind.min(seq);
+        }
+        let lost = self.lost_aside(seq, cx);
+        cx.keep(vec![lost]);
         if is_known {
             cx.log(format!("link {}: the room has been set back to {seq}", self.room));
             self.announce(SET_BACK, cx);
         }
         is_known
     }
+
+    /// Puts what the room has lost aside: all behind this place that has one, kept apart from what was lost before.
+    pub(super) fn lost_aside(&mut self, behind: u64, cx: &Cx<'_>) -> Change {
+        let shift = self.provisional.next_seq(cx.now.unix_ms);
+        let to = lost_archive(&self.room);
+        Change::MoveRows { archive: self.archive(), above: behind, below: ISLAND_SEQ, to, shift }
+    }
 }
 
-/// Puts what the room has lost aside: all behind this place that has one. `shift` keeps it apart from what was lost before.
-fn lost_aside(room: &Jid, behind: u64, shift: u64) -> Change {
-    Change::MoveRows { archive: archive_of(room), above: behind, below: ISLAND_SEQ, to: lost_archive(room), shift }
-}
-
-/// What is in this place of the mirror, if anything, is lost: the room has something else there.
-pub(super) fn makes_way(room: &Jid, seq: u64) -> Change {
-    let (archive, to) = (archive_of(room), lost_archive(room));
-    Change::MoveRows { archive, above: seq.saturating_sub(1), below: seq + 1, to, shift: 0 }
-}
-
-/// A message that the room had lost comes once more.
-pub(super) fn found(room: &Jid, id: &str) -> Change {
-    Change::DeleteRow { archive: lost_archive(room), id: id.to_owned() }
+/// A row has its place by the room's word, and behind `above` there is nothing else of the room's up to it: what a mirror has there is
+/// lost.
+pub(super) fn settled(room: &Jid, row: Row, above: u64) -> Change {
+    Change::Settle { row, above, aside: lost_archive(room) }
 }
 
 /// Removes what is older.

@@ -133,6 +133,7 @@ impl Mirror {
     fn granted(&mut self, granted: Granted, cx: &mut Cx<'_>) {
         self.sign(Sign::Granted, cx);
         cx.log(format!("link {}: granted", self.room));
+        cx.site.refused.insert(self.room.clone());
         self.link.failures = 0;
         if !self.link.fresh {
             cx.tally(&self.room, Tally::RESUME);
@@ -189,7 +190,7 @@ impl Mirror {
         let absent: BTreeMap<Jid, Nick> = kept.filter(|(jid, _)| self.is_absent(jid)).collect();
         self.link.kept = absent.clone();
         let seats = granted.seats.clone();
-        self.link.staging = Some(Staging::new(granted, &self.seats).knowing(!is_of_start, set_back));
+        self.link.staging = Some(Staging::new(granted, &self.seats).knowing(set_back));
         self.drain_older(cx);
         self.let_go(&absent, cx);
         if !self.link.fresh {

@@ -28,7 +28,7 @@ pub(super) struct Site {
     pub turns: Turns,
     /// Mirrors on disk of rooms that nobody here is in.
     pub resting: BTreeMap<Jid, Resting>,
-    /// Rooms of which something is put aside.
+    /// Rooms of which something may be put aside.
     pub refused: BTreeSet<Jid>,
     pub direct: Direct,
     /// Whether the server that has the users hands over what they say; meaningless where that is this one.

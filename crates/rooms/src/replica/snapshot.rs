@@ -27,8 +27,6 @@ pub(super) struct Staging {
     granted: Granted,
     /// Whether people have been told that the room was set back, and that something is missing by that.
     set_back: bool,
-    /// Whether what is on disk here was told by another start of the primary.
-    of_another_start: bool,
     pub config: Option<RoomConfig>,
     pub seats: Seats,
     /// Who of this site may enter while the link is split.
@@ -48,7 +46,6 @@ impl Staging {
         Staging {
             granted,
             set_back: false,
-            of_another_start: false,
             config: None,
             seats,
             members: Memberships::new(),
@@ -58,10 +55,9 @@ impl Staging {
         }
     }
 
-    /// The same where it is another start of the primary that people here know, and where they have been told that the room was set
-    /// back.
-    pub fn knowing(self, of_another_start: bool, set_back: bool) -> Staging {
-        Staging { of_another_start, set_back, ..self }
+    /// The same where people have been told that the room was set back.
+    pub fn knowing(self, set_back: bool) -> Staging {
+        Staging { set_back, ..self }
     }
 
     /// Whether more may come.
@@ -152,9 +148,6 @@ impl Mirror {
         self.show_overlay(&covered, cx);
         self.end_island(cx);
         let gap = gap || staging.granted.history == HistorySent::Recent;
-        if staging.of_another_start && self.link.fresh {
-            self.make_way(&staging.past, cx);
-        }
         self.catch_up(gap && staging.granted.seq > told && !staging.set_back, staging.past, cx);
         self.settle_had(gap, cx);
         self.put_orphans_aside(cx);
@@ -169,7 +162,7 @@ impl Mirror {
                 place.whole = Whole { behind: seq, since_ms: cx.now.unix_ms };
             }
         }
-        let mut changes = vec![self.meta_change()];
+        let mut changes = self.stands(cx);
         changes.extend(self.swept());
         let kept_ms = i64::from(cx.site.config.mirror_days) * super::keep::DAY_MS;
         changes.push(Change::TrimArchive { archive: self.archive(), before_ms: cx.now.unix_ms - kept_ms });
@@ -237,7 +230,7 @@ impl Mirror {
     fn catch_up(&mut self, gap: bool, past: Vec<Past>, cx: &mut Cx<'_>) {
         let told = self.link.place.as_ref().map_or(0, |place| place.seq);
         if self.link.fresh {
-            self.archive_rows(&past, cx);
+            self.archive_recent(&past, cx);
             // What is in the mirror of when there was somebody here may have been taken back since.
             past.iter().for_each(|past| self.bury_retracted(past.stanza.element(), cx));
             return self.past.replace(past.into_iter().filter(|p| !is_subject(p.stanza.element())).collect());

@@ -4,7 +4,7 @@ use super::{Cx, Event, Life, Occupant, Part, Past, Room, Shown};
 use crate::flaws::flaw;
 use crate::names::{Affiliation, Nick, Role};
 use crate::primary::Up;
-use machine::{Author, Born, Change, Gate, Row};
+use machine::{Author, Change, Gate, Row};
 use xmpp::stanza::{self, Condition, StanzaError};
 use xmpp::{Element, Jid, Shared, ns};
 
@@ -70,9 +70,7 @@ impl Room {
     /// The archive's row for what this session has said, or the room itself.
     pub fn row(&self, past: &Past, by: Option<&Jid>, up: Option<&Up>) -> Change {
         let said = past.stanza.element();
-        let born = up
-            .filter(|_| !flaw!(BaseForgotten))
-            .and_then(|up| Some(Born { base: up.island.as_ref()?.base, site: up.from.domain().to_owned() }));
+        let born = up.filter(|_| !flaw!(BaseForgotten)).and_then(|up| self.born(up));
         Change::Append(Row {
             archive: self.jid.to_string(),
             seq: past.seq,

@@ -1,6 +1,7 @@
 //! A service that comes back with a copy of its disk, `docs/wire.md`, *Set back*: what was said since is lost to the room, and nothing
 //! else is.
 
+use crate::s4_11_archive::all;
 use crate::site::{ROOM, join, leaves, says};
 use crate::world::{Disk, ERIS, KILLRC, SERVICE, World, of};
 use xmpp::{Element, ns};
@@ -62,6 +63,28 @@ fn s4_11_what_was_told_and_not_acknowledged_comes_once_more() {
             assert_eq!(times(&lost(&world, site), "lost"), usize::from(anew), "{site}");
         }
     }
+}
+
+/// Whoever was told it the first time, and pages on from it, is given what stands before it now: at the room whoever he is, and by his own
+/// site while the room is not reached.
+#[test]
+fn s4_11_who_pages_on_from_what_comes_once_more_misses_nothing() {
+    let (mut world, copy) = copied(true);
+    world.user_sends(&says(of("WiZ"), "again"));
+    world.cut_after_delivery(ERIS);
+    let told = world.take(of("Efchen")).pop().expect("it was told");
+    let again = told.get_child("stanza-id", ns::SID).and_then(|id| id.get("id"));
+    world.restart_with(SERVICE, copy);
+    world.pass_ms(SPLIT_MS);
+    world.says("Valdis", "since");
+    world.heal(ERIS);
+    world.pass_ms(JOINED_MS);
+    for nick in ["Wumpus", "WiZ", "Efchen"] {
+        assert_eq!(all(&mut world, nick, again, 1).0, ["since", "again"], "{nick}");
+    }
+    world.cut(VESA);
+    world.pass_ms(SPLIT_MS);
+    assert_eq!(all(&mut world, "Efchen", again, 1).0, ["since", "again"]);
 }
 
 /// A site that comes back when the room has gone on for longer than it had: what was lost is known by where the room has begun, and all
@@ -139,6 +162,49 @@ fn s4_11_a_mirror_that_has_slept_for_long_gives_way() {
     world.pass_ms(JOINED_MS);
     world.user(&join(of("WiZ"), "WiZ"));
     assert_eq!((world.archived(ERIS), lost(&world, ERIS)), (world.archived(SERVICE), vec!["lost".to_owned()]));
+}
+
+/// Or was cut off meanwhile and came back under that other start, which gives numbers far behind what is in the mirror: the room does not
+/// know what that ends at. What comes next of it takes its place.
+#[test]
+fn s4_11_a_mirror_of_what_is_lost_gives_way_at_the_next_join() {
+    let (mut world, copy) = copied(true);
+    world.says("Valdis", "lost");
+    world.cut(ERIS);
+    world.restart_with(SERVICE, copy);
+    world.pass_ms(SPLIT_MS);
+    (0..9).for_each(|n| world.says("Valdis", &format!("since {n}")));
+    world.restart(SERVICE);
+    world.heal(ERIS);
+    world.pass_ms(JOINED_MS);
+    for nick in ["WiZ", "Troy"] {
+        world.user(&leaves(of(nick), nick));
+    }
+    world.pass_ms(JOINED_MS);
+    world.user(&join(of("WiZ"), "WiZ"));
+    assert_eq!((world.archived(ERIS), lost(&world, ERIS)), (world.archived(SERVICE), vec!["lost".to_owned()]));
+}
+
+/// Its disk is full as it hears of it, so that what is lost stays there: it gives way to what the room says next, and a site that starts
+/// again does not take it for something to go on from.
+#[test]
+fn s4_11_what_a_full_disk_could_not_put_aside_gives_way() {
+    for restarts in [false, true] {
+        let (mut world, copy) = copied(true);
+        ["lost", "lost too"].iter().for_each(|body| world.says("Valdis", body));
+        world.full.insert(ERIS.to_owned());
+        world.restart_with(SERVICE, copy);
+        world.pass_ms(JOINED_MS);
+        world.full.clear();
+        if restarts {
+            world.restart(ERIS);
+            world.user(&join(of("WiZ"), "WiZ"));
+            world.pass_ms(JOINED_MS);
+        }
+        ["since", "since then"].iter().for_each(|body| world.says("Valdis", body));
+        assert_eq!(world.archived(ERIS), world.archived(SERVICE), "restarts: {restarts}");
+        assert_eq!(lost(&world, ERIS), ["lost", "lost too"], "restarts: {restarts}");
+    }
 }
 
 /// So does what a site has on disk that has started again, and knows nothing yet of how the room is configured.

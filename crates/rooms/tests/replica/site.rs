@@ -36,6 +36,23 @@ pub struct Site {
     outbox: String,
 }
 
+/// What [`Change::Settle`] says, as a store does it.
+pub fn settle(rows: &mut Vec<Row>, row: Row, above: u64, aside: &str) {
+    if rows.iter().any(|r| r.archive == row.archive && r.id == row.id && r.seq <= above.min(row.seq - 1)) {
+        return;
+    }
+    rows.retain(|r| r.id != row.id || (r.archive != aside && (r.archive != row.archive || r.seq == row.seq)));
+    let end = rows.iter().filter(|r| r.archive == aside).map(|r| r.seq).max().unwrap_or(0);
+    let (above, seq) = (above.min(row.seq - 1), row.seq);
+    let lies = |r: &&mut Row| r.archive == row.archive && r.seq > above && r.seq <= seq && r.id != row.id;
+    for other in rows.iter_mut().filter(lies) {
+        (other.archive, other.seq) = (aside.to_owned(), end + other.seq - above);
+    }
+    if !rows.iter().any(|r| r.archive == row.archive && r.id == row.id) {
+        rows.push(row);
+    }
+}
+
 /// Moves the rows between two places of an archive, as a store does.
 pub fn move_rows(rows: &mut [Row], (archive, above, below): (String, u64, u64), to: &str, shift: u64) {
     for row in rows.iter_mut().filter(|row| row.archive == archive && row.seq > above && row.seq < below) {
@@ -169,6 +186,7 @@ impl Site {
                         self.rows.push(row);
                     }
                 }
+                Change::Settle { row, above, aside } => settle(&mut self.rows, row, above, &aside),
                 Change::MoveRows { archive, above, below, to, shift } => {
                     move_rows(&mut self.rows, (archive, above, below), &to, shift)
                 }

@@ -4,7 +4,7 @@
 //! What leaves a machine is carried out as the server does: audiences expanded, stanzas routed, the replica asked what it
 //! wants. Everything is done in one order, so a run repeats exactly.
 
-use crate::site::{config, join, move_rows, says};
+use crate::site::{config, join, move_rows, says, settle};
 use machine::{
     ArchivePage, ArchiveQuery, AudienceChange, AudienceId, Change, Class, Input, Machine, Now, Output, Record, Row,
     Token,
@@ -539,6 +539,7 @@ impl Server {
                     let named = |row: &&mut Row| row.archive == archive && ids.contains(&row.id);
                     self.rows.iter_mut().filter(named).for_each(|row| row.bear(base));
                 }
+                Change::Settle { row, above, aside } => settle(&mut self.rows, row, above, &aside),
                 Change::MoveRows { archive, above, below, to, shift } => {
                     move_rows(&mut self.rows, (archive, above, below), &to, shift);
                 }
@@ -558,7 +559,10 @@ impl Server {
         rows.sort_by_key(|row| row.seq);
         let place_of = |id: &String| {
             let row = rows.iter().find(|row| row.id == id.trim_end_matches('~'))?;
-            let born = row.born.as_ref().filter(|born| !id.ends_with('~') && query.site.as_ref() == Some(&born.site));
+            let born = row
+                .born
+                .as_ref()
+                .filter(|born| !id.ends_with('~') && query.site.as_ref().is_some_and(|site| born.is_for(site)));
             Some(born.map_or(row.seq, |born| born.base.min(row.seq)))
         };
         let between = query.between.as_deref().cloned().unwrap_or_default();

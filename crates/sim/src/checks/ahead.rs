@@ -1,54 +1,47 @@
-//! What people have seen at another place of the one order than it has in the room. Their site has shown it ahead of the room, and has lost
-//! the disk that knew (protocol, 7: disks keep what was promised); or the room had told it, has lost that with its own disk, and
-//! has told it once more behind what came since (`docs/wire.md`, *Set back*). Who pages on from such a message goes on from where it is: he
-//! is not promised what had come to stand before it meanwhile.
+//! What people have seen at their site ahead of the room, and their site does not know any more: it has lost the disk on which that stood
+//! (protocol, 7: disks keep what was promised). A room that has such a message takes it for one like any other: who pages on from
+//! it is not promised what had been told before it.
 
 use super::Evidence;
 use super::fates::Fates;
 use super::people::domain;
 use crate::users::stays::stanza_id;
 use crate::world::Scene;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-#[derive(Default)]
 pub(super) struct Ahead<'a> {
     /// When the room's word of a message first came to a site, by site and id.
     told_ms: BTreeMap<(&'a str, &'a str), u64>,
-    /// By client: what it has seen at another place, and when.
-    seen: BTreeMap<&'a str, Vec<(&'a str, u64)>>,
+    /// By client: what it has seen ahead of that, and when.
+    ahead: BTreeMap<&'a str, Vec<(&'a str, u64)>>,
+    /// The ids of what its author's site has lost with its disk.
+    lost: BTreeSet<&'a str>,
 }
 
 impl<'a> Ahead<'a> {
     pub fn of(evidence: &Evidence<'a>, fates: &Fates<'_>) -> Ahead<'a> {
-        let mut ahead = Ahead::default();
-        if evidence.tape.set_back.is_empty() {
-            return ahead;
-        }
+        let is_lost = |body: &Option<String>| body.as_ref().is_some_and(|body| fates.is_lost_with_disk(body));
+        let lost = evidence.archive.iter().filter(|row| is_lost(&row.body)).map(|row| &*row.id).collect();
+        let mut ahead = Ahead { told_ms: BTreeMap::new(), ahead: BTreeMap::new(), lost };
         let from_room = evidence.tape.crossings.iter().filter(|crossing| crossing.from == evidence.room.domain());
         for crossing in from_room.filter(|crossing| !crossing.lost) {
             if let Some(id) = stanza_id(&crossing.stanza, evidence.room) {
                 ahead.told_ms.entry((&crossing.to, id)).or_insert(crossing.at_ms);
             }
         }
-        let rows = evidence.archive.iter().filter_map(|row| Some((&*row.id, row.body.as_deref()?)));
-        let bodies: BTreeMap<&str, &str> = rows.collect();
         for telling in &evidence.tape.tellings {
             let Scene::Received(stanza) = &telling.what else { continue };
-            let Some((id, body)) = stanza_id(stanza, evidence.room).and_then(|id| Some((id, *bodies.get(id)?))) else {
-                continue;
-            };
-            let (site, at_ms) = (domain(&telling.who), telling.at_ms);
-            let had_otherwise = fates.had_otherwise_until_ms(body, site).is_some_and(|until_ms| at_ms <= until_ms);
-            if had_otherwise || (fates.is_lost_with_disk(body) && ahead.is_news(site, id, at_ms)) {
-                ahead.seen.entry(&telling.who).or_default().push((id, at_ms));
+            let id = stanza_id(stanza, evidence.room).filter(|id| ahead.lost.contains(id));
+            if let Some(id) = id.filter(|id| ahead.is_news(domain(&telling.who), id, telling.at_ms)) {
+                ahead.ahead.entry(&telling.who).or_default().push((id, telling.at_ms));
             }
         }
         ahead
     }
 
-    /// Whether a client may lack a message that has come to stand before what it had seen; `is_before` says of what it does.
+    /// Whether a client may lack a message that stands before, in the room's order, what it had seen ahead; `is_before` says what does.
     pub fn may_lack(&self, who: &str, id: &str, is_before: impl Fn(&str) -> bool) -> bool {
-        let seen = self.seen.get(who).into_iter().flatten();
+        let seen = self.ahead.get(who).into_iter().flatten();
         seen.into_iter().any(|(seen, at_ms)| is_before(seen) && self.is_news(domain(who), id, *at_ms))
     }
 

@@ -17,6 +17,9 @@ fn change() -> impl Strategy<Value = Change> {
     let name = || "[ab]";
     prop_oneof![
         12 => (archive(), 0..24u64, 0..32u64, 0..3u8, born()).prop_map(|(archive, seq, id, who, born)| Change::Append(Row { born, ..row(archive, seq, id, who) })),
+        6 => (archive(), 0..24u64, 0..32u64, 0..26u64, born()).prop_map(|(archive, seq, id, above, born)| {
+            Change::Settle { row: Row { born, ..row(archive, seq, id, 0) }, above, aside: "refused".to_owned() }
+        }),
         3 => (space(), name(), name(), 0..9u8).prop_map(|(space, owner, key, n)| Change::Put { space, owner, key, value: n.to_string() }),
         1 => (space(), name(), name()).prop_map(|(space, owner, key)| Change::Delete { space, owner, key }),
         1 => (space(), name()).prop_map(|(space, owner)| Change::DeleteAll { space, owner }),
@@ -54,7 +57,7 @@ fn row(archive: String, seq: u64, id: u64, who: u8) -> Row {
 
 /// Mostly nowhere; else any place, its own and those behind it too.
 fn born() -> impl Strategy<Value = Option<Born>> {
-    let site = prop::sample::select(["vesa", "eris"].as_slice());
+    let site = prop::sample::select(["vesa", "eris", ""].as_slice());
     prop::option::weighted(0.4, (0..24u64, site).prop_map(|(base, site)| Born { base, site: site.to_owned() }))
 }
 

@@ -176,7 +176,7 @@ impl Kit {
                     let named = |row: &&mut Row| row.archive == archive && ids.contains(&row.id);
                     self.rows.iter_mut().filter(named).for_each(|row| row.bear(base));
                 }
-                Change::MoveRows { .. } => panic!("a room moves no rows"),
+                Change::Settle { .. } | Change::MoveRows { .. } => panic!("a room moves no rows"),
                 Change::DeleteArchive { archive } => self.rows.retain(|r| r.archive != archive),
                 Change::TrimArchive { archive, before_ms } => {
                     self.rows.retain(|r| r.archive != archive || r.stamp_ms >= before_ms);
