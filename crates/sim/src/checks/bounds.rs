@@ -9,7 +9,7 @@ use xmpp::{Element, ns};
 
 #[derive(Default)]
 pub(super) struct Bounds {
-    /// When each address last said to another that its epoch is stale, since it asked to be its replica.
+    /// When each address last said to another that its epoch is stale, by room.
     stale_ms: BTreeMap<(String, String), u64>,
     /// Of the digests that a replica, a room's, has been told since it last asked for the roster whole: the first and the last.
     digests_ms: BTreeMap<(String, String), (u64, u64)>,
@@ -30,12 +30,8 @@ impl Watch for Bounds {
         if stanza.get_child("x", ns::DMUC).is_some_and(|x| x.has_child("stale", ns::NETJOIN)) {
             apart(&mut self.stale_ms, crossing, STALE_MS)?;
         }
-        let asked = stanza.get_child("replicate", ns::NETJOIN);
-        if asked.is_some() {
-            // A mirror that has ended and begins anew has said nothing yet.
-            self.stale_ms.remove(&between(stanza, ["from", "to"]));
-        }
-        let resume = asked.and_then(|asked| asked.get_child("resume", ns::NETJOIN));
+        let resume =
+            stanza.get_child("replicate", ns::NETJOIN).and_then(|asked| asked.get_child("resume", ns::NETJOIN));
         let at = stanza.get_child("x", ns::DMUC).and_then(|x| x.get_child("at", ns::NETJOIN));
         if at.is_some_and(|at| at.get("kind") == Some("digest")) && !crossing.lost {
             let digests = self.digests_ms.entry(between(stanza, ["to", "from"])).or_insert((crossing.at_ms, 0));
