@@ -111,5 +111,7 @@ flaws! {
     RoleRaised "who comes back to an island comes back as a moderator"
     WhisperToAll "a private message on an island goes to all who are there"
     DigestIgnored "a digest that is not the mirror's is ignored"
+    SetBackUnnoticed "a replica takes what a room has lost with its disk for the room's"
+    ToldTwice "what a room has lost, and tells once more, is shown again"
     OthersOutboxTaken "the primary takes marks of an outbox from users of other sites"
 }

@@ -1,7 +1,8 @@
 //! How often what there is to be seen was seen: each fault, each effect that users or links show, and each consequence of a netsplit and
-//! of the rules of a netjoin ([`rules`]). What is never seen in many seeds is not tested by them.
+//! of the rules of a netjoin ([`rules`]), and of a disk that is older ([`set_back`]). What is never seen in many seeds is not tested by them.
 
 mod rules;
+mod set_back;
 
 use crate::scenario::Outcome;
 use crate::scenario::faults::Fault;
@@ -59,7 +60,7 @@ impl Default for Coverage {
     fn default() -> Coverage {
         let faults = Fault::ALL.into_iter().map(fault);
         let effects = ON_LINKS.iter().chain(&TO_USERS).map(|(name, _)| (*name).to_owned());
-        let rules = rules::RULES.into_iter().map(str::to_owned);
+        let rules = rules::RULES.into_iter().chain(set_back::RULES).map(str::to_owned);
         Coverage(faults.chain(effects).chain(rules).map(|name| (name, 0)).collect())
     }
 }
@@ -71,6 +72,7 @@ impl Coverage {
         let seen: Vec<String> = faults
             .chain(effects(&outcome.tape))
             .chain(rules::seen(&outcome.tape, &outcome.room).into_iter().map(str::to_owned))
+            .chain(set_back::seen(&outcome.tape, &outcome.room).map(str::to_owned))
             .collect();
         for name in seen {
             *self.0.entry(name).or_default() += 1;

@@ -160,7 +160,8 @@ impl Mirror {
         let Some(before) = self.past.had_before(id, self.entries) else { return Shown::default() };
         cx.keep(vec![self.row_gone(id)]);
         let was = Some(Born { base: self.past.former(), site: String::new() });
-        Shown { seen_by: self.entered_before(before), was }
+        let seen_by = if flaw!(ToldTwice) { Vec::new() } else { self.entered_before(before) };
+        Shown { seen_by, was }
     }
 
     /// It has come, or never will: what of it was here already, which is over now.

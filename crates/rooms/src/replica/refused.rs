@@ -10,6 +10,7 @@ use super::history::archive_of;
 use super::mirror::Mirror;
 use super::provisional::ISLAND_SEQ;
 use super::site::Cx;
+use crate::flaws::flaw;
 use crate::room::Past;
 use machine::{Change, Row};
 use xmpp::{Element, Jid};
@@ -41,7 +42,7 @@ impl Mirror {
     pub(super) fn take_back_behind(&mut self, seq: u64, cx: &mut Cx<'_>) -> bool {
         // Of a mirror that has begun anew nobody knows here what is on disk.
         let is_known = self.link.place.is_some();
-        if is_known && self.past.last_seq() <= seq {
+        if is_known && self.past.last_seq() <= seq || flaw!(SetBackUnnoticed) {
             return false;
         }
         self.past.set_back(seq, self.entries);

@@ -1,19 +1,25 @@
-//! A room that was destroyed, and another of its name since: what was said in it is in no archive any more.
+//! A room that was destroyed, or is gone with the disk that it was on, and another of its name since: what was said in it is in no archive
+//! any more.
 
 use super::Evidence;
 use super::people::{domain, is_destroyed};
 use crate::users::stays::body_of;
 use crate::users::view::{condition, is_new};
-use crate::world::{Crossing, Scene, Telling};
+use crate::world::{Crossing, Scene, SetBack, Telling};
 use std::collections::{BTreeMap, BTreeSet};
 use xmpp::{Element, ns};
 
 impl Evidence<'_> {
-    /// The texts that were said before the room was last destroyed, or at a site that was cut off and had not heard of it.
+    /// The texts that were said before the last room was gone, or at a site that was cut off and had not heard of it.
     pub(super) fn of_former_rooms(&self) -> BTreeSet<String> {
         let (mut end, mut asks) = (End::default(), BTreeSet::new());
         let mut heard_ms: BTreeMap<&str, u64> = BTreeMap::new();
-        for crossing in &self.tape.crossings {
+        let is_emptied = |lost: &&SetBack| lost.domain == self.room.domain() && lost.is_empty();
+        let mut emptied = self.tape.set_back.iter().filter(is_emptied).peekable();
+        for (place, crossing) in self.tape.crossings.iter().enumerate() {
+            while let Some(lost) = emptied.next_if(|lost| lost.crossed <= place) {
+                end = End { at_ms: lost.to_ms, is_over: true, asked: None };
+            }
             let (stanza, is_rooms) = (&crossing.stanza, crossing.from == self.room.domain());
             if stanza.has_child("replicate", ns::NETJOIN) && !is_rooms {
                 asks.extend(stanza.get("id"));
@@ -38,7 +44,7 @@ impl Evidence<'_> {
     }
 }
 
-/// When the room was last destroyed, as far as it can be seen.
+/// When the room was last gone, as far as it can be seen.
 #[derive(Default)]
 pub(super) struct End {
     at_ms: u64,

@@ -35,8 +35,22 @@ impl Scene {
         outcome
     }
 
+    /// Islands wait for a room that is gone with the disk it was on (`docs/wire.md`, *Set back*). Those at the owner's site do not: they
+    /// leave, and he makes it anew.
+    fn leave_what_is_gone(&mut self) {
+        let site = self.users[0].jid.domain().to_owned();
+        let there = |user: &usize| self.users[*user].jid.domain() == site && self.users[*user].is_in();
+        let there: Vec<usize> = (0..self.users.len()).filter(there).collect();
+        there.into_iter().for_each(|user| self.leave(user));
+        self.world.pass_ms(LEFT_MS);
+        self.hear();
+    }
+
     /// The owner is in, and the room lets everybody in whom he has not banned.
     fn open_again(&mut self) {
+        if self.has_no_copy() {
+            self.leave_what_is_gone();
+        }
         self.users[0].wants_in = true;
         self.come_back_once(0);
         self.world.pass_ms(ROUND_MS);
@@ -229,5 +243,7 @@ const OPEN: [(&str, &str); 2] = [("muc#roomconfig_membersonly", "0"), ("muc#room
 const ROUNDS: usize = 8;
 /// More pages than any run fills.
 const PAGES_MAX: usize = 400;
+/// How long until a site that is left asks once more for a room that is gone, and is answered: who comes sooner is on the island again.
+const LEFT_MS: u64 = 120_000;
 /// How long each time.
 const ROUND_MS: u64 = 60_000;

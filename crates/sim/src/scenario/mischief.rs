@@ -40,6 +40,12 @@ impl Scene {
     /// a time without the room, or when its owner had not opened it yet.
     fn set_rooms_back(&mut self, chance: &mut Rng) {
         let Some(rooms) = self.world.server_of(ROOMS).filter(|_| chance.percent(SET_BACK_PERCENT)) else { return };
+        if self.has_no_copy() {
+            // Seldom, so that something is said in the next.
+            return if self.rebuilding.is_none() && chance.percent(NO_COPY_PERCENT) {
+                self.set_back(ROOMS, 0, chance)
+            };
+        }
         let is_open = self.users[0].is_in() && !self.users.iter().any(|user| user.view.made);
         match self.world.is_backed_up(rooms) {
             _ if self.rebuilding.is_some() => {}
@@ -55,6 +61,11 @@ impl Scene {
                 self.set_back(ROOMS, 0, chance);
             }
         }
+    }
+
+    /// Whether this is one of the runs in which no copy is made of the disk of the rooms' server: it comes back with an empty one.
+    pub(super) fn has_no_copy(&self) -> bool {
+        self.seed % SET_BACK_EVERY == SET_BACK && self.seed / SET_BACK_EVERY % NO_COPY_EVERY == NO_COPY
     }
 
     /// Somebody says something, and all are told but his own site: that goes on holding it.
@@ -210,8 +221,14 @@ pub(super) const GIVEN_UP: [u64; 2] = [TAKES, GOES];
 const SET_BACK_EVERY: u64 = 40;
 /// in this one of them,
 const SET_BACK: u64 = 20;
+/// where of every so many
+const NO_COPY_EVERY: u64 = 5;
+/// this one has no copy of it,
+const NO_COPY: u64 = 3;
 /// and in so many of a hundred steps a copy of the disk is made, or lost.
 const SET_BACK_PERCENT: u64 = 8;
+/// In how many of these an empty one comes back.
+const NO_COPY_PERCENT: u64 = 30;
 /// How often it is looked whether seats are given up.
 const LOOK_MS: u64 = 5_000;
 /// How much longer than it is set a link may be suspect, after other splits.

@@ -40,6 +40,11 @@ pub struct SetBack {
 }
 
 impl SetBack {
+    /// Whether nothing was on the disk with which it went on.
+    pub fn is_empty(&self) -> bool {
+        self.from_ms == 0
+    }
+
     /// Whether something is lost with the disk that was kept on it then.
     pub fn has_lost(&self, at_ms: u64) -> bool {
         (self.from_ms..=self.to_ms).contains(&at_ms)

@@ -190,3 +190,24 @@ fn what_was_taken_back_before_the_copy_and_is_there_shows() {
     };
     assert_eq!([given(0), given(1)], [false, true]);
 }
+
+/// What was said in a room that is gone with its disk is in no archive. What is said in the next of its name is.
+#[test]
+fn what_is_lost_of_the_room_behind_an_empty_disk_shows() {
+    let fails = |is_empty: bool, said_since: bool| {
+        let mut story = Story::told();
+        story.archive.clear();
+        let from = if is_empty { 0 } else { story.here() };
+        story.set_back(from);
+        story.crosses(&presence("WiZ", "moderator", "", false));
+        if said_since {
+            let text = format!("<message to='{ROOM}' type='groupchat' id='m3'><body>b3</body></message>");
+            story.add(WIZ, Scene::Sent(Element::parse(&text).unwrap()));
+            story.receives(WIZ, &message("3"));
+        }
+        story.fails().contains(&ARCHIVED.to_owned())
+    };
+    assert!(!fails(true, false));
+    assert!(fails(false, false), "it is a copy");
+    assert!(fails(true, true), "it is of the next");
+}
