@@ -42,6 +42,9 @@ pub enum JidError {
 impl Jid {
     /// Parses and normalises `local@domain/resource`.
     pub fn new(text: &str) -> Result<Jid, JidError> {
+        if let Some(jid) = Jid::normal(text) {
+            return Ok(jid);
+        }
         let (bare, resource) = match text.split_once('/') {
             Some((bare, resource)) => (bare, Some(resource)),
             None => (text, None),
@@ -51,6 +54,24 @@ impl Jid {
             None => (None, bare),
         };
         Jid::from_parts(local, domain, resource)
+    }
+
+    /// An address that is as it would be normalised, as nearly all are; what has a capital or anything but ASCII is looked at part by part.
+    fn normal(text: &str) -> Option<Jid> {
+        let bytes = text.as_bytes();
+        let domain_end = bytes.iter().position(|b| *b == b'/').unwrap_or(bytes.len());
+        let at = bytes[..domain_end].iter().position(|b| *b == b'@');
+        let (local, domain) = (&bytes[..at.unwrap_or(0)], &bytes[at.map_or(0, |at| at + 1)..domain_end]);
+        let resource = bytes.get(domain_end + 1..);
+        if bytes.len() > PART_BYTES_MAX || at == Some(0) || resource.is_some_and(<[u8]>::is_empty) {
+            return None;
+        }
+        let is_in_name = |b: &u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+        let is_label = |label: &[u8]| (1..=LABEL_BYTES_MAX).contains(&label.len()) && label.iter().all(is_in_name);
+        let is_normal = local.iter().all(|b| is_in_name(b) || *b == b'.')
+            && domain.split(|b| *b == b'.').all(is_label)
+            && resource.unwrap_or_default().iter().all(|b| (b' '..0x7f).contains(b));
+        is_normal.then(|| Jid { text: text.into(), local: local.len() as u16, domain_end: domain_end as u16 })
     }
 
     /// Normalises and joins the parts of an address.
@@ -278,6 +299,32 @@ mod tests {
         assert!(jid.bare().is_bare() && !jid.is_bare());
         assert_eq!(jid.server().as_str(), "montague.lit");
         assert_eq!(jid.bare().with_resource("a/b@c").unwrap().resource(), Some("a/b@c"));
+    }
+
+    #[test]
+    fn what_is_normal_is_as_its_parts_are() {
+        let normal =
+            ["a@b.lit/C d@e/f", "a.b-c_1@chat.shakespeare.lit", "montague.lit", "localhost/x", "xn--bcher-kva.example"];
+        for text in normal {
+            let (bare, resource) = text.split_once('/').map_or((text, None), |(bare, resource)| (bare, Some(resource)));
+            let (local, domain) = bare.split_once('@').map_or((None, bare), |(local, domain)| (Some(local), domain));
+            assert_eq!(Jid::normal(text), Some(Jid::from_parts(local, domain, resource).unwrap()), "{text}");
+        }
+        for text in [
+            "A@b.lit",
+            "a@B.lit",
+            "a@b.lit.",
+            "a+b@c.lit",
+            "a@b.lit/é",
+            "a@b.lit/\t",
+            "a@b.lit/",
+            "@b.lit",
+            "a@.lit",
+            "[::1]",
+            "",
+        ] {
+            assert_eq!(Jid::normal(text), None, "{text}");
+        }
     }
 
     #[test]

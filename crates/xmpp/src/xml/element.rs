@@ -1,4 +1,7 @@
 //! The element tree.
+//!
+//! What asks for a name is inlined: the names that are asked for stand in the code, and a comparison with one of these is an instruction
+//! or two.
 
 use compact_str::CompactString;
 use std::fmt;
@@ -15,6 +18,7 @@ pub enum Ns {
 
 impl Ns {
     /// The name as text.
+    #[inline]
     pub fn as_str(&self) -> &str {
         match self {
             Ns::Known(text) => text,
@@ -86,16 +90,19 @@ impl Element {
     }
 
     /// The local name.
+    #[inline]
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// The namespace name.
+    #[inline]
     pub fn ns(&self) -> &str {
         self.ns.as_str()
     }
 
     /// Whether this is `name` in `ns`.
+    #[inline]
     pub fn is(&self, name: &str, ns: &str) -> bool {
         self.name == name && self.ns() == ns
     }
@@ -138,6 +145,7 @@ impl Element {
     }
 
     /// The value of an attribute without a prefix, or with `xml:`, the one that every document knows (`xml:lang`).
+    #[inline]
     pub fn get(&self, name: &str) -> Option<&str> {
         let name = split(name);
         self.attrs.iter().find(|a| a.is(name)).map(|a| a.value.as_str())
@@ -183,6 +191,7 @@ impl Element {
     }
 
     /// The first child with this name and namespace.
+    #[inline]
     pub fn get_child(&self, name: &str, ns: &str) -> Option<&Element> {
         self.children().find(|c| c.is(name, ns))
     }
@@ -196,6 +205,7 @@ impl Element {
     }
 
     /// Whether there is a child with this name and namespace.
+    #[inline]
     pub fn has_child(&self, name: &str, ns: &str) -> bool {
         self.get_child(name, ns).is_some()
     }
@@ -251,12 +261,14 @@ impl Element {
 }
 
 impl Attr {
+    #[inline]
     fn is(&self, (ns, name): (&str, &str)) -> bool {
         self.name == name && self.ns.as_str() == ns
     }
 }
 
 /// The namespace and the local name of an attribute that is written like this.
+#[inline]
 fn split(name: &str) -> (&'static str, &str) {
     name.strip_prefix("xml:").map_or(("", name), |local| (super::names::XML, local))
 }

@@ -56,6 +56,12 @@ impl Shared {
         self.0.element.clone().attr("to", to)
     }
 
+    /// The stanza as its recipient gets it, as a tree, copied only where others have it too.
+    pub fn into_addressed(self, to: &str) -> Element {
+        let element = Arc::try_unwrap(self.0).map_or_else(|shared| shared.element.clone(), |inner| inner.element);
+        element.attr("to", to)
+    }
+
     /// Whether both are the same allocation.
     pub fn same(&self, other: &Shared) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
