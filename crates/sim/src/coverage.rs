@@ -6,7 +6,7 @@ mod set_back;
 
 use crate::scenario::Outcome;
 use crate::scenario::faults::Fault;
-use crate::users::view::statuses;
+use crate::users::view;
 use crate::world::{Scene, Tape};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -104,11 +104,21 @@ fn fault(fault: Fault) -> String {
 }
 
 fn effects(tape: &Tape) -> impl Iterator<Item = String> {
-    let on_links = ON_LINKS.iter().filter(|(_, shows)| tape.on_links().any(shows));
-    let received = |shows: &dyn Fn(&Element) -> bool| {
-        tape.tellings.iter().any(|telling| matches!(&telling.what, Scene::Received(stanza) if shows(stanza)))
-    };
-    on_links.chain(TO_USERS.iter().filter(move |(_, shows)| received(shows))).map(|(name, _)| (*name).to_owned())
+    let received = tape.tellings.iter().filter_map(|telling| match &telling.what {
+        Scene::Received(stanza) => Some(stanza),
+        _ => None,
+    });
+    let seen = shown(&ON_LINKS, tape.on_links()).into_iter().chain(shown(&TO_USERS, received));
+    seen.map(str::to_owned)
+}
+
+/// Which of these effects the stanzas show; one that was seen is not looked for any more.
+fn shown<'a>(effects: &[Effect], stanzas: impl Iterator<Item = &'a Element>) -> Vec<&'static str> {
+    let (mut seen, mut unseen) = (Vec::new(), effects.to_vec());
+    for stanza in stanzas {
+        seen.extend(unseen.extract_if(.., |(_, shows)| shows(stanza)).map(|(name, _)| name));
+    }
+    seen
 }
 
 fn replicate(stanza: &Element) -> Option<&Element> {
@@ -141,5 +151,5 @@ fn to_replica(stanza: &Element) -> bool {
 }
 
 fn has_status(stanza: &Element, code: &str) -> bool {
-    stanza.name() == "presence" && statuses(stanza).iter().any(|status| status == code)
+    stanza.name() == "presence" && view::has_status(stanza, code)
 }

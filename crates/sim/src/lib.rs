@@ -10,6 +10,7 @@
 //! - [`listings`]: stanzas beside the listings of XEP-0282
 //! - [`transcript`]: what users send and receive, as files that are played in several ways
 
+mod address;
 pub mod checks;
 pub mod compare;
 pub mod coverage;

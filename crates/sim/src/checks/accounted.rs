@@ -2,14 +2,13 @@
 //! than once. An error may be lost with a stream; who has said it through a replica is told all the same.
 
 use super::Evidence;
-use super::fates::Fates;
 use super::people::domain;
 use crate::users::stays::{Stay, body_of};
 use crate::world::{Crossing, Scene, Telling};
 use xmpp::ns;
 
 pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
-    let fates = Fates::of(evidence);
+    let fates = evidence.fates();
     for stay in evidence.stays {
         for said in &stay.said {
             let (id, body) = said;

@@ -2,7 +2,6 @@
 //! once, or was refused. What was shown and refused is taken back from those who are still there (protocol 5.5).
 
 use super::Evidence;
-use super::fates::Fates;
 use crate::users::stays::Stay;
 use std::collections::BTreeMap;
 
@@ -18,7 +17,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
     if let Some((body, times)) = bodies.iter().find(|(_, times)| **times > 1) {
         return Err(format!("{body:?} is in the archive {times} times"));
     }
-    let (fates, former) = (Fates::of(evidence), evidence.of_former_rooms());
+    let (fates, former) = (evidence.fates(), evidence.of_former_rooms());
     for stay in evidence.stays {
         let excuse = |body: &String| {
             let refused = stay.to_ms.is_some() && fates.is_refused(body);

@@ -9,7 +9,6 @@ use xmpp::{Element, Jid, ns};
 
 pub(super) struct Addresses {
     room: Jid,
-    people: People,
     /// Who of each site is a moderator from which event on, and is none from which on, as the room has told anybody.
     moderators: BTreeMap<String, BTreeMap<Occupant, BTreeMap<u64, bool>>>,
     /// The last event that each site has been told of: sites are told at their own pace, and what one is told holds as of then.
@@ -24,7 +23,6 @@ impl Addresses {
     pub fn of(room: &Jid) -> Addresses {
         Addresses {
             room: room.clone(),
-            people: People::default(),
             moderators: BTreeMap::new(),
             heads: BTreeMap::new(),
             sessions: BTreeSet::new(),
@@ -51,13 +49,13 @@ impl Addresses {
         }
     }
 
-    fn note(&mut self, stanza: &Element, place: u64) {
+    fn note(&mut self, stanza: &Element, place: u64, people: &People) {
         // LEAVE, and what somebody gets of himself, is about one session of perhaps several.
         if subject(stanza).is_some() && stanza.get("type").is_some() {
             return;
         }
         let Some(occupant) = Occupant::of(stanza).filter(|_| stanza.name() == "presence") else { return };
-        let Some(site) = self.people.user(&occupant.id).map(|user| domain(user).to_owned()) else { return };
+        let Some(site) = people.user(&occupant.id).map(|user| domain(user).to_owned()) else { return };
         let Some(role) = item(stanza).and_then(|item| item.get("role")) else { return };
         let is_one = role == "moderator" && stanza.get("type").is_none();
         self.moderators.entry(site).or_default().entry(occupant).or_default().insert(place, is_one);
@@ -71,7 +69,7 @@ impl Addresses {
 
     /// Whom the answer to a census says to be out, with all his sessions, is no moderator any more. One that it does not name is in until
     /// its LEAVE.
-    fn note_removed(&mut self, site: &str, stanza: &Element, place: u64) {
+    fn note_removed(&mut self, site: &str, stanza: &Element, place: u64, people: &People) {
         let of = |seat: &Element| seat.get("jid").map(str::to_owned);
         let seats = stanza.get_child("granted", ns::NETJOIN).into_iter().flat_map(Element::children);
         let (out, still): (Vec<_>, Vec<_>) = seats.partition(|seat| seat.get("verdict") == Some("removed"));
@@ -80,7 +78,7 @@ impl Addresses {
         self.sessions.extend(still.into_iter().filter_map(of));
         let is_in = |user: &&str| self.sessions.iter().any(|session| bare(session) == *user);
         let out = out.iter().map(|session| bare(session)).filter(|user| !is_in(user));
-        for id in out.filter_map(|user| self.people.id(user).map(str::to_owned)) {
+        for id in out.filter_map(|user| people.id(user).map(str::to_owned)) {
             let moderators = self.moderators.get_mut(site).into_iter().flatten();
             moderators.filter(|(occupant, _)| occupant.id == id).for_each(|(_, told)| {
                 told.insert(place, false);
@@ -90,12 +88,11 @@ impl Addresses {
 }
 
 impl Watch for Addresses {
-    fn crossed(&mut self, crossing: &Crossing, _: usize) -> Result<(), String> {
+    fn crossed(&mut self, crossing: &Crossing, _: usize, people: &People) -> Result<(), String> {
         if crossing.from != self.room.domain() {
             return Ok(());
         }
         let (stanza, site, now) = (&crossing.stanza, &crossing.to, crossing.at_ms);
-        self.people.crossed(crossing);
         self.note_session(stanza);
         if is_destroyed(stanza) {
             self.moderators.remove(site);
@@ -103,8 +100,8 @@ impl Watch for Addresses {
         }
         let place = self.place(site, stanza);
         if let Some(place) = place {
-            self.note(stanza, place);
-            self.note_removed(site, stanza, place);
+            self.note(stanza, place, people);
+            self.note_removed(site, stanza, place, people);
             if self.has_moderator(site, place) {
                 self.early.remove(site);
             } else if at(stanza).is_some() && names_others(stanza, site) {

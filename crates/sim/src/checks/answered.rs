@@ -3,7 +3,7 @@
 
 use super::Evidence;
 use super::people::domain;
-use crate::users::view::statuses;
+use crate::users::view::has_status;
 use crate::world::Scene;
 use std::collections::BTreeMap;
 use xmpp::{Element, ns};
@@ -53,7 +53,7 @@ fn sent(asked: &mut Asked, stanza: &Element, at_ms: u64) {
 }
 
 fn received(asked: &mut Asked, stanza: &Element) {
-    let own = statuses(stanza).iter().any(|code| code == "110") || stanza.get("type") == Some("error");
+    let own = has_status(stanza, "110") || stanza.get("type") == Some("error");
     if stanza.name() == "presence" && own {
         asked.join_ms = None;
     }

@@ -6,7 +6,7 @@ use super::former::End;
 use super::people::{Occupant, People, bare, kind};
 use super::watch::Watch;
 use crate::users::stays::body_of;
-use crate::users::view::statuses;
+use crate::users::view::has_status;
 use crate::world::{Crossing, Scene, SetBack, Telling};
 use std::collections::{BTreeMap, BTreeSet};
 use xmpp::{Element, Jid, ns};
@@ -14,7 +14,6 @@ use xmpp::{Element, Jid, ns};
 pub(super) struct Banned {
     room: Jid,
     end: End,
-    people: People,
     /// Bans that were asked for: (who, id of the iq), the bare address.
     asked: BTreeMap<(String, String), String>,
     /// Who is banned, by bare address, and at which place of the tape it was granted.
@@ -30,7 +29,6 @@ impl Banned {
         Banned {
             room: room.clone(),
             end: End::default(),
-            people: People::default(),
             asked: BTreeMap::new(),
             banned: BTreeMap::new(),
             gone: BTreeSet::new(),
@@ -58,23 +56,23 @@ impl Banned {
     }
 
     /// Whether this shows somebody banned as present.
-    fn shows(&self, stanza: &Element) -> Option<Occupant> {
+    fn shows(&self, stanza: &Element, people: &People) -> Option<Occupant> {
         let occupant = Occupant::of(stanza).filter(|_| stanza.name() == "presence" && stanza.get("type").is_none())?;
-        let user = self.people.user(&occupant.id)?;
+        let user = people.user(&occupant.id)?;
         self.banned.contains_key(user).then_some(occupant)
     }
 
     /// Notes to whom it was said that somebody is banned.
     fn note_gone(&mut self, to: &str, stanza: &Element) {
-        if stanza.name() == "presence" && statuses(stanza).iter().any(|code| code == "301") {
+        if stanza.name() == "presence" && has_status(stanza, "301") {
             self.gone.extend(Occupant::of(stanza).map(|occupant| (to.to_owned(), occupant)));
         }
     }
 
     /// Somebody is told of a presence again who has been told that the occupant is gone.
-    fn comes_back(&mut self, to: &str, stanza: &Element) -> Result<(), String> {
+    fn comes_back(&mut self, to: &str, stanza: &Element, people: &People) -> Result<(), String> {
         self.note_gone(to, stanza);
-        match self.shows(stanza) {
+        match self.shows(stanza, people) {
             Some(occupant) if self.gone.contains(&(to.to_owned(), occupant.clone())) => {
                 Err(format!("{to} is told that {}, who is banned, is there again", occupant.nick))
             }
@@ -84,23 +82,22 @@ impl Banned {
 }
 
 impl Watch for Banned {
-    fn told(&mut self, telling: &Telling, _: usize) -> Result<(), String> {
+    fn told(&mut self, telling: &Telling, _: usize, people: &People) -> Result<(), String> {
         match &telling.what {
             Scene::Connected | Scene::Ended => self.gone.retain(|(to, _)| *to != telling.who),
             Scene::Sent(stanza) => self.sent(&telling.who, stanza),
-            Scene::Received(stanza) => return self.comes_back(&telling.who, stanza),
+            Scene::Received(stanza) => return self.comes_back(&telling.who, stanza, people),
         }
         Ok(())
     }
 
-    fn crossed(&mut self, crossing: &Crossing, place: usize) -> Result<(), String> {
+    fn crossed(&mut self, crossing: &Crossing, place: usize, people: &People) -> Result<(), String> {
         let is_rooms = crossing.from == self.room.domain();
         let ends = self.end.note(crossing, is_rooms);
         if !is_rooms {
             return Ok(());
         }
         let stanza = &crossing.stanza;
-        self.people.crossed(crossing);
         if ends {
             // Its bans end with it; what was said in it is in no archive.
             (self.banned, self.asked, self.void) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
@@ -108,15 +105,15 @@ impl Watch for Banned {
         if stanza.name() == "iq" && stanza.get("type") == Some("result") {
             let address = |name| stanza.get(name).unwrap_or_default().to_owned();
             if let Some(user) = self.asked.remove(&(address("to"), address("id"))) {
-                let ids = self.people.id(&user).map(str::to_owned);
+                let ids = people.id(&user).map(str::to_owned);
                 self.gone.retain(|(_, occupant)| Some(&occupant.id) != ids.as_ref());
                 self.banned.insert(user, place);
             }
         }
-        if let (Some("roster"), Some(occupant)) = (kind(stanza), self.shows(stanza)) {
+        if let (Some("roster"), Some(occupant)) = (kind(stanza), self.shows(stanza, people)) {
             return Err(format!("{} is told that {}, who is banned, is in", crossing.to, occupant.nick));
         }
-        self.comes_back(&crossing.to, stanza)
+        self.comes_back(&crossing.to, stanza, people)
     }
 
     fn set_back(&mut self, lost: &SetBack) {

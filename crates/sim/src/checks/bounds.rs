@@ -2,6 +2,7 @@
 //! `docs/wire.md`.
 
 use super::ENTERING_MS;
+use super::people::People;
 use super::watch::Watch;
 use crate::world::Crossing;
 use std::collections::BTreeMap;
@@ -18,14 +19,10 @@ pub(super) struct Bounds {
 }
 
 impl Watch for Bounds {
-    fn crossed(&mut self, crossing: &Crossing, _: usize) -> Result<(), String> {
+    fn crossed(&mut self, crossing: &Crossing, _: usize, _: &People) -> Result<(), String> {
         let stanza = &crossing.stanza;
-        let over = LISTS.iter().find_map(|(holder, listed, most)| {
-            let count = find(stanza, holder)?.children().filter(|child| child.name() == *listed).count();
-            (count > *most).then(|| format!("{count} {listed} in a {holder}, {most} at the most: {stanza}"))
-        });
-        if let Some(over) = over {
-            return Err(over);
+        if let Some((count, (holder, listed, most))) = over(stanza) {
+            return Err(format!("{count} {listed} in a {holder}, {most} at the most: {stanza}"));
         }
         if stanza.get_child("x", ns::DMUC).is_some_and(|x| x.has_child("stale", ns::NETJOIN)) {
             apart(&mut self.stale_ms, crossing, STALE_MS)?;
@@ -74,14 +71,19 @@ fn apart(last_ms: &mut BTreeMap<(String, String), u64>, crossing: &Crossing, lea
     }
 }
 
-/// An element of ours, wherever it stands in a stanza.
-fn find<'a>(element: &'a Element, name: &str) -> Option<&'a Element> {
-    let is_it = element.name() == name && element.ns() == ns::NETJOIN;
-    if is_it { Some(element) } else { element.children().find_map(|child| find(child, name)) }
+/// A list that is too long, wherever it stands in a stanza, and how long it is.
+fn over(element: &Element) -> Option<(usize, List)> {
+    let of_ours = LISTS.into_iter().filter(|(holder, ..)| element.is(holder, ns::NETJOIN));
+    let listed = of_ours.map(|list| (element.children().filter(|child| child.name() == list.1).count(), list));
+    let too_long = listed.into_iter().find(|(count, (.., most))| count > most);
+    too_long.or_else(|| element.children().find_map(over))
 }
 
-/// What holds a list, what it lists, and how many it may: `docs/wire.md`.
-const LISTS: [(&str, &str, usize); 6] = [
+/// What holds a list, what it lists, and how many it may.
+type List = (&'static str, &'static str, usize);
+
+/// `docs/wire.md`.
+const LISTS: [List; 6] = [
     ("replicate", "outbox", 4),
     ("granted", "mark", 4),
     ("census", "seat", 10_000),

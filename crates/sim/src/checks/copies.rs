@@ -1,7 +1,7 @@
 //! Protocol property P6, XEP-0282 4.9: one copy of each event crosses to a replica in an epoch, whatever the number of users behind it,
 //! live or as something missed.
 
-use super::people::{at, kind};
+use super::people::{People, at, kind};
 use super::watch::Watch;
 use crate::users::stays::stanza_id;
 use crate::world::Crossing;
@@ -32,7 +32,7 @@ impl Copies {
 }
 
 impl Watch for Copies {
-    fn crossed(&mut self, crossing: &Crossing, _: usize) -> Result<(), String> {
+    fn crossed(&mut self, crossing: &Crossing, _: usize, _: &People) -> Result<(), String> {
         let stanza = &crossing.stanza;
         let Some(at) = at(stanza).filter(|_| crossing.from == self.room.domain()) else { return Ok(()) };
         let number = |name: &str| at.get(name).and_then(|text| text.parse().ok()).unwrap_or(0);

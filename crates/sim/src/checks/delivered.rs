@@ -8,8 +8,6 @@
 //! then is not told again.
 
 use super::Evidence;
-use super::fates::Fates;
-use super::gaps::Gaps;
 use super::people::domain;
 use crate::users::archive::Archived;
 use crate::users::stays::{Stay, body_of};
@@ -19,8 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
     let messages: Vec<&str> = evidence.archive.iter().filter(|row| row.body.is_some()).map(|row| &*row.id).collect();
     let places: BTreeMap<&str, usize> = messages.iter().enumerate().map(|(place, id)| (*id, place)).collect();
-    let (said, fates, undone) = (said(evidence), Fates::of(evidence), evidence.undone());
-    let gaps = Gaps::of(evidence);
+    let (said, fates, undone) = (said(evidence), evidence.fates(), evidence.undone());
+    let gaps = evidence.gaps();
     for stay in evidence.stays.iter().filter(|stay| !evidence.is_excused(stay)) {
         // What is not in the archive is for another check to tell.
         let heard = stay.heard.iter();

@@ -125,13 +125,13 @@ fn told<'a>(evidence: &Evidence<'a>) -> BTreeMap<String, Told<'a>> {
             if let Some(body) = body {
                 told.entry(body).or_default().at_ms.push((*at_ms, to));
             }
-            for (outbox, n) in acknowledged(stanza) {
-                let Some(relayed) = relayed.get_mut(outbox) else { continue };
+            acknowledged(stanza, &mut |outbox, n| {
+                let Some(relayed) = relayed.get_mut(outbox) else { return };
                 let later = relayed.split_off(&(n + 1));
                 for body in std::mem::replace(relayed, later).into_values() {
                     told.entry(body).or_default().acked_ms.get_or_insert(*at_ms);
                 }
-            }
+            });
         } else if let (Some(body), Some(up)) =
             (body, stanza.get_child("x", ns::DMUC).and_then(|x| x.get_child("up", ns::NETJOIN)))
             && let (Some(outbox), Some(n)) = (up.get("outbox"), number(up, "n"))
@@ -143,10 +143,14 @@ fn told<'a>(evidence: &Evidence<'a>) -> BTreeMap<String, Told<'a>> {
 }
 
 /// What a stanza says that the room has had: of which outbox, and up to which number.
-fn acknowledged(element: &Element) -> Vec<(&str, u64)> {
-    let n = number(element, "ack").or_else(|| number(element, "n").filter(|_| element.name() == "mark"));
-    let own = element.get("outbox").zip(n).filter(|_| element.ns() == ns::NETJOIN);
-    own.into_iter().chain(element.children().flat_map(acknowledged)).collect()
+fn acknowledged(element: &Element, take: &mut dyn FnMut(&str, u64)) {
+    if element.ns() == ns::NETJOIN
+        && let Some(outbox) = element.get("outbox")
+        && let Some(n) = number(element, "ack").or_else(|| number(element, "n").filter(|_| element.name() == "mark"))
+    {
+        take(outbox, n);
+    }
+    element.children().for_each(|child| acknowledged(child, take));
 }
 
 fn number(element: &Element, name: &str) -> Option<u64> {

@@ -11,7 +11,11 @@ use xmpp::{Element, ns};
 
 impl Evidence<'_> {
     /// The texts that were said before the last room was gone, or at a site that was cut off and had not heard of it.
-    pub(super) fn of_former_rooms(&self) -> BTreeSet<String> {
+    pub(super) fn of_former_rooms(&self) -> &BTreeSet<String> {
+        self.worked_out.former.get_or_init(|| self.find_of_former_rooms())
+    }
+
+    fn find_of_former_rooms(&self) -> BTreeSet<String> {
         let (mut end, mut asks) = (End::default(), BTreeSet::new());
         let mut heard_ms: BTreeMap<&str, u64> = BTreeMap::new();
         let is_emptied = |lost: &&SetBack| lost.domain == self.room.domain() && lost.is_empty();

@@ -1,8 +1,8 @@
 //! What users are by all that the room has said to anybody: an affiliation, which is a user's, and roles, which his occupants have
 //! (XEP-0045 5). Who has come in under two nicknames is two occupants, and may do whatever either of them may.
 
-use super::people::{Occupant, People, bare, item, subject};
-use crate::users::view::statuses;
+use super::people::{Occupant, People, address_in, bare, item, subject};
+use crate::users::view::has_status;
 use crate::world::{Crossing, Scene, SetBack, Telling};
 use std::collections::{BTreeMap, BTreeSet};
 use xmpp::{Element, ns};
@@ -12,7 +12,6 @@ type Words = Vec<(usize, String)>;
 
 #[derive(Default)]
 pub(super) struct Given {
-    people: People,
     /// Of a user: the affiliations he was given, and by nickname the roles.
     said: BTreeMap<String, BTreeMap<Option<String>, Words>>,
     /// What clients have asked for and were not answered, by client and id: the request, and its place on the tape.
@@ -22,11 +21,6 @@ pub(super) struct Given {
 }
 
 impl Given {
-    /// The user behind an occupant-id.
-    pub fn user(&self, id: &str) -> Option<&str> {
-        self.people.user(id)
-    }
-
     /// A client asks for something, or is there at all.
     pub fn told(&mut self, telling: &Telling, at: usize) {
         if !self.users.contains(bare(&telling.who)) {
@@ -53,31 +47,29 @@ impl Given {
 
     /// The first other user whose address is said.
     pub fn others_address(&self, who: &str, stanza: &Element) -> Option<&str> {
-        let xml = stanza.to_xml();
-        self.users.iter().map(String::as_str).find(|user| *user != bare(who) && xml.contains(user))
+        address_in(stanza, || self.users.iter().filter(|user| *user != bare(who)).map(String::as_str))
     }
 
     /// The room says something.
-    pub fn crossed(&mut self, crossing: &Crossing, at: usize) {
-        self.people.crossed(crossing);
+    pub fn crossed(&mut self, crossing: &Crossing, at: usize, people: &People) {
         let stanza = &crossing.stanza;
         match (stanza.name(), stanza.get("type")) {
-            ("presence", None | Some("unavailable")) => self.is_now(stanza, at),
+            ("presence", None | Some("unavailable")) => self.is_now(stanza, at, people),
             ("iq", Some("result")) => self.granted(stanza, at),
             _ => {}
         }
     }
 
-    fn is_now(&mut self, stanza: &Element, at: usize) {
+    fn is_now(&mut self, stanza: &Element, at: usize, people: &People) {
         let Some((occupant, item)) = Occupant::of(stanza).zip(item(stanza)) else { return };
-        let Some(user) = self.people.user(&occupant.id) else { return };
+        let Some(user) = people.user(&occupant.id) else { return };
         let words = self.said.entry(user.to_owned()).or_default();
         let is_gone = stanza.get("type").is_some();
         // Of who is not there what he is to the room is not said by that (XEP-0045 8.2, 10.9).
         if let Some(affiliation) = item.get("affiliation").filter(|_| !is_gone) {
             words.entry(None).or_default().push((at, affiliation.to_owned()));
         }
-        let renamed = statuses(stanza).iter().any(|code| code == "303");
+        let renamed = has_status(stanza, "303");
         // LEAVE, and what somebody gets of himself by it, is about one session of perhaps several.
         if is_gone && subject(stanza).is_some() && !renamed {
             return;

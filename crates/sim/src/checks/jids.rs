@@ -1,9 +1,9 @@
 //! XEP-0045 4.2: in a semi-anonymous room nobody but moderators is sent the real address of another.
 
 use super::Evidence;
-use super::people::{bare, domain};
+use super::people::{address_in, bare, domain};
 use crate::users::stays::body_of;
-use crate::users::view::{News, View, statuses};
+use crate::users::view::{News, View, has_status};
 use crate::world::Scene;
 use std::collections::{BTreeMap, BTreeSet};
 use xmpp::{Element, ns};
@@ -20,7 +20,7 @@ struct Client<'a> {
 
 impl Client<'_> {
     fn of(evidence: &Evidence<'_>) -> Self {
-        Client { view: View::of(evidence.room), enters: false, entering: Vec::new() }
+        Client { view: View::own(evidence.room), enters: false, entering: Vec::new() }
     }
 }
 
@@ -28,7 +28,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
     if !evidence.semi_anonymous {
         return Ok(());
     }
-    let all: BTreeSet<String> = evidence.tape.tellings.iter().map(|telling| bare(&telling.who).to_owned()).collect();
+    let all: BTreeSet<&str> = evidence.tape.tellings.iter().map(|telling| bare(&telling.who)).collect();
     let mut clients: BTreeMap<&str, Client<'_>> = BTreeMap::new();
     for telling in &evidence.tape.tellings {
         let client = clients.entry(&telling.who).or_insert_with(|| Client::of(evidence));
@@ -72,11 +72,12 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
             Some(_) if was_moderator => entering.clear(),
             Some(_) => {
                 for (at_ms, stanza) in entering.drain(..).chain([(telling.at_ms, stanza)]) {
-                    let (own, xml) = (bare(&telling.who), stanza.to_xml());
-                    if let Some(seen) = all.iter().find(|other| *other != own && xml.contains(other.as_str()))
+                    let own = bare(&telling.who);
+                    let others = || all.iter().copied().filter(|other| *other != own);
+                    if let Some(seen) = address_in(stanza, others)
                         && !was_made_moderator(evidence, &telling.who, at_ms)
                     {
-                        return Err(format!("{} was sent the address of {seen}: {xml}", telling.who));
+                        return Err(format!("{own} was sent the address of {seen}: {stanza}"));
                     }
                 }
             }
@@ -96,7 +97,7 @@ fn named_by_room<'a>(evidence: &'a Evidence<'_>, stanza: &Element) -> impl Itera
 /// the role is the room's to give, and plain XEP-0045 says so but once.
 fn was_made_moderator(evidence: &Evidence<'_>, who: &str, at_ms: u64) -> bool {
     let sent = evidence.tape.crossings.iter().rev().filter(|c| c.at_ms <= at_ms && c.stanza.get("to") == Some(who));
-    let own = |stanza: &&Element| stanza.name() == "presence" && statuses(stanza).iter().any(|code| code == "110");
+    let own = |stanza: &&Element| stanza.name() == "presence" && has_status(stanza, "110");
     let last = sent.map(|crossing| &crossing.stanza).find(own);
     last.and_then(item_of).and_then(|item| item.get("role")) == Some(MODERATOR)
 }

@@ -6,7 +6,7 @@ use super::people::{Occupant, People, bare, domain, item, kind};
 use super::watch::Watch;
 use crate::users::answers_join;
 use crate::users::stays::body_of;
-use crate::users::view::{View, statuses};
+use crate::users::view::{View, has_status};
 use crate::world::{Crossing, Scene, SetBack, Telling};
 use std::collections::BTreeMap;
 use xmpp::{Element, Jid, ns};
@@ -15,7 +15,6 @@ use xmpp::{Element, Jid, ns};
 pub(super) struct Kicked {
     room: Jid,
     end: End,
-    people: People,
     views: BTreeMap<String, View>,
     /// When each user last asked to enter, by whichever client.
     asked: BTreeMap<String, usize>,
@@ -56,7 +55,6 @@ impl Kicked {
         Kicked {
             room: room.clone(),
             end: End::default(),
-            people: People::default(),
             views: BTreeMap::new(),
             asked: BTreeMap::new(),
             asking: BTreeMap::new(),
@@ -73,14 +71,14 @@ impl Kicked {
         }
     }
 
-    fn sent(&mut self, at: usize, who: &str, stanza: &Element) {
+    fn sent(&mut self, at: usize, who: &str, stanza: &Element, people: &People) {
         if stanza.name() == "presence" && stanza.has_child("x", ns::MUC) {
             self.asked.insert(bare(who).to_owned(), at);
             *self.asking.entry(who.to_owned()).or_default() += 1;
         }
         let me = self.views.get(who).and_then(|view| view.me.clone());
         if stanza.get("type") == Some("groupchat")
-            && let (Some(nick), Some(id)) = (me, self.people.id(bare(who)))
+            && let (Some(nick), Some(id)) = (me, people.id(bare(who)))
             && let Some(since) = self.out.get(&Occupant { nick, id: id.to_owned() }).copied()
             && self.is_unasked(bare(who), since)
         {
@@ -93,20 +91,19 @@ impl Kicked {
         !kick.under_way && self.asked.get(user).is_none_or(|asked| *asked < kick.at)
     }
 
-    fn is_asking(&self, id: &str) -> bool {
-        self.people.user(id).is_some_and(|user| self.asking.iter().any(|(who, times)| *times > 0 && bare(who) == user))
+    fn is_asking(&self, id: &str, people: &People) -> bool {
+        people.user(id).is_some_and(|user| self.asking.iter().any(|(who, times)| *times > 0 && bare(who) == user))
     }
 
-    fn received(&mut self, at: usize, who: &str, stanza: &Element) -> Result<(), String> {
-        let codes = statuses(stanza);
-        let told = |code: &str| codes.iter().any(|known| known == code);
+    fn received(&mut self, at: usize, who: &str, stanza: &Element, people: &People) -> Result<(), String> {
+        let told = |code: &str| has_status(stanza, code);
         if let Some(asking) = self.asking.get_mut(who).filter(|_| answers_join(stanza)) {
             *asking = asking.saturating_sub(1);
         }
         let Some(occupant) = Occupant::of(stanza).filter(|_| stanza.name() == "presence") else { return Ok(()) };
         match stanza.get("type") {
             Some("unavailable") if told("307") => {
-                let (told_at, kick) = self.kick_seen(at, who, &occupant);
+                let (told_at, kick) = self.kick_seen(at, who, &occupant, people);
                 self.known.insert((who.to_owned(), occupant.clone()), told_at);
                 self.gone.insert((who.to_owned(), occupant), kick);
             }
@@ -114,7 +111,7 @@ impl Kicked {
             Some("unavailable") if told("303") => drop(self.gone.remove(&(who.to_owned(), renamed(occupant, stanza)))),
             None => {
                 let gone = self.gone.remove(&(who.to_owned(), occupant.clone()));
-                return self.judge(occupant, gone, who);
+                return self.judge(occupant, gone, who, people);
             }
             _ => {}
         }
@@ -122,37 +119,37 @@ impl Kicked {
     }
 
     /// Of which kick a client is told, and when its server was: the first that it does not know, or else one on an island.
-    fn kick_seen(&mut self, at: usize, who: &str, occupant: &Occupant) -> (usize, Kick) {
+    fn kick_seen(&mut self, at: usize, who: &str, occupant: &Occupant, people: &People) -> (usize, Kick) {
         let known = self.known.get(&(who.to_owned(), occupant.clone())).or(self.connected.get(who));
         let told = self.told.get(&(domain(who).to_owned(), occupant.clone())).into_iter().flatten();
         let next = told.copied().find(|(told_at, _)| known.is_none_or(|known| told_at > known));
         next.unwrap_or_else(|| {
             let since = *self.on_islands.entry(occupant.clone()).or_insert(at);
-            (at, Kick { at: since, under_way: self.is_asking(&occupant.id) })
+            (at, Kick { at: since, under_way: self.is_asking(&occupant.id, people) })
         })
     }
 
     /// The room tells of a kick for the first time.
-    fn kick(&mut self, at: usize, occupant: &Occupant) -> Kick {
+    fn kick(&mut self, at: usize, occupant: &Occupant, people: &People) -> Kick {
         let since = self.on_islands.remove(occupant).unwrap_or(at);
-        let kick = Kick { at: since, under_way: self.is_asking(&occupant.id) };
+        let kick = Kick { at: since, under_way: self.is_asking(&occupant.id, people) };
         self.out.insert(occupant.clone(), kick);
         kick
     }
 
     /// A replica is told of a kick before any other: the first one behind its grant that only others have been told of, or a new one.
-    fn kick_told_first(&mut self, at: usize, site: &str, occupant: &Occupant) -> Kick {
+    fn kick_told_first(&mut self, at: usize, site: &str, occupant: &Occupant, people: &People) -> Kick {
         let granted = self.granted.get(site).copied().unwrap_or_default();
         let known = self.directly.get_mut(occupant).and_then(|kicks| {
             let first = kicks.iter().position(|(told_at, _)| *told_at >= granted)?;
             kicks.drain(..=first).next_back()
         });
-        known.map_or_else(|| self.kick(at, occupant), |(_, kick)| kick)
+        known.map_or_else(|| self.kick(at, occupant, people), |(_, kick)| kick)
     }
 
     /// Somebody is there who was gone since then.
-    fn judge(&self, occupant: Occupant, gone: Option<Kick>, to: &str) -> Result<(), String> {
-        let user = self.people.user(&occupant.id).unwrap_or_default();
+    fn judge(&self, occupant: Occupant, gone: Option<Kick>, to: &str, people: &People) -> Result<(), String> {
+        let user = people.user(&occupant.id).unwrap_or_default();
         match gone.filter(|gone| self.is_unasked(user, *gone)) {
             Some(_) => Err(format!("{} was kicked, has not asked, and is in again as {to} sees it", occupant.nick)),
             None => Ok(()),
@@ -161,31 +158,30 @@ impl Kicked {
 }
 
 impl Watch for Kicked {
-    fn told(&mut self, telling: &Telling, at: usize) -> Result<(), String> {
-        let view = self.views.entry(telling.who.clone()).or_insert_with(|| View::of(&self.room));
+    fn told(&mut self, telling: &Telling, at: usize, people: &People) -> Result<(), String> {
+        let view = self.views.entry(telling.who.clone()).or_insert_with(|| View::own(&self.room));
         match &telling.what {
             Scene::Connected | Scene::Ended => {
-                *view = View::of(&self.room);
+                *view = View::own(&self.room);
                 self.connected.insert(telling.who.clone(), at);
                 self.known.retain(|(who, _), _| *who != telling.who);
                 self.gone.retain(|(who, _), _| *who != telling.who);
             }
-            Scene::Sent(stanza) => self.sent(at, &telling.who, stanza),
+            Scene::Sent(stanza) => self.sent(at, &telling.who, stanza, people),
             Scene::Received(stanza) => {
                 view.hear(stanza);
-                return self.received(at, &telling.who, stanza);
+                return self.received(at, &telling.who, stanza, people);
             }
         }
         Ok(())
     }
 
-    fn crossed(&mut self, crossing: &Crossing, at: usize) -> Result<(), String> {
+    fn crossed(&mut self, crossing: &Crossing, at: usize, people: &People) -> Result<(), String> {
         let is_rooms = crossing.from == self.room.domain();
         let ends = self.end.note(crossing, is_rooms);
         if !is_rooms {
             return Ok(());
         }
-        self.people.crossed(crossing);
         if ends {
             (self.out, self.void) = (BTreeMap::new(), Vec::new());
             self.directly.clear();
@@ -195,14 +191,14 @@ impl Watch for Kicked {
             self.granted.insert(crossing.to.clone(), at);
         }
         let Some(occupant) = Occupant::of(stanza).filter(|_| stanza.name() == "presence") else { return Ok(()) };
-        let told = |code: &str| statuses(stanza).iter().any(|known| known == code);
+        let told = |code: &str| has_status(stanza, code);
         match stanza.get("type") {
             Some("unavailable") if told("307") && kind(stanza) == Some("event") => {
                 let seq = super::people::at(stanza).and_then(|at| at.get("seq")).unwrap_or_default().to_owned();
                 let number = (occupant.clone(), seq);
                 let kick = match self.kicks.get(&number) {
                     Some(kick) => *kick,
-                    None => self.kick_told_first(at, &crossing.to, &occupant),
+                    None => self.kick_told_first(at, &crossing.to, &occupant, people),
                 };
                 self.kicks.insert(number, kick);
                 self.told.entry((crossing.to.clone(), occupant)).or_default().push((at, kick));
@@ -212,9 +208,9 @@ impl Watch for Kicked {
                 let kick = match self.out.get(&occupant) {
                     Some(kick) => *kick,
                     // One client alone hears that it is not in, which others of his may be.
-                    None if told("333") => Kick { at, under_way: self.is_asking(&occupant.id) },
+                    None if told("333") => Kick { at, under_way: self.is_asking(&occupant.id, people) },
                     None => {
-                        let kick = self.kick(at, &occupant);
+                        let kick = self.kick(at, &occupant, people);
                         self.directly.entry(occupant.clone()).or_default().push((at, kick));
                         kick
                     }
@@ -225,9 +221,8 @@ impl Watch for Kicked {
             None => {
                 let out = self.out.get(&occupant).copied();
                 if kind(stanza) == Some("roster") {
-                    self.judge(occupant, out, &crossing.to)?;
-                } else if out
-                    .is_some_and(|kick| !self.is_unasked(self.people.user(&occupant.id).unwrap_or_default(), kick))
+                    self.judge(occupant, out, &crossing.to, people)?;
+                } else if out.is_some_and(|kick| !self.is_unasked(people.user(&occupant.id).unwrap_or_default(), kick))
                 {
                     self.out.remove(&occupant);
                 }

@@ -43,8 +43,11 @@ use crate::users::record::Record;
 use crate::users::stays::Stay;
 use crate::users::view::View;
 use crate::world::Tape;
+use fates::Fates;
+use gaps::Gaps;
 use people::domain;
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
 use xmpp::{Element, Jid, ns};
 
 /// A run that is over: all links whole, all servers up, time passed.
@@ -75,6 +78,17 @@ pub struct Evidence<'a> {
     pub retention_ms: u64,
     /// When all had had their time to heal and nobody had said anything more.
     pub healed_ms: u64,
+    /// What several checks ask of it.
+    pub worked_out: WorkedOut<'a>,
+}
+
+/// What is worked out of a run when the first check asks for it.
+#[derive(Default)]
+pub struct WorkedOut<'a> {
+    fates: OnceCell<Fates<'a>>,
+    gaps: OnceCell<Gaps<'a>>,
+    /// What was said in rooms that are no more.
+    former: OnceCell<BTreeSet<String>>,
 }
 
 /// A property, by name.
@@ -100,6 +114,18 @@ pub const CHECKS: [Check; 17] = [
     ("who was in a room that is destroyed is told so", buried::check),
     ("who is banned is gone", gone::check),
 ];
+
+impl<'a> Evidence<'a> {
+    /// What became of each message.
+    fn fates(&self) -> &Fates<'a> {
+        self.worked_out.fates.get_or_init(|| Fates::of(self))
+    }
+
+    /// What sites lack, and say that they do.
+    fn gaps(&self) -> &Gaps<'a> {
+        self.worked_out.gaps.get_or_init(|| Gaps::of(self))
+    }
+}
 
 impl Evidence<'_> {
     /// Everything that does not hold.

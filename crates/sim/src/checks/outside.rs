@@ -1,8 +1,9 @@
 //! Protocol property P10: nobody is outside without having been told. Who is told that he is out learns why, and from then on hears
 //! nothing of the room until he asks.
 
-use super::people::is_destroyed;
+use super::people::{People, is_destroyed};
 use super::watch::Watch;
+use crate::address::bare;
 use crate::users::answers_join;
 use crate::users::view::{News, View};
 use crate::world::{Scene, Telling};
@@ -32,8 +33,8 @@ impl Outside {
 }
 
 impl Watch for Outside {
-    fn told(&mut self, telling: &Telling, _: usize) -> Result<(), String> {
-        let of = |leaving| Client { view: View::of(&self.room), leaving, asking: BTreeSet::new(), out: false };
+    fn told(&mut self, telling: &Telling, _: usize, _: &People) -> Result<(), String> {
+        let of = |leaving| Client { view: View::own(&self.room), leaving, asking: BTreeSet::new(), out: false };
         let client = self.clients.entry(telling.who.clone()).or_insert_with(|| of(false));
         match &telling.what {
             Scene::Connected => {}
@@ -71,7 +72,7 @@ impl Watch for Outside {
 
 /// Whether it is what all occupants are sent.
 fn is_of_all(stanza: &Element, room: &Jid) -> bool {
-    let of_room = stanza.get("from").is_some_and(|from| from.split('/').next() == Some(room.as_str()));
+    let of_room = stanza.get("from").is_some_and(|from| bare(from) == room.as_str());
     let presence = stanza.name() == "presence" && stanza.get("type").is_none();
     of_room && (presence || stanza.get("type") == Some("groupchat"))
 }

@@ -5,8 +5,6 @@
 
 use super::Evidence;
 use super::ahead::Ahead;
-use super::fates::Fates;
-use super::gaps::Gaps;
 use super::people::domain;
 use crate::users::record::Record;
 use crate::users::stays::stanza_id;
@@ -15,8 +13,8 @@ use std::collections::BTreeMap;
 pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
     let rows: Vec<&str> = evidence.archive.iter().filter(|row| row.body.is_some()).map(|row| &*row.id).collect();
     let places: BTreeMap<&str, usize> = evidence.archive.iter().enumerate().map(|(at, row)| (&*row.id, at)).collect();
-    let (said, fates) = (first_told(evidence), Fates::of(evidence));
-    let (undone, gaps, ahead) = (evidence.undone(), Gaps::of(evidence), Ahead::of(evidence, &fates));
+    let (said, fates) = (first_told(evidence), evidence.fates());
+    let (undone, gaps, ahead) = (evidence.undone(), evidence.gaps(), Ahead::of(evidence, fates));
     for (who, record) in evidence.records {
         let excused = |id: &str| {
             // Who was told that it was taken back has it no more, and is not told that it was not.

@@ -1,10 +1,12 @@
 //! Who is who, by what the room and its users say: an occupant is a nickname with the occupant-id behind it (XEP-0421), and whose the
 //! id is the room tells his own server.
 
-use crate::users::view::{self, statuses};
+use crate::address::resource;
+pub(super) use crate::address::{bare, domain};
+use crate::users::view::{self, has_status};
 use crate::world::Crossing;
 use std::collections::BTreeMap;
-use xmpp::{Element, ns};
+use xmpp::{Element, Node, ns};
 
 /// An occupant as others can name him.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,7 +18,7 @@ pub(super) struct Occupant {
 impl Occupant {
     /// Whom a presence or a message of the room is about.
     pub fn of(stanza: &Element) -> Option<Occupant> {
-        let nick = stanza.get("from")?.split_once('/')?.1.to_owned();
+        let nick = resource(stanza.get("from")?)?.to_owned();
         let id = stanza.get_child("occupant-id", ns::OCCUPANT_ID)?.get("id")?.to_owned();
         Some(Occupant { nick, id })
     }
@@ -62,7 +64,7 @@ pub(super) fn subject(stanza: &Element) -> Option<&str> {
     }
     let x = between_servers(stanza);
     let inner = x.and_then(|x| x.get_child("enter", ns::DMUC).or_else(|| x.get_child("leave", ns::DMUC)));
-    let own = || statuses(stanza).iter().any(|code| code == "110");
+    let own = || has_status(stanza, "110");
     inner.and_then(|inner| inner.get("jid")).or_else(|| stanza.get("to").filter(|_| x.is_none() && own()))
 }
 
@@ -86,6 +88,20 @@ pub(super) fn at(stanza: &Element) -> Option<&Element> {
     between_servers(stanza)?.get_child("at", ns::NETJOIN)
 }
 
+/// The first of these addresses that is said anywhere in an element: in an attribute or in text.
+pub(super) fn address_in<'a, I: Iterator<Item = &'a str>>(
+    element: &Element,
+    of: impl Fn() -> I + Copy,
+) -> Option<&'a str> {
+    let said =
+        |text: &str| text.bytes().any(|byte| byte == b'@').then(|| of().find(|address| text.contains(address)))?;
+    let in_node = |node: &Node| match node {
+        Node::Element(child) => address_in(child, of),
+        Node::Text(text) => said(text),
+    };
+    element.attrs().iter().find_map(|attr| said(&attr.value)).or_else(|| element.nodes().iter().find_map(in_node))
+}
+
 /// What servers say to each other in a stanza. An error says nothing by what it gives back: that is its receiver's own (RFC 6120
 /// 8.3.1), who may have made it up, and a server that knows none of this passes it on.
 pub(super) fn between_servers(stanza: &Element) -> Option<&Element> {
@@ -96,14 +112,4 @@ pub(super) fn between_servers(stanza: &Element) -> Option<&Element> {
 pub(super) fn is_destroyed(stanza: &Element) -> bool {
     let error = stanza.get_child("error", ns::CLIENT).filter(|_| stanza.name() == "iq");
     view::is_destroyed(stanza) || error.is_some_and(|error| error.has_child("destroyed", ns::NETJOIN))
-}
-
-/// An address without its resource.
-pub(super) fn bare(full: &str) -> &str {
-    full.split('/').next().unwrap_or_default()
-}
-
-/// The domain of an address.
-pub(super) fn domain(full: &str) -> &str {
-    bare(full).split_once('@').map_or_else(|| bare(full), |(_, domain)| domain)
 }

@@ -9,10 +9,10 @@
 //! query".
 
 use super::given::Given;
-use super::people::{Occupant, bare, domain, item, members};
+use super::people::{Occupant, People, bare, domain, item, members};
 use super::watch::Watch;
 use crate::users::JOIN;
-use crate::users::view::statuses;
+use crate::users::view::has_status;
 use crate::world::{Crossing, Scene, SetBack, Telling};
 use std::collections::{BTreeMap, BTreeSet};
 use xmpp::{Element, Jid, ns};
@@ -96,15 +96,15 @@ impl Powers {
 
     /// Somebody is shown that an occupant is gone.
     fn sees_go(&mut self, who: &str, stanza: &Element) {
-        if let Some(occupant) = Occupant::of(stanza).filter(|_| !statuses(stanza).iter().any(|code| code == "303")) {
+        if let Some(occupant) = Occupant::of(stanza).filter(|_| !has_status(stanza, "303")) {
             self.gone.insert((domain(who).to_owned(), occupant.id));
         }
     }
 
     /// A client asks to enter, or once more. Who was gone is from now on what the room has named him as, whatever he was before.
-    fn asks_to_enter(&mut self, who: &str) {
+    fn asks_to_enter(&mut self, who: &str, people: &People) {
         let site = domain(who);
-        let is_back = |id: &String| self.given.user(id) == Some(bare(who));
+        let is_back = |id: &String| people.user(id) == Some(bare(who));
         let back: Vec<_> = self.gone.iter().filter(|(at, id)| at == site && is_back(id)).cloned().collect();
         for named in back {
             let last = self.named.get(&named).and_then(|named| named.last()).map(|(_, standing)| standing.clone());
@@ -126,7 +126,7 @@ impl Powers {
     }
 
     /// What somebody asked for was done.
-    fn judge(&self, who: &str, request: &Element, since: usize, by_room: bool) -> Result<(), String> {
+    fn judge(&self, who: &str, request: &Element, since: usize, by_room: bool, people: &People) -> Result<(), String> {
         let needs = needs(request, |nick| self.given.had_role(nick, "moderator", since));
         if needs.is_empty() {
             return Ok(());
@@ -135,7 +135,7 @@ impl Powers {
             if needs.iter().any(|needed| *needed != Need::Kick) {
                 return Err(format!("{who} was granted by his site what the room alone can: {request}"));
             }
-            return match self.is_moderator_here(who) {
+            return match self.is_moderator_here(who, people) {
                 true => Ok(()),
                 false => Err(format!("{who} kicks on an island and is no moderator there: {request}")),
             };
@@ -158,9 +158,9 @@ impl Powers {
     }
 
     /// His site does.
-    fn judge_row_here(&self, who: &str, row: &Element) -> Result<(), String> {
+    fn judge_row_here(&self, who: &str, row: &Element, people: &People) -> Result<(), String> {
         match self.address_in(who, row) {
-            Some(seen) if !self.is_moderator_here(who) => {
+            Some(seen) if !self.is_moderator_here(who, people) => {
                 Err(format!("{who} is no moderator on his island and is told the address of {seen}: {row}"))
             }
             _ => Ok(()),
@@ -173,8 +173,8 @@ impl Powers {
     }
 
     /// Whether a user's site has been told that he is a moderator, and people there nothing else since.
-    fn is_moderator_here(&self, who: &str) -> bool {
-        let is_him = |id: &String| self.given.user(id) == Some(bare(who));
+    fn is_moderator_here(&self, who: &str, people: &People) -> bool {
+        let is_him = |id: &String| people.user(id) == Some(bare(who));
         let shown = |occupant: &Occupant| self.shown.get(&(domain(who).to_owned(), occupant.clone())).copied();
         let words = self.words.iter().filter(|((site, occupant), _)| site == domain(who) && is_him(&occupant.id));
         let words = words.map(|((_, occupant), words)| since(Some(words), shown(occupant).unwrap_or_default()));
@@ -201,7 +201,7 @@ impl Powers {
 }
 
 impl Watch for Powers {
-    fn told(&mut self, telling: &Telling, at: usize) -> Result<(), String> {
+    fn told(&mut self, telling: &Telling, at: usize, people: &People) -> Result<(), String> {
         self.given.told(telling, at);
         match &telling.what {
             Scene::Connected | Scene::Ended => {
@@ -209,7 +209,7 @@ impl Watch for Powers {
                 Ok(())
             }
             Scene::Sent(stanza) if stanza.name() == "presence" && stanza.has_child("x", ns::MUC) => {
-                self.asks_to_enter(&telling.who);
+                self.asks_to_enter(&telling.who, people);
                 Ok(())
             }
             Scene::Received(stanza) if is_of(stanza, &self.room) => match (stanza.name(), stanza.get("type")) {
@@ -226,13 +226,13 @@ impl Watch for Powers {
                 ("iq", Some("result")) => {
                     let by_room = self.by_room.remove(&answer_to(&telling.who, stanza));
                     match self.given.answered(&telling.who, stanza) {
-                        Some((request, since)) => self.judge(&telling.who, &request, since, by_room),
+                        Some((request, since)) => self.judge(&telling.who, &request, since, by_room, people),
                         None => Ok(()),
                     }
                 }
                 ("message", _) => match stanza.get_child("result", ns::MAM) {
                     Some(row) if !self.by_room.remove(&answer_to(&telling.who, row)) => {
-                        self.judge_row_here(&telling.who, row)
+                        self.judge_row_here(&telling.who, row, people)
                     }
                     _ => Ok(()),
                 },
@@ -246,12 +246,12 @@ impl Watch for Powers {
         self.given.set_back(lost);
     }
 
-    fn crossed(&mut self, crossing: &Crossing, at: usize) -> Result<(), String> {
+    fn crossed(&mut self, crossing: &Crossing, at: usize, people: &People) -> Result<(), String> {
         let stanza = &crossing.stanza;
         if crossing.from != self.room.domain() {
             return Ok(());
         }
-        self.given.crossed(crossing, at);
+        self.given.crossed(crossing, at, people);
         let to = stanza.get("to").unwrap_or_default();
         if let Some(row) = stanza.get_child("result", ns::MAM) {
             self.by_room.insert(answer_to(to, row));
@@ -340,11 +340,11 @@ fn standing_of(item: &Element) -> Option<Standing> {
 /// alone.
 fn is_end(stanza: &Element) -> bool {
     let refused = stanza.get("type") == Some("error") && stanza.get("id").is_some_and(|id| id.starts_with(JOIN));
-    refused || is_own(stanza) && !statuses(stanza).iter().any(|code| code == "303")
+    refused || is_own(stanza) && !has_status(stanza, "303")
 }
 
 fn is_own(stanza: &Element) -> bool {
-    statuses(stanza).iter().any(|code| code == "110")
+    has_status(stanza, "110")
 }
 
 /// What was said at this place or later.

@@ -2,6 +2,7 @@
 //! client is gone by the time it comes, his server gives it to another of his (RFC 6121 8.5.3.2.1), whatever that one is called.
 
 use super::Evidence;
+use crate::address::resource;
 use crate::users::stays::body_of;
 use crate::users::view::View;
 use crate::world::Scene;
@@ -27,12 +28,12 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
                 };
             }
             Scene::Sent(stanza) => {
-                let nick = stanza.get("to").and_then(|to| to.split_once('/')).map(|(_, nick)| nick);
+                let nick = stanza.get("to").and_then(resource);
                 had.extend(nick.filter(|_| stanza.name() == "presence").map(str::to_owned));
                 meant.extend(private(stanza).zip(nick));
             }
             Scene::Received(stanza) => {
-                let view = views.entry(&telling.who).or_insert_with(|| View::of(evidence.room));
+                let view = views.entry(&telling.who).or_insert_with(|| View::own(evidence.room));
                 view.hear(stanza);
                 had.extend(view.me.clone());
                 received.extend(private(stanza).map(|body| (&*telling.who, body, connected.clone())));

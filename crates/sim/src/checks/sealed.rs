@@ -1,5 +1,6 @@
 //! Protocol property P5, XEP-0282 2: nothing of either namespace reaches a client, nor what a client forges in the room's name.
 
+use super::people::People;
 use super::watch::Watch;
 use crate::world::{Scene, Telling};
 use xmpp::{Element, ns};
@@ -7,7 +8,7 @@ use xmpp::{Element, ns};
 pub(super) struct Sealed;
 
 impl Watch for Sealed {
-    fn told(&mut self, telling: &Telling, _: usize) -> Result<(), String> {
+    fn told(&mut self, telling: &Telling, _: usize, _: &People) -> Result<(), String> {
         // An error gives back what its receiver has sent himself (RFC 6120 8.3.1).
         let Scene::Received(stanza) = &telling.what else { return Ok(()) };
         if stanza.get("type") == Some("error") {

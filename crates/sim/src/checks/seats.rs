@@ -3,14 +3,14 @@
 
 use super::people::{Occupant, People, at, bare, between_servers, domain, is_destroyed, item, kind};
 use super::watch::Watch;
-use crate::users::view::statuses;
+use crate::address::resource;
+use crate::users::view::has_status;
 use crate::world::{Crossing, SetBack};
 use std::collections::BTreeMap;
 use xmpp::{Element, Jid, ns};
 
 pub(super) struct Seats {
     room: Jid,
-    people: People,
     /// Sessions of each site that the room serves through its replica, by its own word.
     sessions: BTreeMap<String, BTreeMap<String, Session>>,
     /// The last event that each site has been told of.
@@ -35,13 +35,7 @@ impl Session {
 
 impl Seats {
     pub fn of(room: &Jid) -> Seats {
-        Seats {
-            room: room.clone(),
-            people: People::default(),
-            sessions: BTreeMap::new(),
-            heads: BTreeMap::new(),
-            ahead: BTreeMap::new(),
-        }
+        Seats { room: room.clone(), sessions: BTreeMap::new(), heads: BTreeMap::new(), ahead: BTreeMap::new() }
     }
 
     fn note(&mut self, site: &str, stanza: &Element) {
@@ -54,7 +48,7 @@ impl Seats {
         let sessions = self.sessions.entry(site.to_owned()).or_default();
         let x = between_servers(stanza);
         let named = |name| x.and_then(|x| x.get_child(name, ns::DMUC)?.get("jid")).map(str::to_owned);
-        let nick = stanza.get("from").and_then(|from| from.split_once('/')).map(|(_, nick)| nick.to_owned());
+        let nick = stanza.get("from").and_then(resource).map(str::to_owned);
         if let Some(entered) = named("enter").zip(nick.map(session)) {
             sessions.extend([entered]);
             self.ahead.remove(site);
@@ -73,13 +67,13 @@ impl Seats {
     }
 
     /// Somebody is gone with all sessions of that nickname, wherever they were, or has them under another.
-    fn note_gone(&mut self, stanza: &Element) {
+    fn note_gone(&mut self, stanza: &Element, people: &People) {
         let is_gone = stanza.name() == "presence" && stanza.get("type") == Some("unavailable");
         let Some(occupant) = Occupant::of(stanza).filter(|_| is_gone) else { return };
-        let Some(user) = self.people.user(&occupant.id) else { return };
+        let Some(user) = people.user(&occupant.id) else { return };
         // What the room tells a client itself says nothing of the order.
         let Some(told) = at(stanza).and_then(seq) else { return };
-        let renamed = statuses(stanza).iter().any(|code| code == "303");
+        let renamed = has_status(stanza, "303");
         let new = item(stanza).and_then(|item| item.get("nick")).filter(|_| renamed).map(str::to_owned);
         let is_his =
             |jid: &str, session: &Session| bare(jid) == user && session.nick == occupant.nick && session.since < told;
@@ -94,7 +88,7 @@ impl Seats {
 }
 
 impl Watch for Seats {
-    fn crossed(&mut self, crossing: &Crossing, _: usize) -> Result<(), String> {
+    fn crossed(&mut self, crossing: &Crossing, _: usize, people: &People) -> Result<(), String> {
         let now = crossing.at_ms;
         if let Some(site) = self.ahead.iter().find(|(_, (at_ms, _))| *at_ms < now).map(|(site, _)| site.clone()) {
             let (_, xml) = self.ahead.remove(&site).unwrap_or_default();
@@ -104,7 +98,6 @@ impl Watch for Seats {
             return Ok(());
         }
         let (stanza, site) = (&crossing.stanza, &crossing.to);
-        self.people.crossed(crossing);
         self.note(site, stanza);
         if stanza.name() == "iq" && is_destroyed(stanza) {
             self.sessions.remove(site);
@@ -114,11 +107,11 @@ impl Watch for Seats {
         }
         // What its own user's entry is to the others comes before he is in, and before it is said who he is.
         let occupant = Occupant::of(stanza);
-        let user = occupant.as_ref().map(|occupant| self.people.user(&occupant.id));
+        let user = occupant.as_ref().map(|occupant| people.user(&occupant.id));
         let own = user.is_some_and(|user| user.is_none_or(|user| domain(user) == site));
         let seq = at(stanza).and_then(seq).unwrap_or_default();
         let somebody = self.sessions.get(site).is_some_and(|sessions| sessions.values().any(|s| s.is_in(seq)));
-        self.note_gone(stanza);
+        self.note_gone(stanza, people);
         if is_destroyed(stanza) {
             self.sessions.remove(site);
         }

@@ -9,7 +9,7 @@ mod standing;
 mod told;
 
 use super::watch::{ADDRESSES, BANNED, BOUNDS, COPIES, KICKED, OUTSIDE, POWERS, SEALED, SEATS};
-use super::{CHECKS, Evidence, Safety};
+use super::{CHECKS, Evidence, Safety, WorkedOut};
 use crate::users::archive::Archived;
 use crate::users::record::Record;
 use crate::users::stays::stays;
@@ -153,6 +153,7 @@ impl Story {
             crashed: &[],
             retention_ms: 600_000,
             healed_ms: self.healed_ms,
+            worked_out: WorkedOut::default(),
         };
         let failed = CHECKS.iter().filter(|(_, check)| check(&evidence).is_err()).map(|(name, _)| (*name).to_owned());
         let watched = seen.iter().map(|violation| violation.split(':').next().unwrap_or_default().to_owned());

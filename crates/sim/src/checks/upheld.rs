@@ -77,19 +77,19 @@ fn said(telling: &Telling) -> Option<(&str, u64)> {
 
 /// What has been seen of why somebody may be out.
 #[derive(Default)]
-struct Causes {
+struct Causes<'a> {
     people: People,
     /// When each user was last removed by somebody, as the room says: by bare address.
     removed: BTreeMap<String, u64>,
     /// When the room has let each client in, in rising order.
     entered: BTreeMap<String, Vec<u64>>,
     /// When something was put on a link that was whole, in rising order.
-    met: BTreeMap<(String, String), Vec<u64>>,
+    met: BTreeMap<(&'a str, &'a str), Vec<u64>>,
     /// By which site each registration was asked for that has not been answered.
-    asked: BTreeMap<String, String>,
+    asked: BTreeMap<&'a str, &'a str>,
 }
 
-impl Causes {
+impl<'a> Causes<'a> {
     fn note(&mut self, crossing: &Crossing) {
         let (stanza, at_ms) = (&crossing.stanza, crossing.at_ms);
         self.people.crossed(crossing);
@@ -104,7 +104,7 @@ impl Causes {
             // Whom somebody has shut out meanwhile, and his site has let in while it was cut off: he is not, and never was.
             self.removed.extend(stanza.get("to").map(|full| (bare(full).to_owned(), at_ms)));
         }
-        let is_removal = statuses(stanza).iter().any(|code| REMOVALS.contains(&code.as_str()));
+        let is_removal = statuses(stanza).any(|code| REMOVALS.contains(&code));
         if stanza.name() == "presence" && is_removal {
             let user = Occupant::of(stanza).and_then(|occupant| self.people.user(&occupant.id).map(str::to_owned));
             self.removed.extend(subject(stanza).map(|full| bare(full).to_owned()).or(user).map(|user| (user, at_ms)));
@@ -116,14 +116,15 @@ impl Causes {
 
     /// Notes what shows that a site is there. Once it is split that is its registration alone, which has arrived when it is answered: in
     /// what it answers a ping with until then it names no room.
-    fn met(&mut self, room: &Jid, crossing: &Crossing) {
+    fn met(&mut self, room: &Jid, crossing: &'a Crossing) {
         let (stanza, id) = (&crossing.stanza, crossing.stanza.get("id").unwrap_or_default());
         if stanza.has_child("replicate", ns::NETJOIN) {
-            return drop(self.asked.insert(id.to_owned(), crossing.from.clone()));
+            self.asked.insert(id, &crossing.from);
+            return;
         }
         let site = if stanza.name() == "iq" { self.asked.remove(id) } else { None };
-        let asked = site.filter(|site| *site == crossing.to).map(|site| (site, crossing.from.clone()));
-        let sent = Some((crossing.from.clone(), crossing.to.clone()));
+        let asked = site.filter(|site| *site == crossing.to).map(|site| (site, crossing.from.as_str()));
+        let sent = Some((crossing.from.as_str(), crossing.to.as_str()));
         let pair = sent.filter(|_| !crossing.lost && !names_nothing(stanza, room));
         for pair in asked.into_iter().chain(pair) {
             self.met.entry(pair).or_default().push(crossing.at_ms);
@@ -138,14 +139,13 @@ impl Causes {
 
     /// For how long at a stretch the site had not been reached, or not been heard, since then.
     fn away_ms(&self, crossing: &Crossing, since_ms: u64) -> u64 {
-        let pair = (crossing.from.clone(), crossing.to.clone());
-        let back = (pair.1.clone(), pair.0.clone());
+        let pair = (crossing.from.as_str(), crossing.to.as_str());
         let longest = |pair| {
             let met = self.met.get(&pair).into_iter().flatten().copied().filter(|at_ms| *at_ms >= since_ms);
             let times: Vec<u64> = [since_ms].into_iter().chain(met).chain([crossing.at_ms]).collect();
             times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default()
         };
-        longest(pair).max(longest(back))
+        longest(pair).max(longest((pair.1, pair.0)))
     }
 }
 

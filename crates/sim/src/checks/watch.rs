@@ -1,6 +1,7 @@
 //! What is looked at while a run goes on, so that it stops at the first thing that should not have been: each watch sees everything on
 //! the tape once, in its order.
 
+use super::people::People;
 use super::{addresses, banned, bounds, copies, kicked, outside, powers, sealed, seats};
 use crate::world::{Crossing, SetBack, Tape, Telling};
 use xmpp::Jid;
@@ -8,12 +9,12 @@ use xmpp::Jid;
 /// A property that must hold at any moment.
 pub(super) trait Watch {
     /// A client did or was sent something; `at` is its place on the tape.
-    fn told(&mut self, _telling: &Telling, _at: usize) -> Result<(), String> {
+    fn told(&mut self, _telling: &Telling, _at: usize, _people: &People) -> Result<(), String> {
         Ok(())
     }
 
     /// A stanza was put on a link, between the telling at the place `at` and the one before.
-    fn crossed(&mut self, _crossing: &Crossing, _at: usize) -> Result<(), String> {
+    fn crossed(&mut self, _crossing: &Crossing, _at: usize, _people: &People) -> Result<(), String> {
         Ok(())
     }
 
@@ -34,6 +35,8 @@ pub(super) trait Watch {
 /// All that is watched, and how far the tape has been seen.
 pub struct Safety {
     rooms: String,
+    /// Who is who by all that the room has said so far.
+    people: People,
     watches: Vec<(&'static str, Box<dyn Watch>)>,
     told: usize,
     crossed: usize,
@@ -45,6 +48,7 @@ impl Safety {
     pub fn of(room: &Jid, semi_anonymous: bool) -> Safety {
         let mut safety = Safety {
             rooms: room.domain().to_owned(),
+            people: People::default(),
             watches: vec![
                 (POWERS, Box::new(powers::Powers::of(room, semi_anonymous))),
                 (SEALED, Box::new(sealed::Sealed)),
@@ -83,16 +87,21 @@ impl Safety {
             match (crossing, telling) {
                 (Some(crossing), _) if crossing.told <= self.told || telling.is_none() => {
                     self.crossed += 1;
+                    if crossing.from == self.rooms {
+                        self.people.crossed(crossing);
+                    }
+                    let (told, people) = (self.told, &self.people);
                     let failed = self.watches.iter_mut().filter_map(|(name, watch)| {
-                        Some(format!("{name}: at {}: {}", crossing.at_ms, watch.crossed(crossing, self.told).err()?))
+                        Some(format!("{name}: at {}: {}", crossing.at_ms, watch.crossed(crossing, told, people).err()?))
                     });
                     violations.extend(failed);
                 }
                 (_, Some(telling)) => {
                     let at = self.told;
                     self.told += 1;
+                    let people = &self.people;
                     let failed = self.watches.iter_mut().filter_map(|(name, watch)| {
-                        Some(format!("{name}: at {}: {}", telling.at_ms, watch.told(telling, at).err()?))
+                        Some(format!("{name}: at {}: {}", telling.at_ms, watch.told(telling, at, people).err()?))
                     });
                     violations.extend(failed);
                 }

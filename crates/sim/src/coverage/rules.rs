@@ -1,8 +1,9 @@
 //! What a netsplit and a netjoin had to show, by the rules of the protocol: what users saw, or what crossed a link and could only be
 //! seen because of it.
 
+use crate::address::{bare, domain, resource};
 use crate::users::stays::{RETRACT, body_of, stanza_id};
-use crate::users::view::{News, View, condition, statuses};
+use crate::users::view::{News, View, condition, has_status};
 use crate::world::{Crossing, Scene, Tape, Telling};
 use std::collections::{BTreeMap, BTreeSet};
 use xmpp::{Element, Jid, ns};
@@ -210,7 +211,7 @@ impl<'a> Watcher<'a> {
             self.reported_ms = Some(crossing.at_ms);
         }
         let Some(up) = x.get_child("up", ns::NETJOIN).filter(|up| up.get("said").is_some()) else { return };
-        let nick = stanza.get("to").and_then(|to| to.split_once('/')).map(|(_, nick)| nick.to_owned());
+        let nick = stanza.get("to").and_then(resource).map(str::to_owned);
         match (stanza.name(), stanza.get("type"), nick) {
             ("message", ..) => self.said.extend(body_of(stanza).map(|body| (body, site.clone()))),
             ("presence", None, _) => self.shown.extend(status_of(stanza).map(|status| (status, site.clone()))),
@@ -260,7 +261,7 @@ impl<'a> Watcher<'a> {
     }
 
     fn received(&mut self, who: &str, client: &mut Client, stanza: &Element, at_ms: u64) {
-        if stanza.get("from").is_none_or(|from| from.split('/').next() != Some(self.room.as_str())) {
+        if stanza.get("from").is_none_or(|from| bare(from) != self.room.as_str()) {
             return;
         }
         match (stanza.name(), stanza.get("type")) {
@@ -363,7 +364,7 @@ impl<'a> Watcher<'a> {
     }
 
     fn may_not_enter(&mut self, client: &Client, stanza: &Element) {
-        let nick = stanza.get("from").and_then(|from| from.split_once('/')).map(|(_, nick)| nick);
+        let nick = stanza.get("from").and_then(resource);
         match condition(stanza).as_str() {
             "conflict" if self.clients.values().any(|c| c.split && c.view.me.as_deref() == nick) => {
                 self.sees(NICK_KEPT)
@@ -374,12 +375,10 @@ impl<'a> Watcher<'a> {
     }
 
     fn presented(&mut self, who: &str, client: &mut Client, stanza: &Element, at_ms: u64) {
-        let Some(nick) = stanza.get("from").and_then(|from| from.split_once('/')).map(|(_, nick)| nick.to_owned())
-        else {
+        let Some(nick) = stanza.get("from").and_then(resource).map(str::to_owned) else {
             return;
         };
-        let codes = statuses(stanza);
-        let told = |code: &str| codes.iter().any(|known| known == code);
+        let told = |code: &str| has_status(stanza, code);
         let (own, known) = (told("110"), client.view.seats.contains_key(&nick));
         let elsewhere =
             |reported: &BTreeMap<String, String>, key: &str| reported.get(key).is_some_and(|site| site != domain(who));
@@ -441,10 +440,6 @@ fn sent(client: &mut Client, stanza: &Element) {
 
 fn status_of(stanza: &Element) -> Option<String> {
     stanza.get_child("status", ns::CLIENT).map(Element::content)
-}
-
-fn domain(full: &str) -> &str {
-    full.split('/').next().and_then(|bare| bare.split_once('@')).map_or(full, |(_, domain)| domain)
 }
 
 /// What people elsewhere are told of a site.

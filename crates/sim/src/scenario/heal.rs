@@ -2,7 +2,7 @@
 //! must hold is looked at.
 
 use super::{Counts, Outcome, Scene};
-use crate::checks::Evidence;
+use crate::checks::{Evidence, WorkedOut};
 use crate::users::stays::stays;
 use crate::users::{User, act, archive};
 use std::any::Any;
@@ -114,9 +114,7 @@ impl Scene {
     fn is_direct(&self, index: usize) -> bool {
         let full = self.users[index].jid.as_str();
         let own = |stanza: &xmpp::Element| {
-            stanza.name() == "presence"
-                && stanza.get("type").is_none()
-                && crate::users::view::statuses(stanza).iter().any(|code| code == "110")
+            stanza.name() == "presence" && stanza.get("type").is_none() && crate::users::view::has_status(stanza, "110")
         };
         let entries = self.world.tape.crossings.iter().rev().filter(|c| c.from == super::ROOMS);
         let mut last = entries.filter(|c| {
@@ -225,6 +223,7 @@ impl Scene {
             crashed: &self.crashed,
             retention_ms: self.plan.retention_seconds * 1_000,
             healed_ms: self.healed_ms,
+            worked_out: WorkedOut::default(),
         };
         let violations = evidence.violations();
         let counts = (archive.len(), stays.len());

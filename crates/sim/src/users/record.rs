@@ -9,6 +9,7 @@
 use super::stays::{RETRACT, body_of, stanza_id};
 use super::view::{View, condition, is_destroyed};
 use super::{answers_join, archive};
+use crate::address::bare;
 use crate::world::Scene;
 use std::collections::BTreeMap;
 use xmpp::{Element, Jid, ns};
@@ -150,7 +151,7 @@ impl Record {
     }
 
     fn is_leave(&self, stanza: &Element) -> bool {
-        let to_room = stanza.get("to").is_none_or(|to| to.split('/').next() == Some(self.room.as_str()));
+        let to_room = stanza.get("to").is_none_or(|to| bare(to) == self.room.as_str());
         to_room && stanza.name() == "presence" && stanza.get("type") == Some("unavailable")
     }
 
@@ -166,7 +167,7 @@ impl Record {
             self.be_out();
             self.has_left &= was_in == is_in && stanza.get("type").is_some();
         }
-        if stanza.get("from").is_none_or(|from| from.split('/').next() != Some(self.room.as_str())) {
+        if stanza.get("from").is_none_or(|from| bare(from) != self.room.as_str()) {
             return;
         }
         if stanza.name() == "iq" {

@@ -2,6 +2,7 @@
 
 use super::JOIN;
 use super::view::{News, View, condition};
+use crate::address::bare;
 use crate::world::{Scene, Tape};
 use std::collections::BTreeMap;
 use xmpp::{Element, Jid, ns};
@@ -92,7 +93,7 @@ fn end(stay: &mut Option<Stay>, at_ms: u64, done: &mut Vec<Stay>) {
 }
 
 fn sent(stay: &mut Stay, stanza: &Element, room: &Jid, at_ms: u64) {
-    let to_room = stanza.get("to").is_some_and(|to| to.split('/').next() == Some(room.as_str()));
+    let to_room = stanza.get("to").is_some_and(|to| bare(to) == room.as_str());
     match (stanza.name(), stanza.get("type")) {
         ("presence", Some("unavailable")) if to_room || stanza.get("to").is_none() => {
             stay.to_ms = stay.to_ms.or(Some(at_ms));

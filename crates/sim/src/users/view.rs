@@ -1,5 +1,6 @@
 //! What a client makes of what it receives from one room.
 
+use crate::address::{bare, resource};
 use std::collections::BTreeMap;
 use xmpp::{Element, Jid, ns};
 
@@ -13,6 +14,8 @@ pub struct View {
     pub made: bool,
     /// Who is there, by nickname.
     pub seats: BTreeMap<String, Seat>,
+    /// Whether others than itself are of no account to it.
+    own: bool,
 }
 
 /// An occupant as a client sees one.
@@ -42,7 +45,12 @@ pub enum News {
 impl View {
     /// Of a room that is not known yet.
     pub fn of(room: &Jid) -> View {
-        View { room: room.clone(), me: None, made: false, seats: BTreeMap::new() }
+        View { room: room.clone(), me: None, made: false, seats: BTreeMap::new(), own: false }
+    }
+
+    /// Of the same, where nobody will ask who else is there.
+    pub fn own(room: &Jid) -> View {
+        View { own: true, ..View::of(room) }
     }
 
     /// Its own role.
@@ -54,7 +62,7 @@ impl View {
     /// Takes in a stanza.
     pub fn hear(&mut self, stanza: &Element) -> Option<News> {
         let from = stanza.get("from")?;
-        let (bare, nick) = from.split_once('/').map_or((from, None), |(bare, nick)| (bare, Some(nick)));
+        let (bare, nick) = (bare(from), resource(from));
         if bare != self.room.as_str() {
             return None;
         }
@@ -71,26 +79,28 @@ impl View {
 
     fn is_there(&mut self, nick: &str, stanza: &Element) -> Option<News> {
         let item = stanza.get_child("x", ns::MUC_USER)?.get_child("item", ns::MUC_USER)?;
+        let is_self = has_status(stanza, SELF);
+        if self.own && !is_self && self.me.as_deref() != Some(nick) {
+            return None;
+        }
         let told = |name| item.get(name).unwrap_or_default().to_owned();
         let said = stanza.children().filter(|c| !matches!(c.ns(), ns::MUC_USER | ns::OCCUPANT_ID));
         let payload = said.map(Element::to_xml).collect();
         let seat = Seat { affiliation: told("affiliation"), role: told("role"), payload };
         self.seats.insert(nick.to_owned(), seat);
-        let codes = statuses(stanza);
-        if !codes.iter().any(|code| code == SELF) {
+        if !is_self {
             return None;
         }
-        self.made |= codes.iter().any(|code| code == CREATED);
+        self.made |= has_status(stanza, CREATED);
         self.me = Some(nick.to_owned());
         Some(News::Entered)
     }
 
     fn is_gone(&mut self, nick: Option<&str>, stanza: &Element) -> Option<News> {
-        let codes = statuses(stanza);
-        let told = codes.iter().any(|code| code == SELF);
+        let told = has_status(stanza, SELF);
         // Not by the nickname: that it has another by now may have been lost, and another have its own. XEP-0045 10.9 has no code.
         let own = told || is_destroyed(stanza);
-        let renamed = codes.iter().any(|code| code == RENAMED);
+        let renamed = has_status(stanza, RENAMED);
         if let Some(nick) = nick {
             self.seats.remove(nick);
         }
@@ -104,19 +114,24 @@ impl View {
         }
         (self.me, self.made) = (None, false);
         self.seats.clear();
-        Some(News::Left(codes))
+        Some(News::Left(statuses(stanza).map(str::to_owned).collect()))
     }
 }
 
 /// The status codes of a presence.
-pub fn statuses(stanza: &Element) -> Vec<String> {
+pub fn statuses(stanza: &Element) -> impl Iterator<Item = &str> {
     let x = stanza.get_child("x", ns::MUC_USER).into_iter().flat_map(Element::children);
-    x.filter(|c| c.name() == "status").filter_map(|c| c.get("code")).map(str::to_owned).collect()
+    x.filter(|c| c.name() == "status").filter_map(|c| c.get("code"))
+}
+
+/// Whether a presence has a status code.
+pub fn has_status(stanza: &Element, code: &str) -> bool {
+    statuses(stanza).any(|known| known == code)
 }
 
 /// Whether it tells somebody that the room was not there before he came, XEP-0045 10.1.1.
 pub fn is_new(stanza: &Element) -> bool {
-    stanza.name() == "presence" && statuses(stanza).iter().any(|code| code == CREATED)
+    stanza.name() == "presence" && has_status(stanza, CREATED)
 }
 
 /// Whether the room is no more, XEP-0045 10.9.

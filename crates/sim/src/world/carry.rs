@@ -44,10 +44,12 @@ impl World {
 
     fn carry_out(&mut self, server: usize, which: Which, output: Output) {
         match output {
-            Output::Send { to, stanza } => self.submit(server, origin_of(which), &to, stanza.addressed(to.as_str())),
+            Output::Send { to, stanza } => {
+                self.submit(server, origin_of(which), &to, stanza.into_addressed(to.as_str()))
+            }
             Output::Fan { stanza, copies } => {
                 for (to, mark) in copies {
-                    let copy = self.copy_for(&stanza, &to, &mark);
+                    let copy = self.copy_for(&stanza, &to, mark);
                     self.submit(server, origin_of(which), &to, copy);
                 }
             }
@@ -199,13 +201,15 @@ impl World {
 
 impl World {
     /// A copy for one link, with marks of its own.
-    fn copy_for(&mut self, stanza: &Shared, to: &Jid, mark: &Element) -> Element {
-        let mut copy = stanza.addressed(to.as_str());
-        match copy.get_child_mut("x", ns::DMUC).filter(|_| !self.is_read_again()) {
-            Some(x) => x.push(mark.clone()),
-            None => copy = spliced(stanza, to, mark),
+    fn copy_for(&mut self, stanza: &Shared, to: &Jid, mark: Element) -> Element {
+        if !self.is_read_again() {
+            let mut copy = stanza.addressed(to.as_str());
+            if let Some(x) = copy.get_child_mut("x", ns::DMUC) {
+                x.push(mark);
+                return copy;
+            }
         }
-        copy
+        spliced(stanza, to, &mark)
     }
 
     /// Whether a stanza is written and read again as on a stream. Most go over as they are: reading is half of what a run costs
@@ -217,7 +221,7 @@ impl World {
 }
 
 /// Of so many stanzas one is.
-const READ_AGAIN_EVERY: u64 = 8;
+const READ_AGAIN_EVERY: u64 = 32;
 
 fn origin_of(which: Which) -> Origin {
     match which {

@@ -2,6 +2,7 @@
 
 use super::agenda::Happening;
 use super::{Scene, Weather, Which, World};
+use crate::address::domain;
 use machine::Input;
 
 impl World {
@@ -82,7 +83,7 @@ impl World {
         let domains = self.servers[server].config.domains();
         self.vanished.retain(|full, _| !domains.iter().any(|domain| domain == full.domain()));
         let ended: Vec<String> =
-            self.online.iter().filter(|full| domains.iter().any(|d| is_of(full, d))).cloned().collect();
+            self.online.iter().filter(|full| domains.iter().any(|d| domain(full) == d)).cloned().collect();
         for full in ended {
             self.online.remove(&full);
             self.tape.tell(self.now.mono_ms, &full, Scene::Ended);
@@ -155,11 +156,6 @@ impl World {
             }
         }
     }
-}
-
-fn is_of(full: &str, domain: &str) -> bool {
-    let bare = full.split('/').next().unwrap_or_default();
-    bare.rsplit('@').next() == Some(domain)
 }
 
 /// How long it may take a server to notice that a stream has ended, milliseconds.

@@ -189,12 +189,11 @@ impl World {
     /// are further off than [`QUIET_MS`] are not waited for.
     pub fn quiet(&mut self) {
         for _ in 0..STEPS_MAX {
-            let next = self.next_ms();
-            let under_way = self.agenda.next_ms().is_some();
-            if next.is_none_or(|next| !under_way && next > self.now.mono_ms + QUIET_MS) {
+            let Some(next) = self.next_ms() else { return };
+            if self.agenda.next_ms().is_none() && next > self.now.mono_ms + QUIET_MS {
                 return;
             }
-            self.step();
+            self.step(next);
         }
         self.tape.complain("the world did not come to rest".to_owned());
     }
@@ -203,10 +202,10 @@ impl World {
     pub fn pass_ms(&mut self, ms: u64) {
         let until = self.now.mono_ms + ms;
         for _ in 0..STEPS_MAX {
-            if self.next_ms().is_none_or(|next| next > until) {
-                return self.advance_to(until);
+            match self.next_ms().filter(|next| *next <= until) {
+                Some(next) => self.step(next),
+                None => return self.advance_to(until),
             }
-            self.step();
         }
         self.tape.complain("too much happened in too little time".to_owned());
         self.advance_to(until);
@@ -218,9 +217,8 @@ impl World {
         timers.chain(self.agenda.next_ms()).min()
     }
 
-    /// Lets the next thing happen.
-    fn step(&mut self) {
-        let Some(next) = self.next_ms() else { return };
+    /// Lets the next thing happen, which is due then.
+    fn step(&mut self, next: u64) {
         self.advance_to(next.max(self.now.mono_ms));
         if let Some(happening) = self.agenda.pop(self.now.mono_ms) {
             return self.happen(happening);

@@ -144,7 +144,7 @@ fn is_from_room(stanza: &Element) -> bool {
 }
 
 fn is_own(stanza: &Element) -> bool {
-    sim::users::view::statuses(stanza).iter().any(|code| code == "110")
+    sim::users::view::has_status(stanza, "110")
 }
 
 /// One run that shows all twenty.
