@@ -59,19 +59,27 @@ impl Jid {
     /// An address that is as it would be normalised, as nearly all are; what has a capital or anything but ASCII is looked at part by part.
     fn normal(text: &str) -> Option<Jid> {
         let bytes = text.as_bytes();
-        let domain_end = bytes.iter().position(|b| *b == b'/').unwrap_or(bytes.len());
-        let at = bytes[..domain_end].iter().position(|b| *b == b'@');
-        let (local, domain) = (&bytes[..at.unwrap_or(0)], &bytes[at.map_or(0, |at| at + 1)..domain_end]);
-        let resource = bytes.get(domain_end + 1..);
-        if bytes.len() > PART_BYTES_MAX || at == Some(0) || resource.is_some_and(<[u8]>::is_empty) {
-            return None;
+        // Where the domain begins, and the label that is looked at, of which a localpart may have some too.
+        let (mut domain, mut label, mut domain_end) = (0, 0, bytes.len());
+        let is_label = |from: usize, to: usize| (1..=LABEL_BYTES_MAX).contains(&(to - from));
+        for (at, byte) in bytes.iter().enumerate() {
+            match byte {
+                b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => {}
+                b'.' if is_label(label, at) => label = at + 1,
+                b'@' if domain == 0 && at > 0 => (domain, label) = (at + 1, at + 1),
+                b'/' => {
+                    domain_end = at;
+                    break;
+                }
+                _ => return None,
+            }
         }
-        let is_in_name = |b: &u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
-        let is_label = |label: &[u8]| (1..=LABEL_BYTES_MAX).contains(&label.len()) && label.iter().all(is_in_name);
-        let is_normal = local.iter().all(|b| is_in_name(b) || *b == b'.')
-            && domain.split(|b| *b == b'.').all(is_label)
-            && resource.unwrap_or_default().iter().all(|b| (b' '..0x7f).contains(b));
-        is_normal.then(|| Jid { text: text.into(), local: local.len() as u16, domain_end: domain_end as u16 })
+        let is_resource = |text: &[u8]| !text.is_empty() && text.iter().all(|b| (b' '..0x7f).contains(b));
+        let is_normal = bytes.len() <= PART_BYTES_MAX
+            && is_label(label, domain_end)
+            && bytes.get(domain_end + 1..).is_none_or(is_resource);
+        let local = domain.saturating_sub(1) as u16;
+        is_normal.then(|| Jid { text: text.into(), local, domain_end: domain_end as u16 })
     }
 
     /// Normalises and joins the parts of an address.

@@ -1,6 +1,5 @@
 //! What a client makes of what it receives from one room.
 
-use crate::address::{bare, resource};
 use std::collections::BTreeMap;
 use xmpp::{Element, Jid, ns};
 
@@ -62,10 +61,11 @@ impl View {
     /// Takes in a stanza.
     pub fn hear(&mut self, stanza: &Element) -> Option<News> {
         let from = stanza.get("from")?;
-        let (bare, nick) = (bare(from), resource(from));
-        if bare != self.room.as_str() {
-            return None;
-        }
+        // The room itself, or an occupant of it.
+        let nick = match from.strip_prefix(self.room.as_str())? {
+            "" => None,
+            rest => Some(rest.strip_prefix('/')?),
+        };
         match (stanza.name(), stanza.get("type")) {
             ("iq", Some(kind @ ("result" | "error"))) => {
                 Some(News::Answered(stanza.get("id")?.to_owned(), kind == "result"))
