@@ -19,6 +19,10 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+/// What is put on tapes and taken off them again is small and much.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The simulator of netjoin: the real engines, and everything going wrong.
 #[derive(Parser)]
 #[command(args_conflicts_with_subcommands = true)]
