@@ -168,6 +168,7 @@ impl Room {
             unlisted: BTreeSet::new(),
             told_before: false,
             report_ms: None,
+            resumed: request.asked.resume.as_ref().map(|resume| resume.seq),
             island_from_ms: cx.now.unix_ms,
             heard_ms: cx.now.unix_ms,
             heard_mono_ms: cx.now.mono_ms,

@@ -102,6 +102,8 @@ pub(super) struct Link {
     pub told_before: bool,
     /// When its report is taken to be over, monotonic milliseconds; none when it is.
     pub report_ms: Option<u64>,
+    /// The last event that its site had when it asked, where it was here before.
+    pub resumed: Option<u64>,
     /// The earliest time, Unix milliseconds, at which its island may have accepted something.
     pub island_from_ms: i64,
     /// When it was last heard, Unix milliseconds.

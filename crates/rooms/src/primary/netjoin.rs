@@ -191,11 +191,13 @@ impl Room {
         is_his && cx.up.as_ref().is_some_and(|up| up.island.is_some())
     }
 
-    /// Whether somebody whose join an island accepted had been kicked by then, or was later, and the island did not know. Of a kick the
-    /// room keeps nothing by which that join would be refused, as it would be to the banned.
+    /// Whether somebody whose join an island accepted, or his site before it resumed, had been kicked by then, or was later, and the site
+    /// did not know. Of a kick the room keeps nothing by which that join would be refused, as it would be to the banned.
     pub fn was_kicked_meanwhile(&self, user: &Jid, cx: &Cx<'_>) -> bool {
-        let island = cx.up.as_ref().and_then(|up| up.island.as_ref());
-        island.is_some_and(|island| self.links.removals.kicked_since(user, island.base))
+        let Some(up) = &cx.up else { return false };
+        let reports = || self.links.links.get(&up.replica).filter(|link| link.report_ms.is_some())?.resumed;
+        let known = up.island.as_ref().map(|island| island.base).or_else(reports);
+        known.is_some_and(|known| self.links.removals.kicked_since(user, known))
     }
 
     /// A kick on the island is the leave of its victim; it is told as a kick when who did it, somebody of the same site, may

@@ -209,6 +209,27 @@ fn who_was_kicked_is_not_in_again_by_a_join_to_the_island() {
     assert_eq!((errors(&got), kinds(&got, KILLRC)), (vec![], vec!["event"]));
 }
 
+/// No island was there, but the answer to a join and the kick behind it were lost: the join is made again, and does not undo the kick. Who
+/// was kicked before what his site has heard knows of it, and so does who asks behind the report.
+#[test]
+fn who_was_kicked_is_not_in_again_by_a_join_that_is_made_again() {
+    for (heard, reported, refused) in [(false, false, true), (true, false, false), (false, true, false)] {
+        let mut net = Net::wallops();
+        let before = net.seq();
+        net.joins(BIG_CHEESE, "BigCheese");
+        net.kicks(WUMPUS, "BigCheese", "Avaunt!");
+        let request = net.request_again(VESA, if heard { net.seq() } else { before }, &[(EFCHEN, "Efchen")]);
+        net.ask(VESA, &request);
+        if reported {
+            net.reported(VESA);
+        }
+        let got = net.joins(BIG_CHEESE, "BigCheese");
+        let errors: Vec<_> = errors(&got).into_iter().map(|(_, condition)| condition).collect();
+        assert_eq!(errors, if refused { vec!["not-allowed"] } else { vec![] }, "heard: {heard}, reported: {reported}");
+        assert_eq!(kinds(&got, VESA).contains(&"enter"), !refused, "heard: {heard}, reported: {reported}");
+    }
+}
+
 /// In the middle of the snapshot the report shows that nobody of the site is there any more, and is over: what happens then is for
 /// nobody, though what is still owed goes behind the snapshot, up to the last LEAVE.
 #[test]
