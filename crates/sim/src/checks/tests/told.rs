@@ -1,6 +1,7 @@
 //! What clients are told: private messages, subjects, what was taken back, sites, themselves.
 
 use super::*;
+use crate::world::SetBack;
 
 fn private(to: &str, body: &str) -> String {
     format!("<message {to} type='chat' id='{body}'><body>{body}</body></message>")
@@ -264,6 +265,14 @@ fn a_site_that_is_not_told_that_its_room_is_no_more_shows() {
         [granted, &destroyed, &asked, &answer(error)].iter().for_each(|xml| story.crosses(xml));
         let name = "who was in a room that is destroyed is told so".to_owned();
         assert_eq!(story.fails().contains(&name), fails, "{error}");
+        // It was told, and has lost that with its disk; or its copy has it.
+        let told = story.tape.crossings.iter().find(|crossing| crossing.stanza.to_xml() == destroyed);
+        let told_ms = told.expect("it has been told").at_ms;
+        for (from_ms, fails) in [(told_ms, false), (told_ms + 1, fails)] {
+            let (domain, to_ms) = ("vesa.yeggmaex.irc".to_owned(), told_ms + 5);
+            story.tape.set_back = vec![SetBack { domain, from_ms, from: 0, to_ms, told: 0, crossed: 0 }];
+            assert_eq!(story.fails().contains(&name), fails, "{error} {from_ms}");
+        }
     }
 }
 
