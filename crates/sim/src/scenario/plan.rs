@@ -64,7 +64,7 @@ impl Plan {
         let faults: Vec<Fault> = Fault::ALL.into_iter().filter(|_| rng.percent(50)).collect();
         Plan {
             sites,
-            steps: rng.between(30, 150) * if seed % LONG_EVERY == LONG_EVERY - 1 { LONG_TIMES } else { 1 },
+            steps: rng.between(STEPS.0, STEPS.1) * if seed % LONG_EVERY == LONG_EVERY - 1 { LONG_TIMES } else { 1 },
             fault_percent: if faults.is_empty() { 0 } else { rng.between(2, 12) },
             faults,
             deeds,
@@ -104,10 +104,12 @@ const SITES: [&str; 8] = [
 /// How often much time passes: seldom, so that much happens within what a link is waited for; or often, so that it is split, joined
 /// and split again.
 const SLOW_PERCENT: [u64; 3] = [3, 8, 25];
+/// How many things happen in a run before all is healed. What more would bring is found by more seeds, which are not all of one kind.
+const STEPS: (u64, u64) = (15, 75);
 /// Every so many seeds one is long.
 const LONG_EVERY: u64 = 100;
 /// How much longer.
-const LONG_TIMES: u64 = 8;
+const LONG_TIMES: u64 = 16;
 /// In every so many seeds members enter on an island, which is off as a rule.
 const MEMBERS_EVERY: u64 = 16;
 /// An XMPP server like any other.
