@@ -36,6 +36,11 @@ impl Evidence<'_> {
             }
             end.note(crossing, is_rooms);
         }
+        // A site that is far away has heard of it when those there have, who may have spoken meanwhile.
+        for telling in self.tape.tellings.iter().filter(|telling| is_told_of_end(telling)) {
+            let heard_ms = heard_ms.entry(domain(&telling.who)).or_default();
+            *heard_ms = telling.at_ms.max(*heard_ms);
+        }
         let is_former = |telling: &&Telling| {
             let heard_ms = heard_ms.get(domain(&telling.who)).copied().unwrap_or_default();
             telling.at_ms <= end.at_ms.max(heard_ms)
@@ -46,6 +51,11 @@ impl Evidence<'_> {
         });
         said.collect()
     }
+}
+
+/// Whether a client learns that its room was destroyed.
+fn is_told_of_end(telling: &Telling) -> bool {
+    matches!(&telling.what, Scene::Received(stanza) if stanza.name() == "presence" && is_destroyed(stanza))
 }
 
 /// When the room was last gone, as far as it can be seen.

@@ -218,6 +218,30 @@ fn words_of_somebody_who_was_in_and_are_refused_for_it_show() {
     }
 }
 
+/// The room is destroyed, and Efchen speaks before that has come to her.
+#[test]
+fn words_that_cross_the_end_of_a_room_are_refused_by_that() {
+    let destroyed = format!(
+        "<presence from='{ROOM}/Efchen' to='{EFCHEN}' type='unavailable'><x xmlns='http://jabber.org/protocol/muc#user'>\
+         <item affiliation='none' role='none'/><destroy/></x></presence>"
+    );
+    let refused = format!(
+        "<message from='{ROOM}' to='{EFCHEN}' type='error' id='m3'><error type='modify'>\
+         <not-acceptable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>"
+    );
+    for (comes, fails) in [(true, false), (false, true)] {
+        let mut story = Story::told();
+        story.crosses_at(0, false, &destroyed);
+        let said = format!("<message to='{ROOM}' type='groupchat' id='m3'><body>b3</body></message>");
+        story.add(EFCHEN, Scene::Sent(Element::parse(&said).unwrap()));
+        if comes {
+            story.receives(EFCHEN, &destroyed);
+        }
+        story.crosses(&refused);
+        assert_eq!(story.fails().iter().any(|name| name == "who is removed by nobody is heard"), fails);
+    }
+}
+
 /// Removed before she has heard that she is in, of what she says then: by who removed her, unless that was before she was let in.
 #[test]
 fn who_is_removed_before_she_knows_that_she_is_in_is_removed_by_somebody() {
