@@ -5,7 +5,7 @@
 //! the id of this number was said, and is not said again.
 
 use super::marks::Up;
-use crate::room::{Cx, Room, worth_keeping};
+use crate::room::{Cx, Room, is_archived};
 use machine::{ArchivePage, ArchiveQuery, Output, QueryId};
 use xmpp::Element;
 
@@ -22,7 +22,7 @@ pub(crate) struct Sought {
 impl Room {
     /// Whether the archive has to be asked before this counts.
     pub(super) fn may_have_been_said(&self, stanza: &Element, up: &Up) -> bool {
-        up.doubted && self.config.logging && stanza.name() == "message" && worth_keeping(stanza)
+        up.doubted && self.config.logging && stanza.name() == "message" && is_archived(stanza)
     }
 
     /// Looks for it.

@@ -6,8 +6,8 @@ use super::avatar::{VCARD, Vcard};
 use super::config_form;
 use super::create::name;
 use super::keep::{Kept, Meta};
-use super::message::{as_broadcast, worth_keeping};
-use super::{Affiliated, Affiliations, Config, NICK_BYTES_MAX, Past, is_subject, put};
+use super::message::{as_broadcast, is_archived};
+use super::{Affiliated, Affiliations, Config, NICK_BYTES_MAX, Past, put};
 use crate::names::{Affiliation, Nick};
 use machine::{Change, Row};
 use rand_chacha::ChaCha12Rng;
@@ -135,13 +135,13 @@ impl Draft {
         if said.name() != "message" || said.ns() != ns::CLIENT || said.get("type") != Some("groupchat") {
             return Err(NotSaid::Passing);
         }
-        if !worth_keeping(said) && !is_subject(said) {
+        if !is_archived(said) {
             return Err(NotSaid::Passing);
         }
         let from = said.get("from").and_then(|from| Jid::new(from).ok()).ok_or(NotSaid::NoOccupant)?;
         let nick = Nick::of(&from).ok_or(NotSaid::NoOccupant)?;
         let said = as_broadcast(said, &self.room, &nick, None, Some(id));
-        if !worth_keeping(&said) && !is_subject(&said) {
+        if !is_archived(&said) {
             return Err(NotSaid::Passing);
         }
         let stanza = said.to_xml();

@@ -146,6 +146,11 @@ pub(crate) fn worth_keeping(stanza: &Element) -> bool {
     stanza.has_child("body", ns::CLIENT) || stanza.children().any(refers)
 }
 
+/// Whether a message to all is in the archive when it has been said: what is worth keeping, and a subject.
+pub(crate) fn is_archived(stanza: &Element) -> bool {
+    worth_keeping(stanza) || super::subject::is_subject(stanza)
+}
+
 /// XEP-0334.
 pub(crate) const HINTS: &str = "urn:xmpp:hints";
 /// XEP-0444.

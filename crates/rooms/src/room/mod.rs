@@ -101,7 +101,7 @@ pub(crate) use keep::{Kept, PutOut, Seated, put};
 pub use keep::{SPACES, check};
 pub(crate) use leave::Removal;
 pub(crate) use managed::Making;
-pub(crate) use message::{HINTS, RETRACT, as_broadcast, worth_keeping};
+pub(crate) use message::{HINTS, RETRACT, as_broadcast, is_archived, worth_keeping};
 pub(crate) use moderate::{is_tombstone, retracted_by, tombstone};
 pub(crate) use owner::Destruction;
 pub(crate) use pending::{Apply, Pending, Waiting};

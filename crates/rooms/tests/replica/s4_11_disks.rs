@@ -244,6 +244,36 @@ fn s4_11_what_a_forgotten_outbox_has_is_said_once() {
     assert_eq!(archived.iter().filter(|body| !body.contains("again")).count(), 2, "{archived:?}");
 }
 
+/// The same of a subject, which has no body and is in the archive nevertheless.
+#[test]
+fn s4_11_a_subject_that_a_forgotten_outbox_has_is_set_once() {
+    let mut world = World::with_cast(true);
+    let wiz = of("WiZ");
+    let subject = |to: &str, text: &str| {
+        format!("<message from='{to}' to='{ROOM}' type='groupchat'><subject>{text}</subject></message>")
+    };
+    world.affiliate("squit@eris.dclxvii.irc", "admin");
+    world.take(of("Wumpus"));
+    world.faults = [None, Some(Fault::Drop)].into();
+    world.user(&subject(wiz, "first"));
+    assert!(world.take(of("Wumpus")).iter().any(|got| got.has_child("subject", ns::CLIENT)), "it is set");
+    world.cut(ERIS);
+    world.pass_ms(SPLIT_MS);
+    let old = world.backup(ERIS);
+    world.heal(ERIS);
+    for _ in 0..OUTBOXES_MAX + 1 {
+        world.restart_with(ERIS, Disk::default());
+        world.user(&join(wiz, "WiZ"));
+        world.user(&subject(wiz, "last"));
+    }
+    world.inbox.clear();
+    world.restart_with(ERIS, old);
+    world.pass_ms(120_000);
+    let got = world.take(of("Wumpus"));
+    let subjects = got.iter().filter_map(|got| Some(got.get_child("subject", ns::CLIENT)?.content()));
+    assert_eq!(subjects.collect::<Vec<_>>(), [""; 0]);
+}
+
 /// What an island had said goes back to its authors while their site's disk is full, and the site dies later: they have been told that it
 /// failed, and nobody hears it after all.
 #[test]
