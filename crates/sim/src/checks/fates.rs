@@ -3,7 +3,7 @@
 use super::people::domain;
 use super::{ENTERING_MS, Evidence};
 use crate::users::stays::body_of;
-use crate::world::{Crossing, Scene, SetBack};
+use crate::world::{Crossing, Scene, SetBack, Telling};
 use std::collections::{BTreeMap, BTreeSet};
 use xmpp::{Element, ns};
 
@@ -25,6 +25,8 @@ pub(super) struct Fates<'a> {
     removed: Vec<(&'a str, u64)>,
     /// What the room has told, or said that it has it: by the text.
     told: BTreeMap<String, Told<'a>>,
+    /// What clients have seen and done.
+    tellings: &'a [Telling],
     /// Servers that have lost their disks.
     set_back: &'a [SetBack],
     /// The server of the room.
@@ -38,6 +40,7 @@ impl<'a> Fates<'a> {
             refused: BTreeSet::new(),
             removed: Vec::new(),
             told: told(evidence),
+            tellings: &evidence.tape.tellings,
             set_back: &evidence.tape.set_back,
             rooms: evidence.room.domain(),
         };
@@ -74,10 +77,20 @@ impl<'a> Fates<'a> {
         })
     }
 
-    /// Whether its author's site has lost the disk that it was kept on.
+    /// Whether its author's site has lost the disk that it was kept on: since it was said, or since it was first shown there, should it
+    /// have been on its way to the room until then.
     pub fn is_lost_with_disk(&self, body: &str) -> bool {
         let Some(said) = self.said.get(body) else { return false };
-        self.set_back.iter().any(|lost| lost.domain == domain(said.who) && lost.has_lost(said.at_ms))
+        let mut lost = self.set_back.iter().filter(|lost| lost.domain == domain(said.who)).peekable();
+        if lost.peek().is_none() {
+            return false;
+        }
+        let shows = |telling: &&Telling| {
+            let Scene::Received(stanza) = &telling.what else { return false };
+            domain(&telling.who) == domain(said.who) && body_of(stanza).is_some_and(|shown| shown == body)
+        };
+        let shown_ms = self.tellings.iter().find(shows).map(|telling| telling.at_ms);
+        lost.any(|lost| lost.has_lost(said.at_ms) || shown_ms.is_some_and(|at_ms| lost.has_lost(at_ms)))
     }
 
     /// Where the room has lost it with its disk, and has told of it again since: until when a site has it as it was told before.
