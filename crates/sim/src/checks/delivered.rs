@@ -23,8 +23,8 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
         // What is not in the archive is for another check to tell.
         let heard = stay.heard.iter();
         let heard = heard.filter_map(|(id, body)| Some((*places.get(id.as_str())?, id.as_str(), body.as_str())));
-        let was_lost = |(_, _, body): &Heard<'_>| {
-            fates.had_otherwise_until_ms(body, domain(&stay.who)).is_some_and(|until| stay.from_ms <= until)
+        let was_lost = |(_, id, _): &Heard<'_>| {
+            fates.had_otherwise_until_ms(id, domain(&stay.who)).is_some_and(|until| stay.from_ms <= until)
         };
         let (before, heard): (Vec<Heard<'_>>, Vec<Heard<'_>>) = heard.partition(was_lost);
         once(stay, &before)?;

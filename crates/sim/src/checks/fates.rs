@@ -2,7 +2,7 @@
 
 use super::people::domain;
 use super::{ENTERING_MS, Evidence};
-use crate::users::stays::body_of;
+use crate::users::stays::{body_of, stanza_id};
 use crate::world::{Crossing, Scene, SetBack, Telling};
 use std::collections::{BTreeMap, BTreeSet};
 use xmpp::{Element, ns};
@@ -25,6 +25,9 @@ pub(super) struct Fates<'a> {
     removed: Vec<(&'a str, u64)>,
     /// What the room has told, or said that it has it: by the text.
     told: BTreeMap<String, Told<'a>>,
+    /// Each time that the room has told of a message, and which server, by stanza-id; where it has lost a disk, which alone makes a
+    /// difference.
+    told_ms: BTreeMap<&'a str, Vec<(u64, &'a str)>>,
     /// What clients have seen and done.
     tellings: &'a [Telling],
     /// Servers that have lost their disks.
@@ -40,6 +43,7 @@ impl<'a> Fates<'a> {
             refused: BTreeSet::new(),
             removed: Vec::new(),
             told: told(evidence),
+            told_ms: told_ms(evidence),
             tellings: &evidence.tape.tellings,
             set_back: &evidence.tape.set_back,
             rooms: evidence.room.domain(),
@@ -94,8 +98,8 @@ impl<'a> Fates<'a> {
     }
 
     /// Where the room has lost it with its disk, and has told of it again since: until when a site has it as it was told before.
-    pub fn had_otherwise_until_ms(&self, body: &str, site: &str) -> Option<u64> {
-        let told = &self.told.get(body)?.at_ms;
+    pub fn had_otherwise_until_ms(&self, id: &str, site: &str) -> Option<u64> {
+        let told = self.told_ms.get(id)?;
         let lost = self.set_back.iter().filter(|lost| lost.domain == self.rooms);
         let lost = lost.filter(|lost| told.iter().any(|(at_ms, _)| lost.has_lost(*at_ms)));
         let lost_ms = lost.map(|lost| lost.to_ms).filter(|to_ms| told.iter().any(|(at_ms, _)| at_ms > to_ms)).max()?;
@@ -150,6 +154,20 @@ fn told<'a>(evidence: &Evidence<'a>) -> BTreeMap<String, Told<'a>> {
             && let (Some(outbox), Some(n)) = (up.get("outbox"), number(up, "n"))
         {
             relayed.entry(outbox).or_default().insert(n, body);
+        }
+    }
+    told
+}
+
+/// What the room has told when, by stanza-id.
+fn told_ms<'a>(evidence: &Evidence<'a>) -> BTreeMap<&'a str, Vec<(u64, &'a str)>> {
+    let rooms = evidence.room.domain();
+    let mut told: BTreeMap<&str, Vec<(u64, &str)>> = BTreeMap::new();
+    if evidence.tape.set_back.iter().any(|lost| lost.domain == rooms) {
+        for crossing in evidence.tape.crossings.iter().filter(|crossing| crossing.from == rooms) {
+            if let Some(id) = stanza_id(&crossing.stanza, evidence.room) {
+                told.entry(id).or_default().push((crossing.at_ms, &crossing.to));
+            }
         }
     }
     told

@@ -36,8 +36,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), String> {
         };
         for claim in &record.claims {
             let Some(upto) = place(&claim.upto) else { continue };
-            let body = evidence.archive[upto].body.as_deref().unwrap_or_default();
-            if fates.had_otherwise_until_ms(body, domain(who)).is_some_and(|until| claim.at_ms <= until) {
+            if fates.had_otherwise_until_ms(&claim.upto, domain(who)).is_some_and(|until| claim.at_ms <= until) {
                 // It had another place then.
                 continue;
             }

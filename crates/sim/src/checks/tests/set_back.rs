@@ -107,6 +107,39 @@ fn who_pages_on_from_what_has_another_place_and_misses_what_is_before_that_shows
     assert!(fails(true, ["1", "2", "3", "4"]), "it is behind it");
 }
 
+/// She was told that she has all up to a subject, which the room has lost since and tells once more behind what it told meanwhile.
+#[test]
+fn who_has_all_up_to_a_subject_had_it_where_it_was_then() {
+    let fails = |is_lost: bool| {
+        let mut story = Story::told();
+        let begun = story.here();
+        let subject = |d| {
+            message("4")
+                .replace("<body>b4</body>", "<subject>s</subject>")
+                .replace("</message>", &marked(d, "event", ""))
+                + "</message>"
+        };
+        story.crosses(&subject(5));
+        let query = story.records().remove(EFCHEN).unwrap().page(0);
+        story.add(EFCHEN, Scene::Sent(query));
+        let result = "<result xmlns='urn:xmpp:mam:2' queryid='page-1' id='4'/>";
+        story.receives(EFCHEN, &format!("<message from='{ROOM}'>{result}</message>"));
+        let fin = "<fin xmlns='urn:xmpp:mam:2' complete='true'/>";
+        story.receives(EFCHEN, &format!("<iq from='{ROOM}' type='result' id='page-1'>{fin}</iq>"));
+        story.set_back(begun + usize::from(!is_lost));
+        story.tells(6, "3");
+        story.crosses(&subject(7));
+        story.archive.extend([
+            Archived { id: "3".to_owned(), body: Some("b3".to_owned()) },
+            Archived { id: "4".to_owned(), body: None },
+        ]);
+        [WIZ, EFCHEN].iter().for_each(|who| story.receives(who, &message("3")));
+        story.fails().iter().any(|name| name == PAGED)
+    };
+    assert!(!fails(true));
+    assert!(fails(false), "the copy has it");
+}
+
 /// A ban and a kick of since the copy are undone, those of before are not.
 #[test]
 fn who_is_in_again_that_was_removed_before_the_copy_shows() {
