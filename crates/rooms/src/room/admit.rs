@@ -157,11 +157,12 @@ impl Room {
         }
     }
 
-    /// The codes an entrant's own presence bears, 7.2.2 to 7.2.12, in rising order.
+    /// The codes an entrant's own presence bears, 7.2.2 to 7.2.12, in rising order. Who enters a room that is still locked is its owner, and
+    /// is told once more that it waits for him (10.1.1): he may not have heard it.
     pub fn statuses_on_entering(&self, created: bool) -> Vec<Status> {
         let public = (self.config.whois == Whois::Anyone).then_some(Status::NON_ANONYMOUS);
         let logged = self.config.logging.then_some(Status::LOGGED);
-        let created = created.then_some(Status::CREATED);
+        let created = (created || self.life == Life::Locked).then_some(Status::CREATED);
         [public, Some(Status::SELF), logged, created].into_iter().flatten().collect()
     }
 }

@@ -27,11 +27,16 @@ fn s10_1_1_a_room_is_created_locked_and_opened_by_its_owner() {
         ]
     );
     assert_eq!(errors(&kit.send(&join(HAG, "thirdwitch"))), [(HAG.into(), "item-not-found".into())]);
+    // She may not have heard it, and asks once more: the room waits for her still.
+    let again = join("crone1@shakespeare.lit/desktop", "firstwitch");
+    let is_new = |got: &[Got]| lines(got).iter().any(|line| line.contains("<status code='201'/>"));
+    assert!(is_new(&kit.send(&again)));
     assert_eq!(
         lines(&kit.send(INSTANT)),
         ["<iq type='result' id='create1' from='coven@chat.shakespeare.lit' to='crone1@shakespeare.lit/desktop'/>"]
     );
     assert_eq!(errors(&kit.send(&join(HAG, "thirdwitch"))), []);
+    assert!(!is_new(&kit.send(&again)));
 }
 
 /// 7.2.2: the entrant gets the others, then himself with 110; the others get the entrant. Only moderators see JIDs (7.2.4).
