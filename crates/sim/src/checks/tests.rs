@@ -87,6 +87,19 @@ impl Story {
         self.disturbed.iter_mut().for_each(|(_, from_ms, to_ms)| (*from_ms, *to_ms) = (*from_ms + ms, *to_ms + ms));
     }
 
+    /// Efchen pages on from the last that she has, is given these, and told that there is no more.
+    fn efchen_pages(&mut self, behind: &str, given: &[&str]) {
+        let query = self.records().remove(EFCHEN).unwrap().page(0);
+        assert!(query.to_xml().contains(&format!("<after>{behind}</after>")), "{query}");
+        self.add(EFCHEN, Scene::Sent(query));
+        for id in given {
+            let result = format!("<result xmlns='urn:xmpp:mam:2' queryid='page-1' id='{id}'/>");
+            self.receives(EFCHEN, &format!("<message from='{ROOM}'>{result}</message>"));
+        }
+        let fin = "<fin xmlns='urn:xmpp:mam:2' complete='true'/>";
+        self.receives(EFCHEN, &format!("<iq from='{ROOM}' type='result' id='page-1'>{fin}</iq>"));
+    }
+
     /// Somebody asks whether he is in, and is answered.
     fn pings(&mut self, who: &str, kind: &str) {
         let id = format!("p{}", self.tape.tellings.len());

@@ -2,7 +2,7 @@
 
 use super::kit::*;
 use crate::room::tests::kit::{Disk, Got, errors};
-use crate::wire::{Granted, Kind, Verdict};
+use crate::wire::{Granted, Kind, Replicate, Verdict};
 use machine::{Input, Row};
 use xmpp::ns;
 
@@ -369,10 +369,8 @@ fn s4_4_everything_missed_is_read_page_by_page() {
     schema::assert_valid(&net.crossed);
 }
 
-/// A page of what was missed goes when the replica has the one before, so that other rooms' events do not wait behind all of it; a
-/// bounce is none.
-#[test]
-fn s4_4_a_page_waits_until_the_one_before_has_come() {
+/// The rooms' server has started again, and a replica has missed five messages, which it takes two at a time.
+fn five_missed() -> (Net, Replicate) {
     let mut net = Net::whole();
     net.says(WIZ, "known");
     let archive = net.kit.rows.last().expect("an archived message").id.clone();
@@ -382,6 +380,14 @@ fn s4_4_a_page_waits_until_the_one_before_has_come() {
     request.maxstanzas = 2;
     let resume = request.resume.as_mut().expect("it was here before");
     (resume.archive, resume.term) = (Some(archive), "an-older-one".into());
+    (net, request)
+}
+
+/// A page of what was missed goes when the replica has the one before, so that other rooms' events do not wait behind all of it; a
+/// bounce is none.
+#[test]
+fn s4_4_a_page_waits_until_the_one_before_has_come() {
+    let (mut net, request) = five_missed();
     let missed = |got: &[Got]| kinds(got, VESA).into_iter().filter(|kind| *kind == "missed").count();
     let got = net.ask_only(VESA, &request);
     assert_eq!(missed(&got), 2);
@@ -403,15 +409,7 @@ fn s4_4_a_page_waits_until_the_one_before_has_come() {
 /// What has come up while a snapshot is read is told behind it, and acknowledged no sooner: what is left of the snapshot goes past it.
 #[test]
 fn a_snapshot_acknowledges_nothing_that_is_told_behind_it() {
-    let mut net = Net::whole();
-    net.says(WIZ, "known");
-    let archive = net.kit.rows.last().expect("an archived message").id.clone();
-    (0..5).for_each(|n| drop(net.says(WIZ, &n.to_string())));
-    net.kit.restart();
-    let mut request = net.request_again(VESA, 0, &[(BIG_CHEESE, "BigCheese"), (EFCHEN, "Efchen")]);
-    request.maxstanzas = 2;
-    let resume = request.resume.as_mut().expect("it was here before");
-    (resume.archive, resume.term) = (Some(archive), "an-older-one".into());
+    let (mut net, request) = five_missed();
     let mut got = net.ask_only(VESA, &request);
     let id = page_behind(&got, VESA).expect("it is asked whether it has come");
     net.leaves(BIG_CHEESE, "BigCheese");

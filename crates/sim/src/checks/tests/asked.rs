@@ -22,15 +22,7 @@ fn who_has_left_lacks_nothing_until_he_is_in_again() {
                 &presence("Efchen", "participant", "", true).replace("<presence", "<presence id='join-2'"),
             );
             story.pings(EFCHEN, "result");
-            let query = story.records().remove(EFCHEN).unwrap().page(0);
-            assert!(query.to_xml().contains("<after>2</after>"), "{query}");
-            story.add(EFCHEN, Scene::Sent(query));
-            for id in page {
-                let result = format!("<result xmlns='urn:xmpp:mam:2' queryid='page-1' id='{id}'/>");
-                story.receives(EFCHEN, &format!("<message from='{ROOM}'>{result}</message>"));
-            }
-            let fin = "<fin xmlns='urn:xmpp:mam:2' complete='true'/>";
-            story.receives(EFCHEN, &format!("<iq from='{ROOM}' type='result' id='page-1'>{fin}</iq>"));
+            story.efchen_pages("2", page);
         }
         story.fails().iter().any(|failed| failed == PAGED)
     };
@@ -72,11 +64,7 @@ fn what_a_disturbed_stream_loses_is_promised_to_nobody() {
         story.receives(EFCHEN, &out);
         ["3", "4"].iter().for_each(|id| story.receives(WIZ, &message(id)));
         story.receives(EFCHEN, &presence("Efchen", "participant", "", true));
-        let query = story.records().remove(EFCHEN).unwrap().page(0);
-        assert!(query.to_xml().contains("<after>4</after>"), "{query}");
-        story.add(EFCHEN, Scene::Sent(query));
-        let fin = "<fin xmlns='urn:xmpp:mam:2' complete='true'/>";
-        story.receives(EFCHEN, &format!("<iq from='{ROOM}' type='result' id='page-1'>{fin}</iq>"));
+        story.efchen_pages("4", &[]);
         if on_island {
             story.begins_at(10_000);
             let shown = Scene::Received(Element::parse(&message("3")).unwrap());

@@ -50,13 +50,7 @@ fn what_stands_before_what_a_lost_disk_had_shown_is_promised_to_nobody() {
         story.asks_to_enter();
         story.receives(EFCHEN, &presence("Efchen", "participant", "", true));
         story.pings(EFCHEN, "result");
-        let query = story.records().remove(EFCHEN).unwrap().page(0);
-        assert!(query.to_xml().contains("<after>4</after>"), "{query}");
-        story.add(EFCHEN, Scene::Sent(query));
-        let result = "<result xmlns='urn:xmpp:mam:2' queryid='page-1' id='5'/>";
-        story.receives(EFCHEN, &format!("<message from='{ROOM}'>{result}</message>"));
-        let fin = "<fin xmlns='urn:xmpp:mam:2' complete='true'/>";
-        story.receives(EFCHEN, &format!("<iq from='{ROOM}' type='result' id='page-1'>{fin}</iq>"));
+        story.efchen_pages("4", &["5"]);
         if let Some((from, to)) = lost {
             let (domain, told, crossed) = ("vesa.yeggmaex.irc".to_owned(), story.tape.tellings.len(), 0);
             let (from_ms, to_ms) = (said_ms + from, said_ms + to);

@@ -93,13 +93,7 @@ fn who_pages_on_from_what_has_another_place_and_misses_what_is_before_that_shows
         ["3", "4"].iter().for_each(|id| story.receives(WIZ, &message(id)));
         story.add(EFCHEN, Scene::Connected);
         story.receives(EFCHEN, &presence("Efchen", "participant", "", true));
-        let query = story.records().remove(EFCHEN).unwrap().page(0);
-        assert!(query.to_xml().contains("<after>2</after>"), "{query}");
-        story.add(EFCHEN, Scene::Sent(query));
-        let result = "<result xmlns='urn:xmpp:mam:2' queryid='page-1' id='4'/>";
-        story.receives(EFCHEN, &format!("<message from='{ROOM}'>{result}</message>"));
-        let fin = "<fin xmlns='urn:xmpp:mam:2' complete='true'/>";
-        story.receives(EFCHEN, &format!("<iq from='{ROOM}' type='result' id='page-1'>{fin}</iq>"));
+        story.efchen_pages("2", &["4"]);
         story.fails().iter().any(|name| name == PAGED)
     };
     assert!(fails(true, ["1", "3", "2", "4"]));
@@ -120,12 +114,7 @@ fn who_has_all_up_to_a_subject_had_it_where_it_was_then() {
                 + "</message>"
         };
         story.crosses(&subject(5));
-        let query = story.records().remove(EFCHEN).unwrap().page(0);
-        story.add(EFCHEN, Scene::Sent(query));
-        let result = "<result xmlns='urn:xmpp:mam:2' queryid='page-1' id='4'/>";
-        story.receives(EFCHEN, &format!("<message from='{ROOM}'>{result}</message>"));
-        let fin = "<fin xmlns='urn:xmpp:mam:2' complete='true'/>";
-        story.receives(EFCHEN, &format!("<iq from='{ROOM}' type='result' id='page-1'>{fin}</iq>"));
+        story.efchen_pages("2", &["4"]);
         story.set_back(begun + usize::from(!is_lost));
         story.tells(6, "3");
         story.crosses(&subject(7));
