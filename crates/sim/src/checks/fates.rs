@@ -24,7 +24,7 @@ pub(super) struct Fates<'a> {
     /// When the room said of a session that it may not be in: what its island still held of it was refused by that.
     removed: Vec<(&'a str, u64)>,
     /// What the room has told, or said that it has it: by the text.
-    told: BTreeMap<String, Told<'a>>,
+    told: BTreeMap<String, Told>,
     /// Each time that the room has told of a message, and which server, by stanza-id; where it has lost a disk, which alone makes a
     /// difference.
     told_ms: BTreeMap<&'a str, Vec<(u64, &'a str)>>,
@@ -112,35 +112,35 @@ impl<'a> Fates<'a> {
     pub fn is_lost_with_room(&self, body: &str) -> bool {
         let is_lost = |at_ms: u64| self.set_back.iter().any(|s| s.domain == self.rooms && s.has_lost(at_ms));
         let Some(told) = self.told.get(body) else { return false };
-        told.at_ms.iter().all(|(at_ms, _)| is_lost(*at_ms)) && told.first_ms().is_some_and(is_lost)
+        told.at_ms.iter().all(|at_ms| is_lost(*at_ms)) && told.first_ms().is_some_and(is_lost)
     }
 }
 
 /// When the room has told of a message.
 #[derive(Debug, Default)]
-struct Told<'a> {
-    /// Each time, and which server.
-    at_ms: Vec<(u64, &'a str)>,
+struct Told {
+    /// Each time.
+    at_ms: Vec<u64>,
     /// When it first said to its author's site that it has it.
     acked_ms: Option<u64>,
 }
 
-impl Told<'_> {
+impl Told {
     fn first_ms(&self) -> Option<u64> {
-        self.at_ms.first().map(|(at_ms, _)| *at_ms).into_iter().chain(self.acked_ms).min()
+        self.at_ms.first().copied().into_iter().chain(self.acked_ms).min()
     }
 }
 
 /// What the room has told, and had, by the text.
-fn told<'a>(evidence: &Evidence<'a>) -> BTreeMap<String, Told<'a>> {
-    let mut told: BTreeMap<String, Told<'a>> = BTreeMap::new();
+fn told(evidence: &Evidence<'_>) -> BTreeMap<String, Told> {
+    let mut told: BTreeMap<String, Told> = BTreeMap::new();
     // What was relayed and not acknowledged yet, by outbox and number.
     let mut relayed: BTreeMap<&str, BTreeMap<u64, String>> = BTreeMap::new();
-    for Crossing { from, to, stanza, at_ms, .. } in &evidence.tape.crossings {
+    for Crossing { from, stanza, at_ms, .. } in &evidence.tape.crossings {
         let body = body_of(stanza).filter(|_| stanza.get("type") == Some("groupchat"));
         if from == evidence.room.domain() {
             if let Some(body) = body {
-                told.entry(body).or_default().at_ms.push((*at_ms, to));
+                told.entry(body).or_default().at_ms.push(*at_ms);
             }
             acknowledged(stanza, &mut |outbox, n| {
                 let Some(relayed) = relayed.get_mut(outbox) else { return };

@@ -87,6 +87,16 @@ impl Story {
         self.disturbed.iter_mut().for_each(|(_, from_ms, to_ms)| (*from_ms, *to_ms) = (*from_ms + ms, *to_ms + ms));
     }
 
+    /// Somebody asks that another be something else, and it is granted.
+    fn is_granted(&mut self, who: &str, item: &str) {
+        let query = format!("<query xmlns='http://jabber.org/protocol/muc#admin'>{item}</query>");
+        let set = format!("<iq to='{ROOM}' type='set' id='a1'>{query}</iq>");
+        self.add(who, Scene::Sent(Element::parse(&set).unwrap()));
+        let result = format!("<iq from='{ROOM}' to='{who}' type='result' id='a1'/>");
+        self.crosses(&result);
+        self.receives(who, &result);
+    }
+
     /// Efchen pages on from the last that she has, is given these, and told that there is no more.
     fn efchen_pages(&mut self, behind: &str, given: &[&str]) {
         let query = self.records().remove(EFCHEN).unwrap().page(0);

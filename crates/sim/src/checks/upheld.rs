@@ -5,7 +5,7 @@
 //! nobody remembers him comes anew. Who is entered again had gone for all others, so his site was away for as long as seats are kept.
 
 use super::Evidence;
-use super::people::{Occupant, People, bare, domain, subject};
+use super::people::{Occupant, People, bare, between_servers, domain, subject};
 use crate::users::stays::Stay;
 use crate::users::view::{condition, is_destroyed, statuses};
 use crate::world::{Crossing, Scene, Telling};
@@ -93,7 +93,7 @@ impl<'a> Causes<'a> {
     fn note(&mut self, crossing: &Crossing) {
         let (stanza, at_ms) = (&crossing.stanza, crossing.at_ms);
         self.people.crossed(crossing);
-        let enter = stanza.get_child("x", ns::DMUC).and_then(|x| x.get_child("enter", ns::DMUC));
+        let enter = between_servers(stanza).and_then(|x| x.get_child("enter", ns::DMUC));
         if let Some(full) = enter.and_then(|enter| enter.get("jid")) {
             self.entered.entry(full.to_owned()).or_default().push(at_ms);
         }
