@@ -23,6 +23,9 @@ impl<'a> Ahead<'a> {
         let is_lost = |body: &Option<String>| body.as_ref().is_some_and(|body| fates.is_lost_with_disk(body));
         let lost = evidence.archive.iter().filter(|row| is_lost(&row.body)).map(|row| &*row.id).collect();
         let mut ahead = Ahead { told_ms: BTreeMap::new(), ahead: BTreeMap::new(), lost };
+        if ahead.lost.is_empty() {
+            return ahead;
+        }
         let from_room = evidence.tape.crossings.iter().filter(|crossing| crossing.from == evidence.room.domain());
         for crossing in from_room.filter(|crossing| !crossing.lost) {
             if let Some(id) = stanza_id(&crossing.stanza, evidence.room) {
