@@ -53,10 +53,8 @@ impl Awaited {
     }
 
     /// The room has told it.
-    pub fn has_come(&mut self, id: &str) {
-        if let Some(key) = self.by_id.remove(id) {
-            self.words.remove(&key);
-        }
+    pub fn has_come(&mut self, id: &str) -> Option<Word> {
+        self.words.remove(&self.by_id.remove(id)?)
     }
 
     /// What has this number was refused, or was never sent.
@@ -143,6 +141,16 @@ impl Mirror {
         }
     }
 
+    /// The room has told it, and has taken it back before it came to be told here: its author hears so, and whoever has seen it is shown
+    /// what takes it back.
+    pub(super) fn came_and_went(&mut self, id: &str, cx: &mut Cx<'_>) {
+        let Some(word) = self.awaited.has_come(id) else { return };
+        self.provisional.forget(id);
+        if let Some((to, said)) = word.said.and_then(|said| Some((author(&said)?, said))) {
+            cx.pass(&to, StanzaError::new(Condition::PolicyViolation, TAKEN_BACK).reply(&said));
+        }
+    }
+
     fn never_came(&mut self, word: &Word, cx: &mut Cx<'_>) {
         let Some(said) = &word.said else { return self.provisional.forget(&word.id) };
         let why = StanzaError::new(Condition::UndefinedCondition, LOST);
@@ -166,6 +174,8 @@ fn called(stanza: &Element) -> Element {
 
 /// What the author of a message is told that the room has refused, when its own word of that is lost.
 const LOST: &str = "The room did not take this message; why has been lost on the way.";
+/// What he is told whose message was taken back before he has seen it said.
+const TAKEN_BACK: &str = "This message was said, and has been taken back since.";
 /// Most messages of one room that wait for their outcome, the oldest go first: as many as an outbox holds, and as many again
 /// that are acknowledged while a snapshot is on its way.
 const AWAITED_MAX: usize = 20_000;

@@ -36,6 +36,7 @@ impl Mirror {
     /// What a message takes back, if anything, is replaced by a tombstone.
     pub(super) fn bury_retracted(&mut self, message: &Element, cx: &mut Cx<'_>) {
         let Some(id) = retracted_by(message, &self.room).filter(|_| !flaw!(TakenBackStays)) else { return };
+        self.came_and_went(id, cx);
         let mut changes = vec![self.row_gone(id)];
         if let Some(past) = self.past.forget(id) {
             let stanza = Shared::new(tombstone(past.stanza.element(), None));

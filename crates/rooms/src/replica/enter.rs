@@ -26,8 +26,8 @@ impl Mirror {
             session.awaits -= 1;
             return;
         }
-        if let Some(before) = self.is_entered_here(jid, &nick) {
-            self.tell_renamed(jid, &before, (&nick, &own), cx);
+        if let Some((before, shown)) = self.is_entered_here(jid, &nick) {
+            self.tell_renamed(jid, (&before, shown.as_ref()), (&nick, &own), cx);
             self.reclass_of(&nick, cx);
             return self.tell_withheld(jid, cx);
         }

@@ -93,7 +93,7 @@ impl Mirror {
     /// before has accepted is so already.
     fn settle_outstanding(&mut self, cx: &mut Cx<'_>) {
         let provisionally = self.provisionally(cx.now);
-        let mut records: Vec<Change> = Vec::new();
+        let (mut records, mut sent_joins): (Vec<Change>, Vec<(Jid, u64, Change)>) = (Vec::new(), Vec::new());
         for (entry, before, put) in self.outbox.settle_numbers(provisionally, &self.room) {
             let address = |name| entry.stanza.get(name).and_then(|text| Jid::new(text).ok());
             let (Some(from), Some(to)) = (address("from"), address("to")) else { continue };
@@ -120,6 +120,7 @@ impl Mirror {
                     records.extend(self.void(entry.n));
                     self.refuse_here(&entry.stanza, cx);
                 }
+                Sent::Join if entry.was_sent() => sent_joins.push((from, entry.n, put)),
                 Sent::Join => records.extend(self.void(entry.n)),
                 Sent::Presence => {
                     if self.is_own_address(&from, &to) {
@@ -140,7 +141,6 @@ impl Mirror {
                 Sent::Ghost | Sent::Other => records.push(put),
             }
         }
-        cx.keep(records);
         // Leaves that the primary has had.
         let leaving = |(_, session): &(&Jid, &Session)| session.leaving;
         let left: Vec<Jid> = self.sessions.iter().filter(leaving).map(|(jid, _)| jid.clone()).collect();
@@ -151,6 +151,12 @@ impl Mirror {
             }
             join.behind.into_iter().for_each(|stanza| cx.pass(&user, stanza));
         }
+        // Each may still be answered, and an ENTER more than are waited for puts out whom the last of them has let in.
+        for (user, n, put) in sent_joins {
+            let waits = self.sessions.get(&user).is_some_and(Session::awaits_enter);
+            records.extend(if waits { Some(put) } else { self.void(n) });
+        }
+        cx.keep(records);
     }
 
     /// Whether this is a leave whose LEAVE has come, and the room has let him in again since.

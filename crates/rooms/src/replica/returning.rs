@@ -111,21 +111,34 @@ impl Mirror {
         true
     }
 
-    /// ENTER for a session that is in already, where it is one; gives the nick it had so far.
-    pub(super) fn is_entered_here(&mut self, jid: &Jid, nick: &Nick) -> Option<Nick> {
-        let session = self.sessions.get_mut(jid).filter(|session| session.awaits_enter())?;
+    /// ENTER for a session that is in already, where it is one; gives the nick it had so far, and how that was shown.
+    pub(super) fn is_entered_here(&mut self, jid: &Jid, nick: &Nick) -> Option<(Nick, Option<Seat>)> {
+        let before = self.sessions.get(jid).filter(|session| session.awaits_enter())?.nick.clone();
+        let shown = self.as_shown(&before).map(Cow::into_owned);
+        let session = self.sessions.get_mut(jid)?;
         session.awaits -= 1;
         session.came = None;
-        let before = std::mem::replace(&mut session.nick, nick.clone());
+        session.nick = nick.clone();
         self.gone.remove(jid);
         self.link.kept.remove(jid);
-        Some(before)
+        Some((before, shown))
     }
 
     /// The seat to which it came back has another name by now, and had it before the session was one of it, so it is told what the
-    /// others of that seat were; or who entered here was given another nick than he had here, which his ENTER (`own`) says.
-    pub(super) fn tell_renamed(&self, to: &Jid, before: &Nick, (now, own): (&Nick, &Element), cx: &mut Cx<'_>) {
+    /// others of that seat were; or who entered here was given another nick than he had here, which his ENTER (`own`) says. Others were
+    /// shown the old name (`shown`) for as long as he was to come back to it.
+    pub(super) fn tell_renamed(
+        &self,
+        to: &Jid,
+        (before, shown): (&Nick, Option<&Seat>),
+        (now, own): (&Nick, &Element),
+        cx: &mut Cx<'_>,
+    ) {
         let Some(seat) = self.as_shown(now).filter(|_| before != now) else { return };
+        if let Some(shown) = shown.filter(|shown| self.shows(shown) && self.as_shown(before).is_none()) {
+            let gone = shown.unavailable(&before.in_room(&self.room), &[], Class::Jids);
+            self.broadcast(&gone, vec![to.clone()], cx);
+        }
         let class = self.class_of(Some(&seat));
         let mut old = seat.unavailable(&before.in_room(&self.room), &[], class);
         name_new(&mut old, now, &seat);

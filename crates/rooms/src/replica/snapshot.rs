@@ -264,7 +264,7 @@ impl Mirror {
     fn show_subject(&mut self, subject: Option<Past>, cx: &mut Cx<'_>) {
         let id = |past: &Option<Past>| past.as_ref().map(|past| past.id.clone());
         let changed = id(&self.past.subject) != id(&subject);
-        subject.iter().for_each(|said| self.awaited.has_come(&said.id));
+        subject.iter().for_each(|said| drop(self.awaited.has_come(&said.id)));
         self.past.subject = subject;
         if flaw!(SubjectMissed) {
             return;

@@ -24,6 +24,7 @@ mod paged;
 mod people;
 mod powers;
 mod private;
+mod refused;
 mod rosters;
 mod sealed;
 mod seats;
@@ -95,9 +96,10 @@ pub struct WorkedOut<'a> {
 type Check = (&'static str, fn(&Evidence<'_>) -> Result<(), String>);
 
 /// What must hold in the end.
-pub const CHECKS: [Check; 17] = [
+pub const CHECKS: [Check; 18] = [
     ("what was acknowledged is in the archive once", acknowledged::check),
     ("what was said is answered for", accounted::check),
+    ("what is said to have failed was refused", refused::check),
     ("who stayed was sent everything once, in one order", delivered::check),
     ("what is lost is found by itself", whole::check),
     ("who is on an island hears what is said there", islands::check),

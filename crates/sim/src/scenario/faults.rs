@@ -254,6 +254,6 @@ const JOIN_STANZAS: [u64; 3] = [4, 15, 60];
 /// A little more than it takes a server to see that a stream has ended.
 const NOTICED_MS: u64 = 1_000;
 /// For how long a server that has lost its power is down at the most.
-const CRASH_MS: u64 = 60_000;
+pub(super) const CRASH_MS: u64 = 60_000;
 /// How wrong a clock may be, either way, milliseconds.
 const CLOCK_OFF_MS: u64 = 6 * 3_600_000;

@@ -4,6 +4,7 @@
 //!
 //! Chance of its own decides it, so that all other runs stay what they are.
 
+use super::faults::CRASH_MS;
 use super::{ROOMS, Scene};
 use crate::rng::Rng;
 use crate::users::{act, archive};
@@ -32,6 +33,7 @@ impl Scene {
             READS => self.take_back_or_read(&site, &mut chance),
             TEARS => self.tear_write(&site, &mut chance),
             GOES => self.speak_and_go(&site, &mut chance),
+            STAYS_AWAY => self.lose_people(&site, &mut chance),
             _ => {}
         }
     }
@@ -57,6 +59,9 @@ impl Scene {
                 }
                 if chance.percent(50) {
                     self.tell_all_but_the_author(chance);
+                }
+                if chance.percent(50) {
+                    return self.get_past(chance);
                 }
                 self.set_back(ROOMS, 0, chance);
             }
@@ -85,6 +90,41 @@ impl Scene {
                 self.disturb(&site, 0);
                 return self.world.pass_ms(self.plan.link_ms.1);
             }
+        }
+    }
+
+    /// The copy is all there is while a site is cut off, and somebody elsewhere says so much meanwhile that the room gets past the place
+    /// that the site had in it.
+    fn get_past(&mut self, chance: &mut Rng) {
+        let there: Vec<usize> = (0..self.users.len()).filter(|&user| self.users[user].is_in()).collect();
+        let Some(&speaker) = chance.pick(&there) else { return };
+        let domain = |user: usize| self.users[user].jid.domain().to_owned();
+        let elsewhere: Vec<String> = there.iter().map(|&user| domain(user)).filter(|d| *d != domain(speaker)).collect();
+        let Some(site) = chance.pick(&elsewhere).cloned() else { return };
+        let ms = CRASH_MS + 1_000 * self.patience_seconds();
+        self.world.storm(&site, ROOMS, Weather::Refused, ms);
+        self.tell(format!("FAULT between {site} and {ROOMS}: nothing for {ms}, while the room is set back"));
+        self.disturb(&site, ms);
+        self.set_back(ROOMS, 0, chance);
+        self.world.pass_ms(CRASH_MS);
+        self.hear();
+        for _ in 0..chance.between(5, 25) {
+            self.say(speaker);
+        }
+        self.world.pass_ms(1_000 * self.patience_seconds());
+        self.hear();
+    }
+
+    /// For how long a link may seem to be whole that is not.
+    fn patience_seconds(&self) -> u64 {
+        2 * self.plan.keepalive_seconds + SUSPECT_TIMES * self.plan.suspect_seconds
+    }
+
+    /// A site loses its power, and some of those who were there stay away.
+    fn lose_people(&mut self, site: &str, chance: &mut Rng) {
+        self.crash_for(site, REST_MS, chance);
+        for user in self.users[1..].iter_mut().filter(|user| user.jid.domain() == site) {
+            user.wants_in &= chance.percent(50);
         }
     }
 
@@ -135,9 +175,7 @@ impl Scene {
         let (&holder, &onlooker) = (chance.pick(&there)?, chance.pick(&elsewhere)?);
         let nick = self.users[holder].view.me.clone()?;
         let weather = if chance.percent(50) { Weather::Refused } else { Weather::Silent };
-        let plan = &self.plan;
-        let patience_seconds = 2 * plan.keepalive_seconds + SUSPECT_TIMES * plan.suspect_seconds;
-        let ms = (patience_seconds + plan.retention_seconds) * 1_000;
+        let ms = (self.patience_seconds() + self.plan.retention_seconds) * 1_000;
         self.world.storm(site, ROOMS, weather, ms);
         self.tell(format!("FAULT between {site} and {ROOMS}: {weather:?} for {ms}, until its seats are given up"));
         self.disturb(site, ms);
@@ -213,8 +251,10 @@ const READS: u64 = 7;
 const TAKES: u64 = 8;
 /// what is written is torn,
 const TEARS: u64 = 5;
-/// and people speak and go while they are cut off.
+/// people speak and go while they are cut off,
 const GOES: u64 = 13;
+/// and stay away from a site that has lost its power.
+const STAYS_AWAY: u64 = 1;
 /// In which of them links are cut until seats are given up, which is soon.
 pub(super) const GIVEN_UP: [u64; 2] = [TAKES, GOES];
 /// In every so many seeds the rooms' server loses its disk,
