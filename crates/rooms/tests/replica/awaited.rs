@@ -1,7 +1,8 @@
 //! An error has no place in the one order: it may be lost, with a stream or with the room's power, and nothing shows it. Its author hears
 //! all the same that the room has refused what he said, and of nothing that it has told (`docs/wire.md`, *Errors for what was relayed*).
 
-use crate::site::{ROOM, says};
+use crate::s4_11_netsplit::bodies;
+use crate::site::{ROOM, lines, says};
 use crate::world::{ERIS, SERVICE, World, of};
 use xmpp::{Element, ns};
 
@@ -12,6 +13,18 @@ fn asks(who: &str, query: &str) -> String {
 /// Which of what he said he is told has failed.
 fn failed(got: &[Element]) -> Vec<&str> {
     got.iter().filter(|stanza| stanza.get("type") == Some("error")).filter_map(|stanza| stanza.get("id")).collect()
+}
+
+/// What the room has called the last of what somebody was sent.
+fn stanza_id(got: &[Element]) -> String {
+    let id = got.last().and_then(|stanza| stanza.get_child("stanza-id", ns::SID)?.get("id"));
+    id.expect("the room has told it").to_owned()
+}
+
+/// Wumpus has the room take something back.
+fn takes_back(id: &str) -> String {
+    let retract = "<retract xmlns='urn:xmpp:message-retract:1'/>";
+    asks("Wumpus", &format!("<moderate xmlns='{}' id='{id}'>{retract}</moderate>", ns::MODERATE))
 }
 
 fn said(nick: &str, id: &str, what: &str) -> String {
@@ -69,16 +82,9 @@ fn s4_8_what_was_told_is_not_said_to_have_failed() {
                 world.run();
             }
             world.cut_after_delivery(ERIS);
-            let heard = world.take(of("Wumpus"));
-            let id =
-                heard[0].get_child("stanza-id", ns::SID).and_then(|id| id.get("id")).expect("the room has told it");
+            let id = stanza_id(&world.take(of("Wumpus")));
             match since {
-                "taken back" => world.user(&asks(
-                    "Wumpus",
-                    &format!(
-                        "<moderate xmlns='urn:xmpp:message-moderate:1' id='{id}'><retract xmlns='urn:xmpp:message-retract:1'/></moderate>"
-                    ),
-                )),
+                "taken back" => world.user(&takes_back(&id)),
                 "another" => world.user(&said("Wumpus", "m2", "<subject>two</subject>")),
                 _ => {}
             }
@@ -93,5 +99,37 @@ fn s4_8_what_was_told_is_not_said_to_have_failed() {
             assert_eq!(failed(&got), [""; 0], "{what}, comes: {comes}, {since}, restarts: {restarts}");
             assert_eq!(world.states(ERIS), ["live"]);
         }
+    }
+}
+
+/// The event that tells what he said is lost with the link, and it is taken back before that is whole. The room tells what was missed from
+/// memory, where nothing is left of it but that it was taken back: he is told so once, and not that the room did not take it, whether
+/// or not an island has shown it meanwhile.
+#[test]
+fn s4_8_what_was_taken_back_before_it_came_was_said() {
+    for splits in [false, true] {
+        let mut world = World::with_cast(true);
+        world.says("Wumpus", "first");
+        world.user_sends(&said("WiZ", "m1", "<body>hello</body>"));
+        world.cut_after_delivery(ERIS);
+        let id = stanza_id(&world.take(of("Wumpus")));
+        world.user(&takes_back(&id));
+        world.inbox.clear();
+        if splits {
+            world.pass_ms(15_000);
+            assert_eq!(bodies(&world.take(of("Troy"))).last().map(String::as_str), Some("hello"));
+        }
+        world.heal(ERIS);
+        world.pass_ms(200_000);
+        for (nick, told) in [("WiZ", &["policy-violation"][..]), ("Troy", &[])] {
+            let got = world.take(of(nick));
+            let errors = got.iter().filter(|stanza| stanza.get("type") == Some("error"));
+            let why = errors.filter_map(|stanza| stanza.get_child("error", ns::CLIENT)?.children().next());
+            assert_eq!(why.map(Element::name).collect::<Vec<_>>(), told, "{nick}, splits: {splits}");
+            let retracts =
+                |stanza: &&Element| stanza.children().any(|c| c.name() == "retract" && c.get("id") == Some(&id));
+            assert_eq!(got.iter().filter(retracts).count(), 1, "{nick}, splits: {splits}: {:?}", lines(&got));
+        }
+        assert_eq!(world.states(ERIS), ["live"]);
     }
 }

@@ -258,3 +258,77 @@ fn s4_11_who_came_to_an_island_before_its_site_started_again_enters() {
     world.says("Wumpus", "who is there?");
     assert_eq!(bodies(&world.take(moon)), ["who is there?"]);
 }
+
+/// He leaves and comes back while the link is suspect; that is on its way when the island begins, in the middle of the join, and lets him
+/// in once more. The room answers both joins: he stays in, and no ENTER is refused, by which it would put him out.
+#[test]
+fn s4_11_1_a_join_that_is_on_its_way_when_the_island_begins_is_answered() {
+    let mut site = Site::with_users(ERIS, &[("WiZ", WIZ), ("Troy", TROY)]);
+    let mut got = split_while_joining(&mut site, &[leaves(WIZ, "WiZ"), join(WIZ, "WiZ")]);
+    let joins = |stanza: &&Element| stanza.get("from") == Some(WIZ) && stanza.has_child("x", ns::MUC);
+    assert_eq!(got.iter().filter(joins).count(), 2, "{:?}", lines(&got));
+    assert_eq!(presence_of(&to_user(&got, WIZ), "WiZ").last().map(String::as_str), Some("available"));
+    got = site.snapshot(&CAST, &[], 810);
+    let leave = Down::Leave { jid: WIZ.parse().unwrap() };
+    got.extend(site.down(&unavailable("WiZ", "<status code='110'/>"), leave, Kind::Leave, None));
+    got.extend(site.event(&unavailable("WiZ", ""), 811));
+    got.extend(site.event(&presence("WiZ", "admin", "participant"), 812));
+    for _ in 0..2 {
+        got.extend(site.enter(&own_presence("WiZ", "admin", "participant"), WIZ));
+    }
+    assert!(!got.iter().any(|stanza| stanza.to_xml().contains("<refused ")), "{:?}", lines(&got));
+    assert_eq!(presence_of(&to_user(&got, WIZ), "WiZ"), [""; 0], "{:?}", lines(&got));
+    assert_eq!(presence_of(&to_user(&got, TROY), "WiZ"), [""; 0], "{:?}", lines(&got));
+    let said = site.event(&crate::site::groupchat("Wumpus", "hello", 820), 820);
+    assert_eq!(bodies(&to_user(&said, WIZ)), ["hello"]);
+}
+
+/// The same where he has changed his nick before: the room does that, and lets him in under the one that he came back to. Others see that
+/// nobody has the one between.
+#[test]
+fn s4_11_1_nobody_is_left_under_the_nick_between() {
+    let his = "<occupant-id xmlns='urn:xmpp:occupant-id:0' id='his'/></presence>";
+    let with_id = |stanza: String| stanza.replace("</presence>", his);
+    let mut site = Site::with_users(ERIS, &[("WiZ", WIZ), ("Troy", TROY)]);
+    site.event(&with_id(presence("WiZ", "admin", "participant")), 803);
+    let renames = format!("<presence from='{WIZ}' to='{ROOM}/Jupiter'/>");
+    split_while_joining(&mut site, &[renames, leaves(WIZ, "WiZ"), join(WIZ, "WiZ")]);
+    site.down(&with_id(presence("WiZ", "admin", "participant")), Down::Roster, Kind::Roster, None);
+    let others: Vec<_> = CAST.into_iter().filter(|(nick, ..)| *nick != "WiZ").collect();
+    let mut got = site.snapshot(&others, &[], 810);
+    let renamed =
+        unavailable("WiZ", "<status code='303'/>").replace("role='none'", "role='participant' nick='Jupiter'");
+    for (part, stanza) in [(1, renamed), (2, presence("Jupiter", "admin", "participant"))] {
+        let at = At { part: Some((part, 2)), ..site.at(Kind::Event, Some(811)) };
+        got.extend(site.down_at(&with_id(stanza), Down::Event { said_ms: None, config: None }, at));
+    }
+    let leave = Down::Leave { jid: WIZ.parse().unwrap() };
+    got.extend(site.down(&with_id(unavailable("Jupiter", "<status code='110'/>")), leave, Kind::Leave, None));
+    got.extend(site.event(&with_id(unavailable("Jupiter", "")), 812));
+    got.extend(site.event(&with_id(presence("WiZ", "admin", "participant")), 813));
+    for _ in 0..2 {
+        got.extend(site.enter(&with_id(own_presence("WiZ", "admin", "participant")), WIZ));
+    }
+    for who in [WIZ, TROY] {
+        let told = to_user(&got, who);
+        assert_eq!(presence_of(&told, "Jupiter"), ["available", "unavailable"], "{who}: {:?}", lines(&told));
+        assert_eq!(
+            presence_of(&told, "WiZ").last().map(String::as_str),
+            Some("available"),
+            "{who}: {:?}",
+            lines(&told)
+        );
+    }
+    assert!(!got.iter().any(|stanza| stanza.to_xml().contains("<refused ")), "{:?}", lines(&got));
+}
+
+/// The link of a site is suspect while these are sent, and granted anew; the snapshot does not come in time, and the island begins. Gives
+/// what has left since the grant.
+fn split_while_joining(site: &mut Site, sent: &[String]) -> Vec<Element> {
+    site.feed(Input::StreamEnded(SERVICE.into()));
+    sent.iter().for_each(|stanza| drop(site.send(stanza)));
+    let left = site.pass_ms(1_000);
+    let mut got = site.grant(&left, 2, true);
+    got.extend(site.pass_ms(SPLIT_MS));
+    got
+}
