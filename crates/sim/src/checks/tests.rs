@@ -4,6 +4,7 @@ mod asked;
 mod island;
 mod kicked;
 mod lost;
+mod refused;
 mod set_back;
 mod standing;
 mod told;
@@ -27,12 +28,19 @@ struct Story {
     tape: Tape,
     archive: Vec<Archived>,
     disturbed: Vec<(String, u64, u64)>,
+    crashed: Vec<(String, u64)>,
     healed_ms: u64,
 }
 
 impl Story {
     fn told() -> Story {
-        let mut story = Story { tape: Tape::default(), archive: Vec::new(), disturbed: Vec::new(), healed_ms: 0 };
+        let mut story = Story {
+            tape: Tape::default(),
+            archive: Vec::new(),
+            disturbed: Vec::new(),
+            crashed: Vec::new(),
+            healed_ms: 0,
+        };
         for who in [WIZ, EFCHEN] {
             story.add(who, Scene::Connected);
         }
@@ -173,7 +181,7 @@ impl Story {
             void: &safety.void(),
             banned: &safety.banned(),
             disturbed: &self.disturbed,
-            crashed: &[],
+            crashed: &self.crashed,
             retention_ms: 600_000,
             healed_ms: self.healed_ms,
             worked_out: WorkedOut::default(),
