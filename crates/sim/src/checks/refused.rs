@@ -3,7 +3,6 @@
 //! has refused what it never did, and not that something has failed which it has told, but that it was taken back.
 
 use super::Evidence;
-use super::people::domain;
 use crate::users::stays::{RETRACT, stanza_id};
 use crate::users::view::condition;
 use crate::world::{Crossing, Scene};
@@ -83,8 +82,7 @@ impl<'a> OnLinks<'a> {
     fn up(&mut self, crossing: &'a Crossing) {
         let stanza = &crossing.stanza;
         let is_relayed = stanza.get_child("x", ns::DMUC).is_some_and(|x| x.has_child("up", ns::NETJOIN));
-        let from = stanza.get("from").filter(|from| is_relayed && domain(from) == crossing.from);
-        if let (Some(from), Some(id)) = (from, stanza.get("id")) {
+        if let (Some(from), Some(id), true) = (stanza.get("from"), stanza.get("id"), is_relayed) {
             self.relayed.entry((from, id)).or_insert(crossing);
         }
     }
