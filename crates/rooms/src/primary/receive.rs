@@ -105,9 +105,7 @@ impl Room {
         if stanza.get("type") != Some("error") || !is_unreachable(stanza) {
             return false;
         }
-        let session = self.sessions.get(user).and_then(|nick| self.occupants.get(nick));
-        let session = session.and_then(|occupant| occupant.sessions.iter().find(|s| s.jid == *user));
-        let Some(Via::Replica(replica)) = session.map(|s| s.via.clone()) else { return false };
+        let Some(Via::Replica(replica)) = self.via_of(user).cloned() else { return false };
         self.suspect(&replica, cx);
         true
     }
@@ -123,9 +121,20 @@ impl Room {
 
     /// Whether this session is served through a link that is lost.
     pub(super) fn is_behind_split(&self, user: &Jid) -> bool {
-        let occupant = self.sessions.get(user).and_then(|nick| self.occupants.get(nick));
-        let session = occupant.and_then(|occupant| occupant.sessions.iter().find(|s| s.jid == *user));
-        session.is_some_and(|session| self.links.is_lost(&session.via))
+        self.via_of(user).is_some_and(|via| self.links.is_lost(via))
+    }
+
+    /// Whether what this session said may still be on its way from before its link was lost, and its site has yet to say who is there.
+    pub(crate) fn is_unreported(&self, user: &Jid) -> bool {
+        let Some(Via::Replica(replica)) = self.via_of(user) else { return false };
+        let link = self.links.links.get(replica);
+        link.is_some_and(|link| link.is_split() || link.suspect_ms.is_some() || link.report_ms.is_some())
+    }
+
+    /// By which way a session is served.
+    fn via_of(&self, user: &Jid) -> Option<&Via> {
+        let occupant = self.occupants.get(self.sessions.get(user)?)?;
+        Some(&occupant.sessions.iter().find(|session| session.jid == *user)?.via)
     }
 
     /// 4.8: something a replica relays for a user.

@@ -47,6 +47,9 @@ impl Room {
     }
 
     fn gone(&mut self, session: &Jid, cx: &mut Cx<'_>) {
+        if self.is_unreported(session) {
+            return;
+        }
         self.take_session_out(session, &Removal::with([Status::FAILURE]), cx);
     }
 
