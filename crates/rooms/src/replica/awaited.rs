@@ -7,6 +7,7 @@
 
 use super::mirror::Mirror;
 use super::numbers::{Entry, author};
+use super::provisional::Shown;
 use super::site::Cx;
 use crate::room::{is_subject, worth_keeping};
 use crate::wire::Ack;
@@ -141,12 +142,13 @@ impl Mirror {
         }
     }
 
-    /// The room has told it, and has taken it back before it came to be told here: its author hears so, and whoever has seen it is shown
-    /// what takes it back.
+    /// The room has told it, and has taken it back before it came to be told here: whoever has seen it is shown what takes it back, and
+    /// its author hears so who has not.
     pub(super) fn came_and_went(&mut self, id: &str, cx: &mut Cx<'_>) {
         let Some(word) = self.awaited.has_come(id) else { return };
-        self.provisional.forget(id);
-        if let Some((to, said)) = word.said.and_then(|said| Some((author(&said)?, said))) {
+        let Shown { seen_by, .. } = self.has_come(id);
+        let unseen = word.said.and_then(|said| Some((author(&said)?, said))).filter(|(to, _)| !seen_by.contains(to));
+        if let Some((to, said)) = unseen {
             cx.pass(&to, StanzaError::new(Condition::PolicyViolation, TAKEN_BACK).reply(&said));
         }
     }

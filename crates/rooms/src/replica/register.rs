@@ -167,8 +167,11 @@ impl Mirror {
             Some(place) if granted.history == HistorySent::Missed => place.whole,
             _ => Whole { behind: granted.seq, since_ms: cx.now.unix_ms },
         };
-        self.link.place =
-            Some(Place { incarnation: granted.incarnation.clone(), term: granted.term.clone(), seq, whole });
+        // Should the snapshot be cut short, what is here is still of the order of another start.
+        let former =
+            self.link.place.as_ref().filter(|_| granted.history == HistorySent::Missed).map(|place| &place.term);
+        let term = former.unwrap_or(&granted.term).clone();
+        self.link.place = Some(Place { incarnation: granted.incarnation.clone(), term, seq, whole });
         self.link.epoch = Some(granted.epoch.clone());
         for mark in &granted.marks {
             self.learn_key(&mark.outbox, mark.key);
@@ -179,7 +182,8 @@ impl Mirror {
         self.hand_over(&granted, cx);
         if self.link.fresh && self.sessions.len() > here {
             // They have been told all there was; should the snapshot be cut short, the rest is asked for from here.
-            self.link.place.iter_mut().for_each(|place| place.seq = granted.seq);
+            let term = &granted.term;
+            self.link.place.iter_mut().for_each(|place| (place.seq, place.term) = (granted.seq, term.clone()));
             self.link.roster = Stored::Nothing;
         }
         self.outbox.readdress(&self.room, &granted.seats);

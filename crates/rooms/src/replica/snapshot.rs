@@ -117,6 +117,7 @@ impl Mirror {
     pub(super) fn synced(&mut self, seq: u64, gap: bool, cx: &mut Cx<'_>) {
         let Some(staging) = self.link.staging.take() else { return };
         let told = self.link.place.as_ref().map_or(0, |place| place.seq);
+        let is_of_start = self.link.place.as_ref().is_none_or(|place| place.term == staging.granted.term);
         self.sign(Sign::Synced, cx);
         self.link.lost_at = None;
         if let Some(config) = staging.config {
@@ -148,7 +149,10 @@ impl Mirror {
         self.show_overlay(&covered, cx);
         self.end_island(cx);
         let gap = gap || staging.granted.history == HistorySent::Recent;
-        self.catch_up(gap && staging.granted.seq > told && !staging.set_back, staging.past, cx);
+        // Another start that knows the last message here has told all of it behind that, in whatever place.
+        let behind = staging.past.first().filter(|_| !gap && !is_of_start).map(|first| first.seq.saturating_sub(1));
+        let tells_gap = gap && staging.granted.seq > told && !staging.set_back;
+        self.catch_up(tells_gap, behind.map_or(told, |behind| behind.min(told)), staging.past, cx);
         self.settle_had(gap, cx);
         self.put_orphans_aside(cx);
         if let Some(subject) = staging.subject {
@@ -157,7 +161,7 @@ impl Mirror {
         self.take_over(cx);
         self.reclass(cx);
         if let Some(place) = &mut self.link.place {
-            place.seq = place.seq.max(seq);
+            (place.seq, place.term) = (place.seq.max(seq), staging.granted.term);
             if gap {
                 place.whole = Whole { behind: seq, since_ms: cx.now.unix_ms };
             }
@@ -226,9 +230,8 @@ impl Mirror {
         self.sessions.get(jid).is_some_and(|session| session.leaving)
     }
 
-    /// What was said: kept, and told once to those who were here and have not been told.
-    fn catch_up(&mut self, gap: bool, past: Vec<Past>, cx: &mut Cx<'_>) {
-        let told = self.link.place.as_ref().map_or(0, |place| place.seq);
+    /// What was said: kept, and told once to those who were here and have been `told` up to this event.
+    fn catch_up(&mut self, gap: bool, told: u64, past: Vec<Past>, cx: &mut Cx<'_>) {
         if self.link.fresh {
             self.archive_recent(&past, cx);
             // What is in the mirror of when there was somebody here may have been taken back since.
