@@ -43,7 +43,8 @@ pub(super) struct Kicked {
     void: Vec<(String, String, Kick)>,
 }
 
-/// When somebody was kicked, and whether a request of his was under way then: he may have been let in again before all are told.
+/// When somebody was kicked, and whether a request of his was under way then: he may have been let in again before all are told. So he
+/// may where the room has lost the kick with its disk.
 #[derive(Debug, Clone, Copy)]
 struct Kick {
     at: usize,
@@ -240,6 +241,9 @@ impl Watch for Kicked {
         self.out.retain(|_, kick| is_known(kick));
         self.void.retain(|(.., kick)| is_known(kick));
         self.directly.clear();
+        // What is still on its way to somebody is news of what is not so.
+        let told = self.told.values_mut().flatten().map(|(_, kick)| kick);
+        told.filter(|kick| !is_known(kick)).for_each(|kick| kick.under_way = true);
     }
 
     fn void(&self) -> Vec<(String, String)> {
