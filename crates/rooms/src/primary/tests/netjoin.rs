@@ -1,7 +1,7 @@
 //! `docs/wire.md`, *Netjoin*, as the primary does it: verdicts, and the log of an island judged against the room as it is.
 
 use super::kit::*;
-use super::links::granted;
+use super::links::{end_stream, granted};
 use super::netsplit::{left, split, wait};
 use crate::room::tests::kit::{Disk, Got, errors};
 use crate::wire::{Destroyed, HistorySent, Replicate, RosterSent, UpMark, Verdict};
@@ -77,6 +77,43 @@ fn who_left_on_the_island_has_said_what_he_said() {
     let leave = format!("<presence type='unavailable' from='{BIG_CHEESE}' to='{ROOM}/BigCheese'/>");
     assert_eq!(left(&net.reports(&leave, island(said_ms, 0))), ["BigCheese"]);
     assert_eq!(left(&net.reported(VESA)), [""; 0]);
+}
+
+/// XEP-0045 18.1.2: nor is anybody taken out because his client is not reached, while his site may still report what he said, which would be
+/// refused then: the site itself says who is there. By a link that is whole he is taken out.
+#[test]
+fn who_may_be_reported_is_not_taken_out_with_his_client() {
+    for condition in ["service-unavailable", "recipient-unavailable"] {
+        for state in ["suspect", "split", "begun again"] {
+            let mut net = Net::whole();
+            match state {
+                "suspect" => end_stream(&mut net, "vesa.yeggmaex.irc"),
+                _ => split(&mut net),
+            };
+            let begun_again = state == "begun again";
+            if begun_again {
+                back(&mut net, 0, &[]);
+            }
+            let mut got = client_is_gone(&mut net, condition);
+            if !begun_again {
+                got.extend(back(&mut net, 0, &BOTH));
+                got.extend(client_is_gone(&mut net, condition));
+            }
+            got.extend(net.says(EFCHEN, "before"));
+            assert_eq!((left(&got), errors(&got)), (vec![], vec![]), "{state}, {condition}");
+            let hers = lines(&got, ERIS).into_iter().filter(|line| line.contains("<body>before</body>"));
+            assert_eq!(hers.count(), 1, "{state}, {condition}");
+
+            // The report is over.
+            let mut gone = left(&net.reported(VESA));
+            gone.extend(left(&client_is_gone(&mut net, condition)));
+            gone.sort();
+            let unlisted: &[&str] = if begun_again { &["BigCheese", "Efchen"] } else { &["Efchen"] };
+            assert_eq!(gone, unlisted, "{state}, {condition}");
+            schema::assert_valid(&net.crossed);
+        }
+        assert_eq!(left(&client_is_gone(&mut Net::whole(), condition)), ["Efchen"], "{condition}: it was never lost");
+    }
 }
 
 /// Nor is a report over before what it said is heard, where that has to wait for a decision of the room's, or is asked for again.
@@ -435,6 +472,18 @@ fn kicked_by(nick: &str) -> UpMark {
 
 fn message(from: &str, body: &str) -> String {
     format!("<message from='{from}' to='{ROOM}' type='groupchat'><body>{body}</body></message>")
+}
+
+/// What the room has sent Efchen comes back from her server, and so does what it asks then.
+fn client_is_gone(net: &mut Net, condition: &str) -> Vec<Got> {
+    let error = format!("<error type='cancel'><{condition} xmlns='{}'/></error>", ns::STANZA_ERRORS);
+    let mut got = net.feed(&format!("<message from='{EFCHEN}' to='{ROOM}/WiZ' type='error'>{error}</message>"));
+    let pings = of(&got, EFCHEN).into_iter().filter(|stanza| stanza.has_child("ping", ns::PING));
+    let ids: Vec<String> = pings.filter_map(|ping| Some(ping.get("id")?.to_owned())).collect();
+    for id in ids {
+        got.extend(net.feed(&format!("<iq from='{EFCHEN}' to='{ROOM}' type='error' id='{id}'>{error}</iq>")));
+    }
+    got
 }
 
 fn join(user: &str, nick: &str) -> String {
