@@ -71,3 +71,31 @@ fn somebody_kicked_counts_from_when_anybody_was_told() {
     assert!(shows(&[false]), "he has not asked since");
     assert!(shows(&[]), "nor since the replica was told, the first of all");
 }
+
+/// Somebody hears of a kick that the room has lost with its disk, and of him again, who has not asked: he has been in all along. Where the
+/// copy knows of it he has not.
+#[test]
+fn somebody_kicked_before_the_copy_was_made_shows_whenever_it_is_heard() {
+    let of = |kind: &str, codes: &[&str], mark: &str| occupant("Efchen", kind, "none", "participant", codes, mark);
+    let (enters, kicks) = (
+        of("", &[], &marked(1, "enter", &format!("<enter jid='{EFCHEN}'/>"))),
+        of(GONE, &["307"], &marked(2, "event", "")),
+    );
+    let onlooker = "rubenro@vesa.yeggmaex.irc/shaver";
+    let shows = |is_lost: bool| {
+        let mut story = Story::told();
+        story.receives(onlooker, &presence("BigCheese", "participant", "", true));
+        story.crosses(&enters);
+        let begun = story.here();
+        story.pings(WIZ, "result");
+        story.crosses(&kicks);
+        story.pings(WIZ, "result");
+        let from = if is_lost { begun } else { story.here() };
+        story.set_back(from);
+        story.receives(onlooker, &of(GONE, &["307"], ""));
+        story.receives(onlooker, &of("", &[], ""));
+        story.fails().iter().any(|name| name == KICKED)
+    };
+    assert!(!shows(true));
+    assert!(shows(false), "the copy has it");
+}

@@ -5,7 +5,7 @@ use crate::world::SetBack;
 
 impl Story {
     /// The room goes on with a copy of before this place of the tape.
-    fn set_back(&mut self, from: usize) {
+    pub(super) fn set_back(&mut self, from: usize) {
         let (told, crossed) = (self.tape.tellings.len(), self.tape.crossings.len());
         let domain = "channel.avalon.irc".to_owned();
         let (from_ms, to_ms) = (from as u64, told as u64);
@@ -19,7 +19,7 @@ impl Story {
         self.crosses(&message(id).replace("</message>", &format!("{x}</message>")));
     }
 
-    fn here(&self) -> usize {
+    pub(super) fn here(&self) -> usize {
         self.tape.tellings.len()
     }
 }
