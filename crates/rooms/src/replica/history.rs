@@ -95,6 +95,14 @@ impl Remembered {
         self.last = Some((seq, id.to_owned()));
     }
 
+    /// The last message known has its place at this one or before; gives it as it is, where it was behind.
+    fn last_up_to(&mut self, seq: u64) -> Option<Past> {
+        let (last, id) = self.last.as_mut().filter(|(last, _)| *last > seq)?;
+        let past = self.ring.iter_mut().chain(&mut self.subject).find(|past| past.id == *id)?;
+        (*last, past.seq) = (seq, seq);
+        Some(past.clone())
+    }
+
     /// The last of what was said, oldest first.
     pub fn lately(&self, most: usize) -> impl Iterator<Item = &Past> {
         self.ring.range(self.ring.len().saturating_sub(most)..)
@@ -137,6 +145,15 @@ impl Mirror {
         }
         let row = self.row_at(past, was.filter(|_| !flaw!(BaseForgotten)), self.last_row());
         self.archive_rows(vec![row], cx);
+    }
+
+    /// All that comes behind the last message has a place behind this one: so that message has its own there at the latest, wherever
+    /// another start of the primary had put it.
+    pub(super) fn last_is_up_to(&mut self, seq: u64, cx: &mut Cx<'_>) {
+        if let Some(past) = self.past.last_up_to(seq) {
+            let row = self.row_at(&past, None, seq);
+            self.archive_rows(vec![row], cx);
+        }
     }
 
     /// Behind this place nothing is in the mirrored archive but what is to come.

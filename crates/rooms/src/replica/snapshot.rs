@@ -151,6 +151,7 @@ impl Mirror {
         let gap = gap || staging.granted.history == HistorySent::Recent;
         // Another start that knows the last message here has told all of it behind that, in whatever place.
         let behind = staging.past.first().filter(|_| !gap && !is_of_start).map(|first| first.seq.saturating_sub(1));
+        behind.into_iter().for_each(|behind| self.last_is_up_to(behind, cx));
         let tells_gap = gap && staging.granted.seq > told && !staging.set_back;
         self.catch_up(tells_gap, behind.map_or(told, |behind| behind.min(told)), staging.past, cx);
         self.settle_had(gap, cx);

@@ -3,7 +3,7 @@
 
 use crate::s4_11_archive::all;
 use crate::site::{ROOM, join, leaves, says};
-use crate::world::{Disk, ERIS, KILLRC, SERVICE, World, of};
+use crate::world::{CAST, Disk, ERIS, Fault, KILLRC, SERVICE, World, of};
 use xmpp::{Element, ns};
 
 const VESA: &str = "vesa.yeggmaex.irc";
@@ -11,6 +11,10 @@ const VESA: &str = "vesa.yeggmaex.irc";
 const SPLIT_MS: u64 = 15_000;
 /// Until all is joined again.
 const JOINED_MS: u64 = 300_000;
+/// What the room says while a site is cut off.
+const SINCE: [&str; 3] = ["since", "since then", "until now"];
+/// At least as many has a snapshot of what it has missed then: the configuration, the roster, this, the subject, the end.
+const SNAPSHOT_STANZAS: usize = 1 + CAST.len() + SINCE.len() + 2;
 
 /// The whole cast in a room, and a copy of its disk; where it gives numbers `anew`, it has gone on with that copy once before.
 fn copied(anew: bool) -> (World, Disk) {
@@ -129,6 +133,94 @@ fn s4_11_a_site_whose_last_message_has_another_place() {
         let got = bodies(&world.take(of("Efchen")));
         assert_eq!((times(&got, "since"), times(&got, "again")), (1, 1), "{anew}: {got:?}");
     }
+}
+
+/// vesa is cut off behind a message that comes once more, with a lower number. The room says more, below the number that vesa has, and goes
+/// on with a copy of that from a higher one.
+fn set_back_twice(lost: &[&str]) -> World {
+    let (mut world, copy) = copied(true);
+    lost.iter().for_each(|body| world.says("Valdis", body));
+    for n in 0..4 {
+        world.user(&format!("<presence from='{}' to='{ROOM}/Valdis'><status>{n}</status></presence>", of("Valdis")));
+    }
+    world.user_sends(&says(of("WiZ"), "again"));
+    world.cut_after_delivery(ERIS);
+    world.cut(VESA);
+    world.restart_with(SERVICE, copy);
+    world.heal(ERIS);
+    world.pass_ms(JOINED_MS);
+    SINCE.iter().for_each(|body| world.says("Valdis", body));
+    let copy = world.backup(SERVICE);
+    world.restart_with(SERVICE, copy);
+    world.pass_ms(JOINED_MS);
+    world.heal(VESA);
+    world
+}
+
+/// What the room says then is behind all of it: everybody at vesa has been shown all once, and its mirror is the room's, but for what is
+/// `aside`.
+fn is_whole(world: &mut World, aside: &[&str], why: &str) {
+    world.pass_ms(JOINED_MS);
+    world.says("Valdis", "on");
+    let all = [&["kept", "again"], &SINCE[..], &["on"]].concat();
+    assert_eq!(world.archived(SERVICE), all, "{why}");
+    assert_eq!((world.archived(VESA), lost(world, VESA)), (strings(&all), strings(aside)), "{why}");
+    for nick in ["BigCheese", "Efchen"] {
+        let mut got = bodies(&world.take(of(nick)));
+        got.retain(|body| all.contains(&body.as_str()));
+        assert_eq!(got, all, "{nick}, {why}");
+    }
+}
+
+fn strings(bodies: &[&str]) -> Vec<String> {
+    bodies.iter().map(ToString::to_string).collect()
+}
+
+/// A room that was set back twice while a site was cut off has numbered anew what it said in between, below the place that the site had:
+/// that is told there nonetheless, and stands behind the last message that the site had.
+#[test]
+fn s4_11_what_another_start_told_below_the_place_of_a_site_is_told_there() {
+    for lost in [&[][..], &["lost", "lost too"]] {
+        is_whole(&mut set_back_twice(lost), lost, &format!("lost: {lost:?}"));
+    }
+}
+
+/// Also where the snapshot is cut short, be it at its beginning or after any of its stanzas: the site asks again for what is behind the
+/// place that it had, in the order of the start that it knows.
+#[test]
+fn s4_11_a_snapshot_cut_short_does_not_move_the_place_of_a_site() {
+    let mut world = set_back_twice(&[]);
+    world.cut_while_joining(VESA);
+    world.heal(VESA);
+    is_whole(&mut world, &[], "cut at once");
+    world.cut(VESA);
+    world.heal(VESA);
+    world.pass_ms(JOINED_MS);
+    let replicates = world.crossed.iter().filter_map(|(from, _, iq)| {
+        iq.get_child("replicate", ns::NETJOIN).filter(|_| from == VESA)?.get_child("resume", ns::NETJOIN)
+    });
+    let asked: Vec<_> = replicates.map(|resume| ["term", "seq", "archive"].map(|name| resume.get(name))).collect();
+    let [_, first, second, next] = asked[..] else { panic!("{asked:?}") };
+    assert_eq!(first, second, "it was cut short");
+    assert_eq!(next[0], term_of(&world), "it was whole");
+
+    for stanzas in 0.. {
+        let mut world = set_back_twice(&[]);
+        world.join_until(VESA, "syncing");
+        world.faults.extend(std::iter::repeat_n(None, stanzas).chain([Some(Fault::Drop)]));
+        world.pass_ms(JOINED_MS);
+        let is_whole_before = world.faults.drain(..).next().is_some();
+        is_whole(&mut world, &[], &format!("without the one behind {stanzas}"));
+        if is_whole_before {
+            return assert!(stanzas > SNAPSHOT_STANZAS, "{stanzas}");
+        }
+    }
+}
+
+/// The start of the room's by which vesa was granted last.
+fn term_of(world: &World) -> Option<&str> {
+    let granted = world.crossed.iter().filter(|(_, to, _)| to == VESA);
+    granted.filter_map(|(.., iq)| iq.get_child("granted", ns::NETJOIN)?.get("term")).next_back()
 }
 
 /// Nobody is at eris any more, whose disk has what the room has lost since.
