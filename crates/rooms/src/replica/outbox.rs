@@ -183,12 +183,14 @@ impl Mirror {
     /// to come. Then nothing stands in its place until all of it has.
     pub(super) fn had_outcome(&mut self, mark: &UpMark, cx: &mut Cx<'_>) {
         self.awaited.is_over(&mark.outbox, mark.n);
-        let outboxes = self.older.iter_mut().chain([&mut self.outbox]);
-        let waits = |outbox: &&mut Outbox| outbox.name == mark.outbox && outbox.acked() + 1 < mark.n;
-        let void = outboxes.into_iter().find(waits).map(|outbox| outbox.void(mark.n, &self.room));
-        match void {
-            Some(void) => cx.keep(void.into_iter().collect()),
-            None => self.acknowledged(&mark.outbox, mark.n, cx),
+        let mut outboxes = self.older.iter_mut().chain(std::iter::once(&mut self.outbox));
+        let Some(outbox) = outboxes.find(|outbox| outbox.name == mark.outbox) else { return };
+        let waits = outbox.acked() + 1 < mark.n;
+        // On disk too: the room may lose with its power that it has had it, and another start of this site would offer it again.
+        let void = outbox.void(mark.n, &self.room);
+        cx.keep(void.into_iter().collect());
+        if !waits {
+            self.acknowledged(&mark.outbox, mark.n, cx);
         }
     }
 

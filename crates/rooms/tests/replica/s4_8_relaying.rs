@@ -84,7 +84,7 @@ fn s4_8_what_did_not_arrive_is_sent_again() {
     assert_eq!(got[0].get_child("body", ns::CLIENT).unwrap().content(), "two");
 }
 
-/// An error for what was relayed is its outcome; the user gets it without the mark.
+/// An error for what was relayed is its outcome; the user gets it without the mark, and another start of the site does not offer it again.
 #[test]
 fn s4_8_an_error_is_an_outcome() {
     let mut site = acknowledged();
@@ -100,6 +100,7 @@ fn s4_8_an_error_is_an_outcome() {
     let mark = UpMark { outbox, n: 3, epoch: None, ..UpMark::default() }.x().to_xml();
     assert_eq!(lines(&site.send(&error(&mark))), [xml(&error(""))]);
     assert_eq!(site.replica.links(site.now)[0].outbox, 0);
+    assert!(site.records.iter().all(|(key, kept)| key.0 != "outbox" || !kept.contains("one")), "{:?}", site.records);
 }
 
 /// XEP-0045 7.2.9: a room that says of itself that it is full is reached; a server that says so of a room says that it is not.
