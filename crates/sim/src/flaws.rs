@@ -15,7 +15,7 @@ use std::time::Instant;
 #[derive(Args)]
 pub struct Hunt {
     /// Within how many seeds each has to be seen.
-    #[arg(long, default_value_t = 300)]
+    #[arg(long, default_value_t = 600)]
     seeds: u64,
     /// How many run at a time; as many as there are cores where it is not given.
     #[arg(long)]
