@@ -150,7 +150,7 @@ fn archived(stanza: &Element, room: &str, query_id: &str) -> Option<Heard> {
 pub const PATIENCE: Duration = Duration::from_secs(20);
 const PAGE: usize = 100;
 /// So that a server that never says `complete` ends the test.
-const PAGES_MAX: usize = 2_000;
+const PAGES_MAX: usize = 20_000;
 const MAM: &str = "urn:xmpp:mam:2";
 const FORWARD: &str = "urn:xmpp:forward:0";
 const STANZA_ID: &str = "urn:xmpp:sid:0";
