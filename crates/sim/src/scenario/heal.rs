@@ -39,9 +39,7 @@ impl Scene {
     /// leave, and he makes it anew.
     fn leave_what_is_gone(&mut self) {
         let site = self.users[0].jid.domain().to_owned();
-        let there = |user: &usize| self.users[*user].jid.domain() == site && self.users[*user].is_in();
-        let there: Vec<usize> = (0..self.users.len()).filter(there).collect();
-        there.into_iter().for_each(|user| self.leave(user));
+        self.those_in_at(&site).into_iter().for_each(|user| self.leave(user));
         self.world.pass_ms(LEFT_MS);
         self.hear();
     }

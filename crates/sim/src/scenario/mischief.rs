@@ -76,8 +76,8 @@ impl Scene {
     /// Somebody says something, and all are told but his own site: that goes on holding it.
     fn tell_all_but_the_author(&mut self, chance: &mut Rng) {
         let sites: Vec<&str> = self.plan.sites.iter().filter(|s| s.replica).map(|s| &*s.domain).collect();
-        let is_there = |user: &usize| sites.contains(&self.users[*user].jid.domain()) && self.users[*user].is_in();
-        let there: Vec<usize> = (0..self.users.len()).filter(is_there).collect();
+        let mut there = self.those_in();
+        there.retain(|user| sites.contains(&self.users[*user].jid.domain()));
         let Some(&speaker) = chance.pick(&there) else { return };
         let site = self.users[speaker].jid.domain().to_owned();
         self.say(speaker);
@@ -96,7 +96,7 @@ impl Scene {
     /// The copy is all there is while a site is cut off, and somebody elsewhere says so much meanwhile that the room gets past the place
     /// that the site had in it.
     fn get_past(&mut self, chance: &mut Rng) {
-        let there: Vec<usize> = (0..self.users.len()).filter(|&user| self.users[user].is_in()).collect();
+        let there = self.those_in();
         let Some(&speaker) = chance.pick(&there) else { return };
         let domain = |user: usize| self.users[user].jid.domain().to_owned();
         let elsewhere: Vec<String> = there.iter().map(|&user| domain(user)).filter(|d| *d != domain(speaker)).collect();
@@ -141,8 +141,7 @@ impl Scene {
     /// back before the room has forgotten whose the words are.
     fn speak_and_go(&mut self, site: &str, chance: &mut Rng) {
         let Some((weather, ..)) = self.cut_until_given_up(site, chance) else { return };
-        let is_there = |user: &usize| self.users[*user].jid.domain() == site && self.users[*user].is_in();
-        let there: Vec<usize> = (0..self.users.len()).filter(is_there).collect();
+        let there = self.those_in_at(site);
         let Some(&speaker) = chance.pick(&there) else { return };
         self.say(speaker);
         self.world.pass_ms(SAID_MS);
@@ -155,8 +154,7 @@ impl Scene {
 
     /// Somebody at a site says something, and the rooms' server loses its power while it is being written.
     fn tear_write(&mut self, site: &str, chance: &mut Rng) {
-        let is_there = |user: &usize| self.users[*user].jid.domain() == site && self.users[*user].is_in();
-        let there: Vec<usize> = (0..self.users.len()).filter(is_there).collect();
+        let there = self.those_in_at(site);
         let (Some(&speaker), Some(rooms)) = (chance.pick(&there), self.world.server_of(ROOMS)) else { return };
         self.say(speaker);
         for _ in 0..SAID_MS {
@@ -170,8 +168,7 @@ impl Scene {
     /// A site is cut off until its seats are given up; gives how, and somebody elsewhere who has seen it, of whom.
     fn cut_until_given_up(&mut self, site: &str, chance: &mut Rng) -> Option<(Weather, usize, String)> {
         let is_there = |user: &usize| self.users[*user].jid.domain() == site;
-        let (there, elsewhere): (Vec<usize>, Vec<usize>) =
-            (0..self.users.len()).filter(|&user| self.users[user].is_in()).partition(is_there);
+        let (there, elsewhere): (Vec<usize>, Vec<usize>) = self.those_in().into_iter().partition(is_there);
         let (&holder, &onlooker) = (chance.pick(&there)?, chance.pick(&elsewhere)?);
         let nick = self.users[holder].view.me.clone()?;
         let weather = if chance.percent(50) { Weather::Refused } else { Weather::Silent };
@@ -207,8 +204,7 @@ impl Scene {
             self.tell(format!("FAULT between {site} and {ROOMS}: nothing for {ms}"));
             return self.disturb(site, ms);
         }
-        let is_there = |user: &usize| self.users[*user].jid.domain() == site && self.users[*user].is_in();
-        let there: Vec<usize> = (0..self.users.len()).filter(is_there).collect();
+        let there = self.those_in_at(site);
         let Some(&reader) = chance.pick(&there) else { return };
         let after = self.users[reader].last_heard(&self.world, LONG_AGO).first().cloned();
         let id = self.next_id();

@@ -281,6 +281,16 @@ impl Scene {
         }
     }
 
+    /// Who is in the room as far as he knows, as a place among the users.
+    fn those_in(&self) -> Vec<usize> {
+        (0..self.users.len()).filter(|&user| self.users[user].is_in()).collect()
+    }
+
+    /// The same of one site.
+    fn those_in_at(&self, site: &str) -> Vec<usize> {
+        self.those_in().into_iter().filter(|&user| self.users[user].jid.domain() == site).collect()
+    }
+
     fn enter(&mut self, index: usize) {
         self.users[index].enter(&mut self.world);
         let (who, nick) = (self.users[index].jid.clone(), self.users[index].nick.clone());
